@@ -1,0 +1,83 @@
+//! `VideoRTC`: the connection to the gateway.
+
+use std::rc::Rc;
+
+use js_sys::Promise;
+use wasm_bindgen::prelude::*;
+
+use super::video_call::VideoCall;
+use super::{options, rejected};
+use crate::browser::driver::Driver;
+use crate::browser::{failure, system};
+use crate::client::Outcome;
+
+/// A connection to a gateway.
+///
+/// Every method takes what it needs before it returns, so that JavaScript may free the object in the
+/// middle of an operation.
+#[wasm_bindgen(js_name = VideoRTC)]
+pub struct VideoRtc {
+    driver: Rc<Driver>,
+}
+
+#[wasm_bindgen(js_class = VideoRTC)]
+impl VideoRtc {
+    /// Checks the arguments; touches neither network nor device.
+    #[wasm_bindgen(constructor)]
+    pub fn new(
+        servers: &JsValue,
+        ice_servers: &JsValue,
+        debug_level: &JsValue,
+        options: &JsValue,
+    ) -> Result<VideoRtc, JsValue> {
+        let setup = system::check_supported()
+            .and_then(|()| options::setup(servers, ice_servers, debug_level, options))
+            .map_err(|error| failure::to_js(&error))?;
+        Ok(Self {
+            driver: Driver::new(
+                setup.gateway,
+                setup.console,
+                setup.configuration,
+                setup.with_credentials,
+            ),
+        })
+    }
+
+    /// Makes a session on the first server that answers.
+    pub fn connect(&self) -> Promise {
+        self.driver.command(
+            |_| Ok(JsValue::UNDEFINED),
+            |client, command, now| client.connect(command, now),
+        )
+    }
+
+    /// Ends the calls and the session.
+    pub fn disconnect(&self) -> Promise {
+        self.driver.command(
+            |_| Ok(JsValue::UNDEFINED),
+            |client, command, now| client.disconnect(command, now),
+        )
+    }
+
+    /// Attaches a video call.
+    #[wasm_bindgen(js_name = videoCall)]
+    pub fn video_call(
+        &self,
+        on_events: &JsValue,
+        dom_elements: &JsValue,
+        options: &JsValue,
+    ) -> Promise {
+        let console = self.driver.console();
+        let (call, config) = match options::video_call(console, on_events, dom_elements, options) {
+            Ok(both) => both,
+            Err(error) => return rejected(&error),
+        };
+        let driver = self.driver.clone();
+        self.driver.video_call(call, config, move |outcome| {
+            Ok(match outcome {
+                Outcome::Attached(id) => VideoCall::new(driver, id).into(),
+                Outcome::Reply(_) => JsValue::UNDEFINED,
+            })
+        })
+    }
+}

@@ -1,0 +1,177 @@
+//! Cameras and microphones: opening, muting, releasing, listing.
+
+use js_sys::{Array, Object, Reflect};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{
+    MediaDeviceInfo, MediaDeviceKind, MediaDevices, MediaStream, MediaStreamConstraints,
+    MediaStreamTrack,
+};
+
+use super::{failure, system};
+use crate::error::Error;
+
+/// What to open, and how.
+#[derive(Clone, Debug)]
+pub(crate) struct StreamOptions {
+    pub(crate) audio: bool,
+    pub(crate) video: bool,
+    pub(crate) audio_device: Option<String>,
+    pub(crate) video_device: Option<String>,
+    /// Width and height in pixels, as wishes.
+    pub(crate) resolution: Option<(u32, u32)>,
+    /// Frames per second, as a wish.
+    pub(crate) frame_rate: Option<f64>,
+    /// Echo cancellation, noise suppression and automatic gain.
+    pub(crate) voice_processor: bool,
+}
+
+impl Default for StreamOptions {
+    fn default() -> Self {
+        Self {
+            audio: true,
+            video: true,
+            audio_device: None,
+            video_device: None,
+            resolution: None,
+            frame_rate: None,
+            voice_processor: true,
+        }
+    }
+}
+
+impl StreamOptions {
+    fn constraints(&self) -> MediaStreamConstraints {
+        let constraints = MediaStreamConstraints::new();
+        constraints.set_audio(&self.audio_constraint());
+        constraints.set_video(&self.video_constraint());
+        constraints
+    }
+
+    fn audio_constraint(&self) -> JsValue {
+        if !self.audio {
+            return JsValue::FALSE;
+        }
+        let object = Object::new();
+        for key in ["echoCancellation", "noiseSuppression", "autoGainControl"] {
+            set(&object, key, &self.voice_processor.into());
+        }
+        if let Some(id) = &self.audio_device {
+            set(&object, "deviceId", &wish("exact", &JsValue::from_str(id)));
+        }
+        object.into()
+    }
+
+    fn video_constraint(&self) -> JsValue {
+        if !self.video {
+            return JsValue::FALSE;
+        }
+        let object = Object::new();
+        if let Some(id) = &self.video_device {
+            set(&object, "deviceId", &wish("exact", &JsValue::from_str(id)));
+        }
+        if let Some((width, height)) = self.resolution {
+            set(&object, "width", &wish("ideal", &width.into()));
+            set(&object, "height", &wish("ideal", &height.into()));
+        }
+        if let Some(rate) = self.frame_rate {
+            set(&object, "frameRate", &wish("ideal", &rate.into()));
+        }
+        object.into()
+    }
+}
+
+fn wish(strength: &str, value: &JsValue) -> JsValue {
+    let object = Object::new();
+    set(&object, strength, value);
+    object.into()
+}
+
+/// Sets a property of an object that is ours, which cannot fail.
+pub(crate) fn set(object: &Object, key: &str, value: &JsValue) {
+    let _ = Reflect::set(object, &key.into(), value);
+}
+
+fn devices() -> Result<MediaDevices, Error> {
+    system::check_devices()?;
+    web_sys::window()
+        .ok_or_else(|| JsValue::from_str("there is no window"))
+        .and_then(|window| window.navigator().media_devices())
+        .map_err(|thrown| failure::from_devices(&thrown))
+}
+
+/// Opens what the options ask for; nothing if they ask for neither sound nor picture.
+pub(crate) async fn open(options: &StreamOptions) -> Result<MediaStream, Error> {
+    let opened = if options.audio || options.video {
+        let devices = devices()?;
+        match devices.get_user_media_with_constraints(&options.constraints()) {
+            Ok(promise) => JsFuture::from(promise).await.map(JsCast::unchecked_into),
+            Err(thrown) => Err(thrown),
+        }
+    } else {
+        MediaStream::new()
+    };
+    opened.map_err(|thrown| failure::from_devices(&thrown))
+}
+
+/// Every track of a stream.
+pub(crate) fn tracks(stream: &MediaStream) -> impl Iterator<Item = MediaStreamTrack> {
+    stream.get_tracks().into_iter().map(JsCast::unchecked_into)
+}
+
+/// Releases the devices behind a stream.
+pub(crate) fn stop(stream: &MediaStream) {
+    tracks(stream).for_each(|track| track.stop());
+}
+
+/// Mutes or unmutes what a stream has of a kind, whichever it is not. The new state, if there is
+/// anything of that kind.
+pub(crate) fn toggle(stream: &MediaStream, kind: &str) -> Option<bool> {
+    let mine: Vec<_> = tracks(stream).filter(|track| track.kind() == kind).collect();
+    let enabled = !mine.first()?.enabled();
+    for track in mine {
+        track.set_enabled(enabled);
+    }
+    Some(enabled)
+}
+
+/// What to list.
+#[derive(Debug, Default)]
+pub(crate) struct ListOptions {
+    pub(crate) kind: Option<MediaDeviceKind>,
+    /// Ask for permission first, since without it the labels are empty.
+    pub(crate) labels: bool,
+}
+
+/// Lists devices as plain objects.
+pub(crate) async fn list(options: &ListOptions) -> Result<JsValue, Error> {
+    let devices = devices()?;
+    let opened = match options.labels {
+        true => {
+            let video = options.kind != Some(MediaDeviceKind::Audioinput);
+            let audio = options.kind != Some(MediaDeviceKind::Videoinput);
+            Some(open(&StreamOptions { audio, video, ..StreamOptions::default() }).await?)
+        }
+        false => None,
+    };
+    let found = match devices.enumerate_devices() {
+        Ok(promise) => JsFuture::from(promise).await,
+        Err(thrown) => Err(thrown),
+    };
+    if let Some(stream) = opened {
+        stop(&stream);
+    }
+    let found: Array = found.map_err(|thrown| failure::from_devices(&thrown))?.unchecked_into();
+    let list = Array::new();
+    for device in found.iter().map(JsCast::unchecked_into::<MediaDeviceInfo>) {
+        if options.kind.is_some_and(|kind| kind != device.kind()) {
+            continue;
+        }
+        let plain = Object::new();
+        for key in ["deviceId", "groupId", "kind", "label"] {
+            set(&plain, key, &Reflect::get(&device, &key.into()).unwrap_or_default());
+        }
+        list.push(&plain);
+    }
+    Ok(list.into())
+}

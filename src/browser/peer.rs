@@ -1,0 +1,220 @@
+//! One peer connection (W3C WebRTC), from its making to its closing.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{
+    MediaStream, RtcConfiguration, RtcIceCandidateInit, RtcPeerConnection,
+    RtcPeerConnectionIceEvent, RtcPeerConnectionState, RtcRtpTransceiverDirection,
+    RtcRtpTransceiverInit, RtcSdpType, RtcSessionDescriptionInit, RtcTrackEvent,
+};
+
+use super::failure;
+use super::listener::Listener;
+use super::media;
+use crate::error::Error;
+use crate::proto::Candidate;
+
+/// Remote candidates kept until the remote description is there.
+const MOST_EARLY_CANDIDATES: usize = 64;
+
+/// What a peer connection tells.
+pub(super) enum News {
+    Candidate(Candidate),
+    Connected,
+    Failed,
+    /// A remote track is there.
+    Track(MediaStream),
+    /// Media of the other side flows.
+    Flows,
+}
+
+/// A peer connection; closed when dropped.
+pub(super) struct Peer {
+    connection: RtcPeerConnection,
+    remote: RefCell<Remote>,
+    listeners: RefCell<Vec<Listener>>,
+}
+
+/// Candidates may not be added before the remote description is set.
+enum Remote {
+    Awaited(Vec<Candidate>),
+    Set,
+}
+
+type Sink = Rc<dyn Fn(News)>;
+
+impl Peer {
+    pub(super) fn new(configuration: &RtcConfiguration, sink: Sink) -> Result<Rc<Self>, Error> {
+        let connection =
+            RtcPeerConnection::new_with_configuration(configuration).map_err(|thrown| {
+                failure::from_peer("make a peer connection (check iceServers)", &thrown)
+            })?;
+        let peer = Rc::new(Self {
+            connection,
+            remote: RefCell::new(Remote::Awaited(Vec::new())),
+            listeners: RefCell::default(),
+        });
+        peer.listen(sink)?;
+        Ok(peer)
+    }
+
+    fn listen(self: &Rc<Self>, sink: Sink) -> Result<(), Error> {
+        let on_candidate = {
+            let sink = sink.clone();
+            move |event: web_sys::Event| {
+                let event: RtcPeerConnectionIceEvent = event.unchecked_into();
+                sink(News::Candidate(read_candidate(&event)));
+            }
+        };
+        let on_state = {
+            let (sink, connection) = (sink.clone(), self.connection.clone());
+            move |_| match connection.connection_state() {
+                RtcPeerConnectionState::Connected => sink(News::Connected),
+                RtcPeerConnectionState::Failed => sink(News::Failed),
+                _ => {}
+            }
+        };
+        // One stream of our own: what streams the other side says its tracks are in does not matter.
+        let stream = MediaStream::new()
+            .map_err(|thrown| failure::from_peer("make a media stream", &thrown))?;
+        let flows = Rc::new(Cell::new(false));
+        let weak = Rc::downgrade(self);
+        let on_track = move |event: web_sys::Event| {
+            let track = event.unchecked_into::<RtcTrackEvent>().track();
+            stream.add_track(&track);
+            sink(News::Track(stream.clone()));
+            // A remote track is muted until its first packet.
+            let on_unmute = {
+                let (sink, flows) = (sink.clone(), flows.clone());
+                move |_| {
+                    if !flows.replace(true) {
+                        sink(News::Flows);
+                    }
+                }
+            };
+            if let Some(peer) = weak.upgrade() {
+                peer.listeners.borrow_mut().push(Listener::new(&track, "unmute", on_unmute));
+            }
+        };
+        *self.listeners.borrow_mut() = vec![
+            Listener::new(&self.connection, "icecandidate", on_candidate),
+            Listener::new(&self.connection, "connectionstatechange", on_state),
+            Listener::new(&self.connection, "track", on_track),
+        ];
+        Ok(())
+    }
+
+    /// Makes an offer that sends what `stream` has, and receives sound and picture where it has
+    /// none of either.
+    pub(super) async fn offer(&self, stream: &MediaStream) -> Result<String, Error> {
+        self.send(stream);
+        if media::tracks(stream).next().is_none() {
+            for kind in ["audio", "video"] {
+                let init = RtcRtpTransceiverInit::new();
+                init.set_direction(RtcRtpTransceiverDirection::Recvonly);
+                self.connection.add_transceiver_with_str_and_init(kind, &init);
+            }
+        }
+        let offer = self.run("make an offer", Ok(self.connection.create_offer())).await?;
+        self.set_local(offer.unchecked_into()).await
+    }
+
+    /// Makes an answer to `offer` that sends what `stream` has.
+    pub(super) async fn answer(&self, offer: &str, stream: &MediaStream) -> Result<String, Error> {
+        self.set_remote(RtcSdpType::Offer, offer).await?;
+        self.send(stream);
+        let answer = self.run("make an answer", Ok(self.connection.create_answer())).await?;
+        self.set_local(answer.unchecked_into()).await
+    }
+
+    /// Takes the answer to the offer.
+    pub(super) async fn accept(&self, answer: &str) -> Result<(), Error> {
+        self.set_remote(RtcSdpType::Answer, answer).await
+    }
+
+    /// Takes remote candidates, early ones too.
+    pub(super) fn add_candidates(&self, candidates: Vec<Candidate>) {
+        match &mut *self.remote.borrow_mut() {
+            Remote::Awaited(early) => {
+                let room = MOST_EARLY_CANDIDATES.saturating_sub(early.len());
+                early.extend(candidates.into_iter().take(room));
+            }
+            Remote::Set => candidates.iter().for_each(|candidate| self.add(candidate)),
+        }
+    }
+
+    fn add(&self, candidate: &Candidate) {
+        let Candidate::Found { candidate, mid, line } = candidate else { return };
+        let init = RtcIceCandidateInit::new(candidate);
+        init.set_sdp_mid(mid.as_deref());
+        init.set_sdp_m_line_index(*line);
+        let added = self.connection.add_ice_candidate_with_opt_rtc_ice_candidate_init(Some(&init));
+        // A candidate that the browser cannot use is no loss: others may do.
+        spawn_local(async move {
+            let _ = JsFuture::from(added).await;
+        });
+    }
+
+    fn send(&self, stream: &MediaStream) {
+        for track in media::tracks(stream) {
+            self.connection.add_track_0(&track, stream);
+        }
+    }
+
+    async fn set_local(&self, description: RtcSessionDescriptionInit) -> Result<String, Error> {
+        let sdp = description.get_sdp().unwrap_or_default();
+        let set = self.connection.set_local_description(&description);
+        self.run("apply its own description", Ok(set)).await?;
+        Ok(sdp)
+    }
+
+    async fn set_remote(&self, kind: RtcSdpType, sdp: &str) -> Result<(), Error> {
+        let description = RtcSessionDescriptionInit::new(kind);
+        description.set_sdp(sdp);
+        let set = self.connection.set_remote_description(&description);
+        self.run("apply the other side's description", Ok(set)).await?;
+        if let Remote::Awaited(early) = self.remote.replace(Remote::Set) {
+            early.iter().for_each(|candidate| self.add(candidate));
+        }
+        Ok(())
+    }
+
+    async fn run(
+        &self,
+        what: &str,
+        promise: Result<js_sys::Promise, JsValue>,
+    ) -> Result<JsValue, Error> {
+        match promise {
+            Ok(promise) => JsFuture::from(promise).await,
+            Err(thrown) => Err(thrown),
+        }
+        .map_err(|thrown| failure::from_peer(what, &thrown))
+    }
+
+    /// Closes the connection. Nothing is told any more.
+    pub(super) fn close(&self) {
+        self.listeners.borrow_mut().clear();
+        self.connection.close();
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn read_candidate(event: &RtcPeerConnectionIceEvent) -> Candidate {
+    match event.candidate() {
+        // The empty candidate says that one generation is at its end (RFC 8838).
+        Some(found) if !found.candidate().is_empty() => Candidate::Found {
+            candidate: found.candidate(),
+            mid: found.sdp_mid(),
+            line: found.sdp_m_line_index(),
+        },
+        _ => Candidate::End,
+    }
+}

@@ -1,0 +1,61 @@
+//! The clock, the dice, and whether the browser has what calls need.
+
+use js_sys::{Reflect, Uint8Array, global};
+use wasm_bindgen::prelude::*;
+
+use crate::error::{Code, Error};
+use crate::time::Time;
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_namespace = performance, js_name = now)]
+    fn performance_now() -> f64;
+    #[wasm_bindgen(catch, js_namespace = crypto, js_name = getRandomValues)]
+    fn fill_random(bytes: &Uint8Array) -> Result<JsValue, JsValue>;
+}
+
+/// The monotonic clock (High Resolution Time).
+pub(crate) fn now() -> Time {
+    Time::from_millis(performance_now() as u64)
+}
+
+/// 64 bits from the browser's cryptographic source.
+pub(crate) fn random() -> u64 {
+    let bytes = Uint8Array::new_with_length(8);
+    // `check_supported` has seen to it that the source is there.
+    let _ = fill_random(&bytes);
+    let mut eight = [0; 8];
+    bytes.copy_to(&mut eight);
+    u64::from_le_bytes(eight)
+}
+
+/// Says what is missing for calls, if anything.
+pub(crate) fn check_supported() -> Result<(), Error> {
+    let missing = ["RTCPeerConnection", "fetch", "AbortController", "crypto", "performance"]
+        .into_iter()
+        .find(|name| !has(&global(), name));
+    match missing {
+        None => Ok(()),
+        Some(name) => Err(Error::new(
+            Code::NotSupported,
+            format!("this environment has no {name}: use a current browser"),
+        )),
+    }
+}
+
+/// Says why devices cannot be opened, if they cannot.
+pub(crate) fn check_devices() -> Result<(), Error> {
+    let devices = Reflect::get(&global(), &"navigator".into())
+        .and_then(|navigator| Reflect::get(&navigator, &"mediaDevices".into()));
+    match devices {
+        Ok(devices) if devices.is_object() => Ok(()),
+        _ => Err(Error::new(
+            Code::NotSupported,
+            "this page has no access to cameras and microphones: serve it over https or from localhost",
+        )),
+    }
+}
+
+fn has(object: &JsValue, name: &str) -> bool {
+    Reflect::get(object, &name.into()).is_ok_and(|value| !value.is_undefined() && !value.is_null())
+}

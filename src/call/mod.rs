@@ -1,0 +1,47 @@
+//! The video call plugin, `janus.plugin.videocall`: its messages, and the call's state machine.
+
+mod guest;
+mod machine;
+mod messages;
+mod talk;
+
+pub use machine::{Call, Command, LegState, Media, Output, Reply, RequestId};
+pub use talk::LegId;
+
+#[doc(hidden)]
+pub use messages::{PluginEvent, PluginReply};
+
+/// The plugin's name at the gateway.
+pub const PLUGIN: &str = "janus.plugin.videocall";
+
+/// Why a call ended, where the other side gave no words of its own.
+pub mod reason {
+    /// The other side is in another call.
+    pub const BUSY: &str = "User busy";
+    /// The other side declined.
+    pub const DECLINED: &str = "Call declined";
+    /// The caller gave up before anybody answered.
+    pub const CANCELLED: &str = "Cancelled";
+    /// It rang for too long.
+    pub const NO_ANSWER: &str = "No answer";
+    /// One side hung up.
+    pub const HUNG_UP: &str = "Hung up";
+    /// Nobody has that name.
+    pub const NO_SUCH_USER: &str = "No such user";
+    /// The name is one's own.
+    pub const SELF: &str = "Calling yourself";
+    /// The other side vanished: a closed page, a lost network.
+    pub const LEFT: &str = "The other side left";
+    /// ICE or DTLS failed.
+    pub const MEDIA_FAILED: &str = "Media connection failed";
+    /// The gateway ended the call, or did not answer.
+    pub const LOST: &str = "Connection lost";
+    /// The session at the gateway is gone.
+    pub const SESSION_LOST: &str = "Session lost";
+    /// This side could not open its devices.
+    pub const NO_DEVICE: &str = "Could not open the camera or the microphone";
+    /// What the caller hears when the callee could not open its devices.
+    pub const PEER_NO_DEVICE: &str = "The other side could not open its camera or microphone";
+    /// Said from client to client: two calls crossed, and this one makes way.
+    pub(super) const CROSSING: &str = "videortc: crossing calls";
+}

@@ -1,0 +1,106 @@
+//! One conversation, from the first wish to call, or the first ring, to its one end.
+
+use crate::config::UserName;
+use crate::proto::Candidate;
+use crate::time::Time;
+
+use super::machine::{Command, RequestId};
+
+/// Names one peer connection. A conversation may need several, one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LegId(pub(super) u64);
+
+/// A conversation. It always has a deadline, unless the media flows.
+#[derive(Debug)]
+pub(super) struct Talk {
+    pub(super) peer: UserName,
+    pub(super) stage: Stage,
+    pub(super) deadline: Option<Time>,
+    /// The page's command that waits for this to ring, or to be up.
+    pub(super) command: Option<Command>,
+    /// The peer connection, once there is one.
+    pub(super) leg: Option<LegId>,
+    /// The offer is not sent before.
+    pub(super) hold_until: Time,
+    /// Media flows.
+    pub(super) connected: bool,
+    /// `onCalling` was fired.
+    pub(super) announced: bool,
+    /// How often the call was sent again after a crossing.
+    pub(super) redials: u8,
+    /// Who called while our own call was on its way, and that call's offer.
+    pub(super) crossed_by: Option<(UserName, String)>,
+    /// The gateway's core took the media connection away: the words it gave. The plugin's own
+    /// words, which tell more, may follow.
+    pub(super) doomed: Option<String>,
+    /// Remote candidates that came before there was a leg to give them to.
+    pub(super) early_candidates: Vec<Candidate>,
+}
+
+/// Where a conversation stands.
+///
+/// | from | by | to |
+/// | --- | --- | --- |
+/// | Offering | the offer is made | Offered |
+/// | Offered | the gateway is done with the call before | Dialing |
+/// | Dialing | "calling" | RingingOut |
+/// | Dialing, RingingOut | two calls crossed | Offering (the winner) or Yielding |
+/// | Yielding | the winner calls | Answering |
+/// | Yielding | it does not | Offering |
+/// | RingingOut | "accepted" | Up |
+/// | RingingIn | the user accepts | Answering |
+/// | Answering | the answer is made | Accepting |
+/// | Accepting | "accepted" | Up |
+#[derive(Debug, PartialEq)]
+pub(super) enum Stage {
+    /// Devices are opened and an offer is made; nothing was sent.
+    Offering,
+    /// The offer waits for its time.
+    Offered { sdp: String, not_before: Time },
+    /// The call was sent.
+    Dialing(RequestId),
+    /// It rings at the other side.
+    RingingOut,
+    /// Two calls crossed: the other side's will come.
+    Yielding,
+    /// It rings here.
+    RingingIn { offer: String },
+    /// Devices are opened and an answer is made.
+    Answering,
+    /// The answer was sent.
+    Accepting(RequestId),
+    /// The call is up.
+    Up,
+}
+
+impl Talk {
+    pub(super) fn new(peer: UserName, stage: Stage, deadline: Time) -> Self {
+        Self {
+            peer,
+            stage,
+            deadline: Some(deadline),
+            command: None,
+            leg: None,
+            hold_until: Time::default(),
+            connected: false,
+            announced: false,
+            redials: 0,
+            crossed_by: None,
+            doomed: None,
+            early_candidates: Vec::new(),
+        }
+    }
+
+    /// Whether the gateway holds this end to be in a call with this peer.
+    pub(super) fn is_known_to_gateway(&self) -> bool {
+        !matches!(self.stage, Stage::Offering | Stage::Offered { .. } | Stage::Yielding)
+    }
+
+    /// Whether the gateway has our offer or answer, so that local candidates may follow.
+    pub(super) fn is_negotiating(&self) -> bool {
+        matches!(
+            self.stage,
+            Stage::Dialing(_) | Stage::RingingOut | Stage::Accepting(_) | Stage::Up
+        )
+    }
+}

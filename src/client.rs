@@ -1,0 +1,413 @@
+//! One page's connection: the session and its video calls, joined. Still pure.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+
+use crate::call::{self, Call, Command, Media, Reply};
+use crate::config::{CallConfig, GatewayConfig};
+use crate::error::{Code, Error};
+use crate::event::Event;
+use crate::log::Level;
+use crate::proto::{self, Answer, HandleId, HttpId, HttpRequest, HttpResponse, Session, Ticket};
+use crate::time::{Time, earliest};
+
+/// Names a video call object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CallId(u64);
+
+/// How a command ended well.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// `videoCall()` made this object.
+    Attached(CallId),
+    /// Anything else.
+    Reply(Reply),
+}
+
+/// What the client wants or tells. Drain it after every input.
+pub enum Output {
+    /// Make this HTTP request; tell [`Client::handle_http`].
+    Http(HttpRequest),
+    /// Abort that one.
+    Abort(HttpId),
+    /// Do this with a call's devices and peer connections.
+    Media(CallId, Media),
+    /// Tell the page.
+    Event(CallId, Event),
+    /// A command of the page ended.
+    Done(Command, Result<Outcome, Error>),
+    /// The call object is at its end: nothing more comes for it.
+    Ended(CallId),
+    /// A line for the log.
+    Log(Level, String),
+}
+
+/// The session and its calls.
+///
+/// The one rule of its use: after every input, drain [`Client::poll_output`], then set one timer to
+/// [`Client::poll_timeout`].
+pub struct Client {
+    session: Session,
+    random: Rc<dyn Fn() -> u64>,
+    phase: Phase,
+    calls: BTreeMap<CallId, Slot>,
+    tickets: BTreeMap<Ticket, Purpose>,
+    last_call: u64,
+    outputs: VecDeque<Output>,
+}
+
+enum Phase {
+    Disconnected,
+    Connecting(Vec<Command>),
+    Connected,
+    /// First the calls are hung up, then the session is ended; `then_connect` came meanwhile.
+    Leaving {
+        commands: Vec<Command>,
+        then_connect: Vec<Command>,
+        closing: bool,
+    },
+}
+
+struct Slot {
+    handle: Option<HandleId>,
+    call: Call,
+}
+
+enum Purpose {
+    Attach(CallId, Command),
+    Request(CallId, call::RequestId),
+    Trickle,
+    Detach(CallId),
+}
+
+impl Client {
+    /// A client that is not connected. `random` must be cryptographic.
+    pub fn new(config: GatewayConfig, random: Rc<dyn Fn() -> u64>) -> Self {
+        Self {
+            session: Session::new(config, random.clone()),
+            random,
+            phase: Phase::Disconnected,
+            calls: BTreeMap::new(),
+            tickets: BTreeMap::new(),
+            last_call: 0,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// What to do next, if anything.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// The moment by which [`Client::handle_timeout`] must be called.
+    pub fn poll_timeout(&self) -> Option<Time> {
+        let calls = self.calls.values().map(|slot| slot.call.poll_timeout());
+        calls.fold(self.session.poll_timeout(), earliest)
+    }
+
+    /// Whether there is a session.
+    pub fn is_connected(&self) -> bool {
+        matches!(self.phase, Phase::Connected)
+    }
+
+    // The page's commands.
+
+    /// Makes a session on the first server that answers.
+    pub fn connect(&mut self, command: Command, now: Time) {
+        match &mut self.phase {
+            Phase::Connected => self.done(command, Ok(Reply::Done)),
+            Phase::Connecting(commands) => commands.push(command),
+            Phase::Leaving { then_connect, .. } => then_connect.push(command),
+            Phase::Disconnected => {
+                self.phase = Phase::Connecting(vec![command]);
+                self.session.open(now);
+            }
+        }
+        self.run(now);
+    }
+
+    /// Ends the calls and the session.
+    pub fn disconnect(&mut self, command: Command, now: Time) {
+        match &mut self.phase {
+            Phase::Disconnected => self.done(command, Ok(Reply::Done)),
+            Phase::Leaving { commands, then_connect, .. } => {
+                commands.push(command);
+                for command in std::mem::take(then_connect) {
+                    self.done(command, Err(cut_short()));
+                }
+            }
+            Phase::Connecting(_) => {
+                self.session.close(now);
+                // What the session says about it comes first.
+                self.run(now);
+                self.done(command, Ok(Reply::Done));
+            }
+            Phase::Connected => {
+                let commands = vec![command];
+                self.phase = Phase::Leaving { commands, then_connect: Vec::new(), closing: false };
+                for slot in self.calls.values_mut() {
+                    slot.call.leave(now);
+                }
+            }
+        }
+        self.run(now);
+    }
+
+    /// Attaches a new video call object.
+    pub fn video_call(&mut self, command: Command, config: CallConfig, now: Time) {
+        match self.session.attach(call::PLUGIN, now) {
+            Ok(ticket) => {
+                self.last_call = self.last_call.saturating_add(1);
+                let id = CallId(self.last_call);
+                let call = Call::new(config, self.random.clone());
+                self.calls.insert(id, Slot { handle: None, call });
+                self.tickets.insert(ticket, Purpose::Attach(id, command));
+            }
+            Err(error) => self.done_with(command, Err(error)),
+        }
+        self.run(now);
+    }
+
+    /// Does something with a call object; a command of the page for one that has ended is refused.
+    pub fn with_call(
+        &mut self,
+        id: CallId,
+        command: Option<Command>,
+        now: Time,
+        act: impl FnOnce(&mut Call),
+    ) {
+        match (self.calls.get_mut(&id), command) {
+            (Some(slot), _) => act(&mut slot.call),
+            (None, Some(command)) => self.done_with(command, Err(Error::closed())),
+            (None, None) => {}
+        }
+        self.run(now);
+    }
+
+    // The world's news.
+
+    /// The response to an HTTP request.
+    pub fn handle_http(&mut self, id: HttpId, response: HttpResponse, now: Time) {
+        self.session.handle_http(id, response, now);
+        self.run(now);
+    }
+
+    /// The time has come.
+    pub fn handle_timeout(&mut self, now: Time) {
+        self.session.handle_timeout(now);
+        for slot in self.calls.values_mut() {
+            slot.call.handle_timeout(now);
+        }
+        self.run(now);
+    }
+
+    // The joint.
+
+    /// Carries what the parts want from one to the other until all are quiet.
+    fn run(&mut self, now: Time) {
+        loop {
+            if let Some(output) = self.session.poll_output() {
+                self.handle_session(output, now);
+                continue;
+            }
+            let next = self
+                .calls
+                .iter_mut()
+                .find_map(|(id, slot)| slot.call.poll_output().map(|output| (*id, output)));
+            if let Some((id, output)) = next {
+                self.handle_call(id, output, now);
+                continue;
+            }
+            if !self.close_when_calls_left(now) {
+                return;
+            }
+        }
+    }
+
+    fn handle_session(&mut self, output: proto::Output, now: Time) {
+        match output {
+            proto::Output::Http(request) => self.outputs.push_back(Output::Http(request)),
+            proto::Output::Abort(id) => self.outputs.push_back(Output::Abort(id)),
+            proto::Output::Log(level, line) => self.outputs.push_back(Output::Log(level, line)),
+            proto::Output::Opened(result) => self.handle_opened(&result),
+            proto::Output::Answer(ticket, result) => self.handle_answer(ticket, result, now),
+            proto::Output::Notice(handle, notice) => {
+                match self.calls.values_mut().find(|slot| slot.handle == Some(handle)) {
+                    Some(slot) => slot.call.handle_notice(notice, now),
+                    None => {
+                        let line = "an event for a handle that is not ours was dropped".into();
+                        self.outputs.push_back(Output::Log(Level::Debug, line));
+                    }
+                }
+            }
+            proto::Output::Lost(error) => {
+                for id in self.calls.keys().copied().collect::<Vec<_>>() {
+                    self.outputs.push_back(Output::Event(id, Event::Error(error.clone())));
+                }
+                self.end_calls(&error, now);
+                self.handle_closed(now);
+            }
+            proto::Output::Closed => {
+                let error = Error::new(Code::Closed, "disconnect() closed this video call");
+                self.end_calls(&error, now);
+                self.handle_closed(now);
+            }
+        }
+    }
+
+    fn handle_opened(&mut self, result: &Result<(), Error>) {
+        let phase = match result {
+            Ok(()) => Phase::Connected,
+            Err(_) => Phase::Disconnected,
+        };
+        if let Phase::Connecting(commands) = std::mem::replace(&mut self.phase, phase) {
+            for command in commands {
+                self.done(command, result.clone().map(|()| Reply::Done));
+            }
+        }
+    }
+
+    fn handle_answer(&mut self, ticket: Ticket, result: Result<Answer, Error>, now: Time) {
+        match self.tickets.remove(&ticket) {
+            Some(Purpose::Attach(id, command)) => match result {
+                Ok(Answer::Attached(handle)) => {
+                    if let Some(slot) = self.calls.get_mut(&id) {
+                        slot.handle = Some(handle);
+                    }
+                    self.done_with(command, Ok(Outcome::Attached(id)));
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    self.calls.remove(&id);
+                    self.outputs.push_back(Output::Ended(id));
+                    self.done_with(command, Err(error));
+                }
+            },
+            Some(Purpose::Request(id, request)) => {
+                if let Some(slot) = self.calls.get_mut(&id) {
+                    slot.call.handle_answer(request, result, now);
+                }
+            }
+            Some(Purpose::Trickle) => {
+                if let Err(error) = result {
+                    let line = format!("candidates were not taken: {error}");
+                    self.outputs.push_back(Output::Log(Level::Warn, line));
+                }
+            }
+            Some(Purpose::Detach(id)) => {
+                if let Err(error) = result {
+                    let line = format!("the handle was not detached: {error}");
+                    self.outputs.push_back(Output::Log(Level::Warn, line));
+                }
+                self.end_call(id, now);
+            }
+            None => {}
+        }
+    }
+
+    fn handle_call(&mut self, id: CallId, output: call::Output, now: Time) {
+        let Some(handle) = self.calls.get(&id).map(|slot| slot.handle) else { return };
+        match output {
+            call::Output::Request { id: request, body, jsep } => {
+                let sent = with_handle(handle)
+                    .and_then(|handle| self.session.message(handle, body, jsep.as_ref(), now));
+                match sent {
+                    Ok(ticket) => {
+                        self.tickets.insert(ticket, Purpose::Request(id, request));
+                    }
+                    Err(error) => {
+                        if let Some(slot) = self.calls.get_mut(&id) {
+                            slot.call.handle_answer(request, Err(error), now);
+                        }
+                    }
+                }
+            }
+            call::Output::Trickle(candidates) => {
+                let sent = with_handle(handle)
+                    .and_then(|handle| self.session.trickle(handle, &candidates, now));
+                if let Ok(ticket) = sent {
+                    self.tickets.insert(ticket, Purpose::Trickle);
+                }
+            }
+            call::Output::Detach => {
+                match with_handle(handle).and_then(|handle| self.session.detach(handle, now)) {
+                    Ok(ticket) => {
+                        self.tickets.insert(ticket, Purpose::Detach(id));
+                    }
+                    Err(_) => self.end_call(id, now),
+                }
+            }
+            call::Output::Media(media) => self.outputs.push_back(Output::Media(id, media)),
+            call::Output::Event(event) => self.outputs.push_back(Output::Event(id, event)),
+            call::Output::Done(command, result) => {
+                self.done_with(command, result.map(Outcome::Reply));
+            }
+            call::Output::Log(level, line) => self.outputs.push_back(Output::Log(level, line)),
+        }
+    }
+
+    /// While leaving: ends the session once every peer was told. Says whether it did.
+    fn close_when_calls_left(&mut self, now: Time) -> bool {
+        let left = !self.calls.values().any(|slot| slot.call.is_leaving());
+        match &mut self.phase {
+            Phase::Leaving { closing, .. } if left && !*closing => {
+                *closing = true;
+                self.session.close(now);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn end_calls(&mut self, error: &Error, now: Time) {
+        for slot in self.calls.values_mut() {
+            slot.call.handle_session_end(error, now);
+        }
+        for id in self.calls.keys().copied().collect::<Vec<_>>() {
+            self.end_call(id, now);
+        }
+    }
+
+    /// Lets a call object say its last words, and forgets it.
+    fn end_call(&mut self, id: CallId, now: Time) {
+        if let Some(slot) = self.calls.get_mut(&id) {
+            slot.call.handle_detached(now);
+        }
+        while let Some(output) = self.calls.get_mut(&id).and_then(|slot| slot.call.poll_output()) {
+            self.handle_call(id, output, now);
+        }
+        self.calls.remove(&id);
+        self.outputs.push_back(Output::Ended(id));
+    }
+
+    fn handle_closed(&mut self, now: Time) {
+        match std::mem::replace(&mut self.phase, Phase::Disconnected) {
+            Phase::Leaving { commands, then_connect, .. } => {
+                for command in commands {
+                    self.done(command, Ok(Reply::Done));
+                }
+                for command in then_connect {
+                    self.connect(command, now);
+                }
+            }
+            Phase::Connecting(commands) => self.phase = Phase::Connecting(commands),
+            Phase::Connected | Phase::Disconnected => {}
+        }
+    }
+
+    fn done(&mut self, command: Command, result: Result<Reply, Error>) {
+        self.done_with(command, result.map(Outcome::Reply));
+    }
+
+    fn done_with(&mut self, command: Command, result: Result<Outcome, Error>) {
+        self.outputs.push_back(Output::Done(command, result));
+    }
+}
+
+fn with_handle(handle: Option<HandleId>) -> Result<HandleId, Error> {
+    handle.ok_or_else(Error::closed)
+}
+
+fn cut_short() -> Error {
+    Error::new(Code::NotConnected, "disconnect() came before connect() was done")
+}

@@ -1,0 +1,179 @@
+//! What the user may set, checked once: whoever holds one of these values need not check again.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::error::Error;
+
+/// A gateway's base URL: `http` or `https`, no query, no fragment, no slash at the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerUrl(String);
+
+impl ServerUrl {
+    /// Checks a URL that the page gave. RFC 3986 is the browser's job; this refuses what could never
+    /// be a gateway's address.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let refuse = |why: &str| {
+            Err(Error::invalid(format!(
+                "\"{}\" is not a gateway address: {why}; write it like \"https://example.com/janus\"",
+                crate::error::excerpt(text)
+            )))
+        };
+        let trimmed = text.trim();
+        let rest = match trimmed.split_once("://") {
+            Some((scheme, rest)) if is_http(scheme) => rest,
+            Some(("ws" | "wss", _)) => {
+                return refuse("only the http and https transports are spoken here");
+            }
+            Some(_) => return refuse("it must begin with http:// or https://"),
+            None => return refuse("it has no http:// or https://"),
+        };
+        let host = rest.split('/').next().unwrap_or_default();
+        if host.is_empty() {
+            return refuse("it names no host");
+        }
+        if host.contains('@') {
+            return refuse("it holds a user name, which browsers refuse to send");
+        }
+        if rest.contains(['?', '#']) {
+            return refuse("it must not have a query or a fragment");
+        }
+        if trimmed.chars().any(|c| c.is_whitespace() || c.is_control() || "<>\"\\".contains(c)) {
+            return refuse("it holds a character that URLs do not have");
+        }
+        let port = host.rsplit_once(':').map(|(_, port)| port).filter(|p| !p.ends_with(']'));
+        if port.is_some_and(|port| port.parse::<u16>().is_err()) {
+            return refuse("its port is not a number below 65536");
+        }
+        Ok(Self(trimmed.trim_end_matches('/').to_owned()))
+    }
+
+    /// The URL as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn is_http(scheme: &str) -> bool {
+    scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https")
+}
+
+/// The name of a user at the gateway: 1 to 128 characters, none of them a control character (the
+/// gateway's JSON parser refuses NUL, and the others have no place in a name).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UserName(String);
+
+impl UserName {
+    /// The longest name, in characters.
+    pub const LONGEST: usize = 128;
+
+    /// Checks a name.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let count = text.chars().count();
+        if text.trim().is_empty() {
+            return Err(Error::invalid("a user name must not be empty"));
+        }
+        if count > Self::LONGEST {
+            return Err(Error::invalid(format!(
+                "the user name \"{}\" has {count} characters; at most {} are allowed",
+                crate::error::excerpt(text),
+                Self::LONGEST
+            )));
+        }
+        if text.chars().any(char::is_control) {
+            return Err(Error::invalid(format!(
+                "the user name \"{}\" holds a control character; leave it out",
+                crate::error::excerpt(text)
+            )));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// A name that the gateway reports. Others may have chosen what this library would refuse, so
+    /// it is cut, not refused.
+    pub(crate) fn of_stranger(text: &str) -> Self {
+        Self(text.chars().take(Self::LONGEST).collect())
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for UserName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A text that must not show up in a log line or an error.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes a secret.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// How to reach the gateway, and how patiently.
+#[derive(Clone, Debug)]
+pub struct GatewayConfig {
+    /// Tried in order; never empty.
+    pub servers: Vec<ServerUrl>,
+    /// Janus' `apisecret`, sent with every request.
+    pub api_secret: Option<Secret>,
+    /// Janus' stored or signed `token`, sent with every request.
+    pub token: Option<Secret>,
+    /// Shown to the gateway's administrator as the `opaque_id` of every handle.
+    pub account: Option<String>,
+    /// How long one request may take until its final answer. Default 10 s, as Janus cuts a request
+    /// then.
+    pub request_timeout: Duration,
+    /// How long a failing long poll is tried again before the session counts as lost. Default 30 s.
+    pub retry_limit: Duration,
+    /// How many events one long poll may bring (Janus' `maxev`). Default 10.
+    pub poll_events: u32,
+}
+
+impl GatewayConfig {
+    /// The defaults, for these servers.
+    pub fn new(servers: Vec<ServerUrl>) -> Self {
+        Self {
+            servers,
+            api_secret: None,
+            token: None,
+            account: None,
+            request_timeout: Duration::from_secs(10),
+            retry_limit: Duration::from_secs(30),
+            poll_events: 10,
+        }
+    }
+}
+
+/// How patiently to call.
+#[derive(Clone, Copy, Debug)]
+pub struct CallConfig {
+    /// How long a call may ring, at either end. Default 60 s.
+    pub ring_timeout: Duration,
+    /// How long the media connection may take once a call is accepted. Default 30 s.
+    pub connect_timeout: Duration,
+}
+
+impl Default for CallConfig {
+    fn default() -> Self {
+        Self { ring_timeout: Duration::from_secs(60), connect_timeout: Duration::from_secs(30) }
+    }
+}

@@ -1,0 +1,56 @@
+//! What the page is told.
+
+use crate::config::UserName;
+use crate::error::Error;
+
+/// Something that happened in a video call, in the page's words.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The gateway answered `register()`.
+    Registered {
+        /// The name that was asked for.
+        name: UserName,
+        /// Whether it is ours now.
+        is_registered: bool,
+    },
+    /// The call rings at the other side.
+    Calling(UserName),
+    /// Somebody calls.
+    IncomingCall(UserName),
+    /// The call is up.
+    Accepted(UserName),
+    /// The call is over; exactly once per call.
+    HangUp {
+        /// The other side.
+        peer: UserName,
+        /// Why, for a person: one of [`crate::call::reason`], or what the other side said.
+        reason: String,
+    },
+    /// The gateway applied the settings.
+    SetCall(Settings),
+    /// Audio or video of the other side flows.
+    RemoteMedia(UserName),
+    /// Packets are being lost.
+    SlowLink {
+        /// `"audio"` or `"video"`.
+        media: String,
+        /// True if what this side sends gets lost, false if what it receives does.
+        uplink: bool,
+        /// Packets lost since the last report.
+        lost: u64,
+    },
+    /// Something that no promise was there to report.
+    Error(Error),
+}
+
+/// What `setCall()` sets at the gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Whether the gateway relays my audio.
+    pub audio: Option<bool>,
+    /// Whether the gateway relays my video.
+    pub video: Option<bool>,
+    /// The ceiling of my video in bits per second; 0 takes it away.
+    pub bitrate: Option<u32>,
+}

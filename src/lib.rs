@@ -1,0 +1,24 @@
+//! Video calls between web pages through a Janus gateway.
+//!
+//! The library is a pure core and a thin shell. The core, everything but [`browser`](crate) and
+//! `api`, never touches a browser: commands, answers and the time go in, requests and events come
+//! out. Its one rule: after every input, drain the outputs, then set one timer. So all that is hard
+//! runs natively on a virtual clock.
+//!
+//! `api` (what JavaScript sees) stands on `browser` (fetch, peer connections, devices, timers), which
+//! drives [`client`], which joins [`proto`] (the gateway) and [`call`] (the video call plugin). The
+//! rest are words that all share. Each layer imports only from those below it.
+
+pub mod call;
+pub mod client;
+pub mod config;
+pub mod error;
+pub mod event;
+pub mod log;
+pub mod proto;
+pub mod time;
+
+#[cfg(target_family = "wasm")]
+pub mod api;
+#[cfg(target_family = "wasm")]
+mod browser;

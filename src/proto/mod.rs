@@ -1,0 +1,14 @@
+//! The gateway: its messages, its session and its long poll. No use case here.
+//!
+//! Follows the Janus REST API as Janus 1.1.2 speaks it. [`Session`] is the state machine: HTTP
+//! answers and the time go in, HTTP requests and what became of them come out.
+
+mod poll;
+mod session;
+mod wire;
+
+pub use session::{Answer, HttpId, HttpRequest, HttpResponse, Output, Session, Ticket};
+pub use wire::{Candidate, HandleId, Jsep, JsepKind, Notice, SessionId};
+
+#[doc(hidden)]
+pub use wire::{Message, parse_batch};

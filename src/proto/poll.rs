@@ -1,0 +1,93 @@
+//! The long poll: one at a time, always one open, tried again with growing delays when it fails.
+
+use std::time::Duration;
+
+use super::session::HttpId;
+use crate::time::Time;
+
+/// The gateway answers a poll within 30 s; what is silent for longer is broken. Such a poll is
+/// given up late and not casually: an event given to an aborted poll is lost.
+const SILENCE: Duration = Duration::from_secs(45);
+
+/// A poll that brings nothing, and at once, is not repeated at once.
+const LULL: Duration = Duration::from_millis(500);
+
+const FIRST_DELAY: Duration = Duration::from_millis(250);
+const LONGEST_DELAY: Duration = Duration::from_secs(4);
+
+/// The state of the poll.
+#[derive(Default)]
+pub(super) struct Poll {
+    state: State,
+    failing: Option<Failing>,
+}
+
+#[derive(Default)]
+enum State {
+    #[default]
+    Off,
+    Waiting {
+        http: HttpId,
+        since: Time,
+    },
+    Paused {
+        until: Time,
+    },
+}
+
+struct Failing {
+    since: Time,
+    delay: Duration,
+}
+
+impl Poll {
+    pub(super) fn start(&mut self, http: HttpId, now: Time) {
+        self.state = State::Waiting { http, since: now };
+    }
+
+    /// Stops; what is under way is for the caller to abort.
+    pub(super) fn stop(&mut self) -> Option<HttpId> {
+        let under_way = self.http();
+        *self = Self::default();
+        under_way
+    }
+
+    pub(super) fn http(&self) -> Option<HttpId> {
+        match self.state {
+            State::Waiting { http, .. } => Some(http),
+            State::Off | State::Paused { .. } => None,
+        }
+    }
+
+    /// The poll was answered. The next one is due at once, unless this one was empty and early.
+    pub(super) fn succeeded(&mut self, brought_something: bool, now: Time) {
+        self.failing = None;
+        let early = matches!(self.state, State::Waiting { since, .. } if now.since(since) < LULL);
+        let pause = if early && !brought_something { LULL } else { Duration::ZERO };
+        self.state = State::Paused { until: now + pause };
+    }
+
+    /// The poll failed. Says whether it may be tried again; `jitter` is random.
+    pub(super) fn failed(&mut self, limit: Duration, jitter: u64, now: Time) -> bool {
+        let failing = self.failing.get_or_insert(Failing { since: now, delay: FIRST_DELAY });
+        if now.since(failing.since) >= limit {
+            return false;
+        }
+        // Between a half and the whole of the delay, so that clients do not come back in step.
+        let half = failing.delay.checked_div(2).unwrap_or_default();
+        let spread = u64::try_from(half.as_millis()).unwrap_or(0).max(1);
+        let delay =
+            half.saturating_add(Duration::from_millis(jitter.checked_rem(spread).unwrap_or(0)));
+        failing.delay = failing.delay.saturating_mul(2).min(LONGEST_DELAY);
+        self.state = State::Paused { until: now + delay };
+        true
+    }
+
+    pub(super) fn deadline(&self) -> Option<Time> {
+        match self.state {
+            State::Off => None,
+            State::Waiting { since, .. } => Some(since + SILENCE),
+            State::Paused { until } => Some(until),
+        }
+    }
+}

@@ -1,0 +1,713 @@
+//! The session: connecting, transactions with deadlines, and the end.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::poll::Poll;
+use super::wire::{self, Candidate, HandleId, Jsep, Message, Notice, Request, SessionId};
+use crate::config::{GatewayConfig, Secret, ServerUrl};
+use crate::error::{Code, Error, excerpt};
+use crate::log::Level;
+use crate::time::{Time, earliest};
+
+/// How long the farewell may take. The user waits for it, and the gateway forgets us anyway.
+const FAREWELL: Duration = Duration::from_secs(3);
+
+/// Error codes of the gateway's core (`apierror.h`).
+mod core_error {
+    pub(super) const UNAUTHORIZED: i64 = 403;
+    pub(super) const UNAUTHORIZED_PLUGIN: i64 = 405;
+    pub(super) const NO_SUCH_SESSION: i64 = 458;
+    pub(super) const NO_SUCH_PLUGIN: i64 = 460;
+    pub(super) const SESSION_CONFLICT: i64 = 468;
+    pub(super) const TOKEN_NOT_FOUND: i64 = 470;
+}
+
+/// Names an HTTP request that was handed out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HttpId(u64);
+
+/// Names a request of the user of the session; its [`Answer`] bears the same ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticket(u64);
+
+/// An HTTP request to be made. A body makes it a POST, as `text/plain`: the gateway does not look at
+/// the content type, and the browser then asks for no CORS preflight.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HttpRequest {
+    /// Comes back with the response.
+    pub id: HttpId,
+    /// Where to. Holds the session id and secrets: not for logs.
+    pub url: String,
+    /// What to send; absent for a GET.
+    pub body: Option<String>,
+}
+
+/// What became of an HTTP request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HttpResponse {
+    /// Something answered.
+    Answered {
+        /// The HTTP status.
+        status: u16,
+        /// The body as text.
+        body: String,
+    },
+    /// Nothing answered, with the browser's words.
+    Failed(String),
+}
+
+/// How a request ended well.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// Attached, as this handle.
+    Attached(HandleId),
+    /// The plugin answered.
+    Plugin {
+        /// The plugin's message.
+        data: Value,
+        /// An offer or answer that came with it.
+        jsep: Option<Jsep>,
+    },
+    /// Done, with nothing to tell.
+    Done,
+}
+
+/// What the session wants or tells. Drain it after every input.
+pub enum Output {
+    /// Make this HTTP request.
+    Http(HttpRequest),
+    /// Abort that one; its response is no longer wanted.
+    Abort(HttpId),
+    /// `open()` ended.
+    Opened(Result<(), Error>),
+    /// A request ended.
+    Answer(Ticket, Result<Answer, Error>),
+    /// Something happened to a handle.
+    Notice(HandleId, Notice),
+    /// The session is lost; nothing more comes.
+    Lost(Error),
+    /// `close()` ended.
+    Closed,
+    /// A line for the log.
+    Log(Level, String),
+}
+
+/// The session's state machine.
+///
+/// | from | by | to |
+/// | --- | --- | --- |
+/// | Closed | `open()` | Opening |
+/// | Opening | the first server that answers | Open |
+/// | Opening | the last server that does not | Closed |
+/// | Open | 404, 458, or polls failing for too long | Closed |
+/// | Open | `close()` | Closing |
+/// | Closing | the answer, or 3 s | Closed |
+pub struct Session {
+    config: GatewayConfig,
+    random: Rc<dyn Fn() -> u64>,
+    state: State,
+    poll: Poll,
+    /// Requests without an answer, the oldest first.
+    pending: BTreeMap<Ticket, Pending>,
+    last_ticket: u64,
+    last_http: u64,
+    outputs: VecDeque<Output>,
+}
+
+enum State {
+    Closed,
+    Opening { server: ServerUrl, rest: VecDeque<ServerUrl>, failures: Vec<(ServerUrl, Error)> },
+    Open { server: ServerUrl, id: SessionId },
+    Closing { server: ServerUrl, id: SessionId },
+}
+
+struct Pending {
+    kind: Kind,
+    lane: Lane,
+    deadline: Time,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Create,
+    Attach,
+    Message,
+    Trickle,
+    Detach,
+    Destroy,
+}
+
+/// Requests in one lane are posted one after the other, since the browser may deliver parallel
+/// ones in any order: a hang-up must not overtake its call. Candidates have a lane of their own, as
+/// the gateway keeps early ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lane {
+    Free,
+    Messages(HandleId),
+    Candidates(HandleId),
+}
+
+enum Stage {
+    Queued {
+        url: String,
+        body: String,
+    },
+    Posted(HttpId),
+    /// Taken by the gateway; the answer comes by the poll.
+    Acknowledged,
+}
+
+impl Session {
+    /// A closed session. `random` is the source of ids: it must be cryptographic, since the id is
+    /// the only key to the session.
+    pub fn new(config: GatewayConfig, random: Rc<dyn Fn() -> u64>) -> Self {
+        Self {
+            config,
+            random,
+            state: State::Closed,
+            poll: Poll::default(),
+            pending: BTreeMap::new(),
+            last_ticket: 0,
+            last_http: 0,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Whether requests can be made.
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, State::Open { .. })
+    }
+
+    /// Tries the servers in order; ends with [`Output::Opened`].
+    pub fn open(&mut self, now: Time) {
+        if matches!(self.state, State::Closed) {
+            let servers = self.config.servers.iter().cloned().collect();
+            self.open_next(servers, Vec::new(), now);
+        }
+    }
+
+    fn open_next(
+        &mut self,
+        mut rest: VecDeque<ServerUrl>,
+        failures: Vec<(ServerUrl, Error)>,
+        now: Time,
+    ) {
+        let Some(server) = rest.pop_front() else {
+            self.state = State::Closed;
+            self.outputs.push_back(Output::Opened(Err(none_answered(failures))));
+            return;
+        };
+        let id = SessionId::from_random((self.random)());
+        let url = server.as_str().to_owned();
+        self.state = State::Opening { server, rest, failures };
+        self.request(Kind::Create, Lane::Free, url, Request::Create(id), now);
+    }
+
+    /// Attaches to a plugin; answered by [`Answer::Attached`].
+    pub fn attach(&mut self, plugin: &str, now: Time) -> Result<Ticket, Error> {
+        let url = self.url(None)?;
+        let account = self.config.account.clone();
+        let request = Request::Attach { plugin, opaque_id: account.as_deref() };
+        Ok(self.request(Kind::Attach, Lane::Free, url, request, now))
+    }
+
+    /// Sends the plugin a message; answered by [`Answer::Plugin`].
+    pub fn message(
+        &mut self,
+        handle: HandleId,
+        body: Value,
+        jsep: Option<&Jsep>,
+        now: Time,
+    ) -> Result<Ticket, Error> {
+        let url = self.url(Some(handle))?;
+        let request = Request::Message { body, jsep };
+        Ok(self.request(Kind::Message, Lane::Messages(handle), url, request, now))
+    }
+
+    /// Sends local candidates, several in one request.
+    pub fn trickle(
+        &mut self,
+        handle: HandleId,
+        candidates: &[Candidate],
+        now: Time,
+    ) -> Result<Ticket, Error> {
+        let url = self.url(Some(handle))?;
+        let request = Request::Trickle(candidates);
+        Ok(self.request(Kind::Trickle, Lane::Candidates(handle), url, request, now))
+    }
+
+    /// Detaches the handle, after what was sent to it before.
+    pub fn detach(&mut self, handle: HandleId, now: Time) -> Result<Ticket, Error> {
+        let url = self.url(Some(handle))?;
+        Ok(self.request(Kind::Detach, Lane::Messages(handle), url, Request::Detach, now))
+    }
+
+    /// Ends the session and all its handles; ends with [`Output::Closed`], whatever the gateway says.
+    pub fn close(&mut self, now: Time) {
+        match std::mem::replace(&mut self.state, State::Closed) {
+            State::Closed => self.outputs.push_back(Output::Closed),
+            State::Opening { .. } => {
+                let error =
+                    Error::new(Code::NotConnected, "disconnect() came before connect() was done");
+                self.abandon_all(&error);
+                self.outputs.push_back(Output::Opened(Err(error)));
+                self.outputs.push_back(Output::Closed);
+            }
+            State::Open { server, id } => {
+                self.abandon_all(&Error::new(Code::NotConnected, "disconnect() ended the session"));
+                let url = format!("{}/{}", server.as_str(), id.0);
+                self.state = State::Closing { server, id };
+                let ticket = self.request(Kind::Destroy, Lane::Free, url, Request::Destroy, now);
+                if let Some(pending) = self.pending.get_mut(&ticket) {
+                    pending.deadline = pending.deadline.min(now + FAREWELL);
+                }
+            }
+            closing @ State::Closing { .. } => self.state = closing,
+        }
+    }
+
+    /// The response to an HTTP request that was handed out.
+    pub fn handle_http(&mut self, http: HttpId, response: HttpResponse, now: Time) {
+        if self.poll.http() == Some(http) {
+            self.handle_poll(response, now);
+            return;
+        }
+        let ticket = self
+            .pending
+            .iter()
+            .find(|(_, pending)| matches!(pending.stage, Stage::Posted(id) if id == http))
+            .map(|(ticket, pending)| (*ticket, pending.lane));
+        if let Some((ticket, lane)) = ticket {
+            self.handle_post(ticket, response, now);
+            self.pump(lane);
+        }
+    }
+
+    /// The moment by which [`Session::handle_timeout`] must be called.
+    pub fn poll_timeout(&self) -> Option<Time> {
+        self.pending
+            .values()
+            .map(|pending| pending.deadline)
+            .fold(self.poll.deadline(), |first, deadline| earliest(first, Some(deadline)))
+    }
+
+    /// The time has come.
+    pub fn handle_timeout(&mut self, now: Time) {
+        let late: Vec<Ticket> =
+            self.pending.iter().filter(|(_, p)| p.deadline <= now).map(|(t, _)| *t).collect();
+        for ticket in late {
+            let Some(pending) = self.pending.get(&ticket) else { continue };
+            let (kind, lane) = (pending.kind, pending.lane);
+            if let Stage::Posted(http) = pending.stage {
+                self.outputs.push_back(Output::Abort(http));
+            }
+            let seconds = self.config.request_timeout.as_secs_f32();
+            let message =
+                format!("the gateway did not answer {kind:?} within {seconds} s; try again");
+            self.finish(ticket, Err(Error::new(Code::GatewayTimeout, message)), now);
+            self.pump(lane);
+        }
+        if self.poll.deadline().is_some_and(|deadline| deadline <= now) {
+            match self.poll.http() {
+                Some(http) => {
+                    self.outputs.push_back(Output::Abort(http));
+                    self.handle_poll(HttpResponse::Failed("no answer to a poll".into()), now);
+                }
+                None => self.start_poll(now),
+            }
+        }
+    }
+
+    /// What to do next, if anything.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    // Requests.
+
+    fn url(&self, handle: Option<HandleId>) -> Result<String, Error> {
+        let State::Open { server, id } = &self.state else {
+            return Err(Error::new(
+                Code::NotConnected,
+                "there is no session: call connect() first",
+            ));
+        };
+        Ok(match handle {
+            Some(handle) => format!("{}/{}/{}", server.as_str(), id.0, handle.0),
+            None => format!("{}/{}", server.as_str(), id.0),
+        })
+    }
+
+    fn request(
+        &mut self,
+        kind: Kind,
+        lane: Lane,
+        url: String,
+        request: Request<'_>,
+        now: Time,
+    ) -> Ticket {
+        self.last_ticket = self.last_ticket.saturating_add(1);
+        let ticket = Ticket(self.last_ticket);
+        let mut object = request.into_json();
+        object.insert("transaction".into(), json!(ticket.0.to_string()));
+        for (key, secret) in self.secrets() {
+            object.insert(key.into(), json!(secret.reveal()));
+        }
+        let body = Value::Object(object).to_string();
+        let deadline = now + self.config.request_timeout;
+        self.pending
+            .insert(ticket, Pending { kind, lane, deadline, stage: Stage::Queued { url, body } });
+        self.pump(lane);
+        ticket
+    }
+
+    fn secrets(&self) -> impl Iterator<Item = (&'static str, &Secret)> {
+        let api_secret = self.config.api_secret.as_ref().map(|secret| ("apisecret", secret));
+        let token = self.config.token.as_ref().map(|token| ("token", token));
+        api_secret.into_iter().chain(token)
+    }
+
+    /// Posts what may be posted in a lane.
+    fn pump(&mut self, lane: Lane) {
+        for pending in self.pending.values_mut().filter(|pending| pending.lane == lane) {
+            match &mut pending.stage {
+                Stage::Acknowledged => {}
+                Stage::Posted(_) if lane == Lane::Free => {}
+                Stage::Posted(_) => return,
+                Stage::Queued { url, body } => {
+                    self.last_http = self.last_http.saturating_add(1);
+                    let id = HttpId(self.last_http);
+                    let (url, body) = (std::mem::take(url), std::mem::take(body));
+                    pending.stage = Stage::Posted(id);
+                    self.outputs
+                        .push_back(Output::Log(Level::Trace, format!("POST {:?}", pending.kind)));
+                    self.outputs.push_back(Output::Http(HttpRequest { id, url, body: Some(body) }));
+                    if lane != Lane::Free {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn handle_post(&mut self, ticket: Ticket, response: HttpResponse, now: Time) {
+        let result = match read_post(response) {
+            Ok(Message::Ack { .. }) => match self.pending.get_mut(&ticket) {
+                Some(pending) if pending.kind == Kind::Message => {
+                    pending.stage = Stage::Acknowledged;
+                    return;
+                }
+                _ => Ok(Message::Ack { transaction: ticket.0 }),
+            },
+            other => other,
+        };
+        self.finish(ticket, result, now);
+    }
+
+    /// Ends a request, and does what its end means for the session.
+    fn finish(&mut self, ticket: Ticket, result: Result<Message, Error>, now: Time) {
+        let Some(Pending { kind, .. }) = self.pending.remove(&ticket) else {
+            self.outputs.push_back(Output::Log(
+                Level::Debug,
+                "an answer to no open request was dropped: it came late or twice".into(),
+            ));
+            return;
+        };
+        let result = result.and_then(|message| answer_of(kind, message));
+        match kind {
+            Kind::Create => self.handle_created(result, now),
+            Kind::Destroy => self.handle_destroyed(),
+            _ => {
+                let lost =
+                    result.as_ref().err().filter(|error| error.code == Code::SessionLost).cloned();
+                self.outputs.push_back(Output::Answer(ticket, result));
+                if let Some(error) = lost {
+                    self.lose(error);
+                }
+            }
+        }
+    }
+
+    fn handle_created(&mut self, result: Result<Answer, Error>, now: Time) {
+        let State::Opening { server, mut rest, mut failures } =
+            std::mem::replace(&mut self.state, State::Closed)
+        else {
+            return;
+        };
+        match result {
+            Ok(Answer::Attached(HandleId(given))) => {
+                self.outputs.push_back(Output::Log(
+                    Level::Info,
+                    format!("connected to {}", server.as_str()),
+                ));
+                self.state = State::Open { server, id: SessionId(given) };
+                self.outputs.push_back(Output::Opened(Ok(())));
+                self.start_poll(now);
+            }
+            Ok(_) => self.open_next(rest, failures, now),
+            Err(error) => {
+                self.outputs
+                    .push_back(Output::Log(Level::Warn, format!("{}: {error}", server.as_str())));
+                // Somebody holds the id that was chosen: the same server, another id.
+                if error.gateway_code == Some(core_error::SESSION_CONFLICT) && failures.len() < 3 {
+                    rest.push_front(server.clone());
+                }
+                failures.push((server, error));
+                self.open_next(rest, failures, now);
+            }
+        }
+    }
+
+    fn handle_destroyed(&mut self) {
+        self.state = State::Closed;
+        // The gateway holds the poll of a destroyed session until it runs out; nothing can be lost.
+        self.stop_poll();
+        self.outputs.push_back(Output::Closed);
+    }
+
+    // The poll.
+
+    fn start_poll(&mut self, now: Time) {
+        let (State::Open { server, id } | State::Closing { server, id }) = &self.state else {
+            return;
+        };
+        let mut url =
+            format!("{}/{}?maxev={}", server.as_str(), id.0, self.config.poll_events.max(1));
+        for (key, secret) in self.secrets() {
+            url.push_str(&format!("&{key}={}", percent_encode(secret.reveal())));
+        }
+        self.last_http = self.last_http.saturating_add(1);
+        let http = HttpId(self.last_http);
+        self.poll.start(http, now);
+        self.outputs.push_back(Output::Http(HttpRequest { id: http, url, body: None }));
+    }
+
+    fn stop_poll(&mut self) {
+        if let Some(http) = self.poll.stop() {
+            self.outputs.push_back(Output::Abort(http));
+        }
+    }
+
+    fn handle_poll(&mut self, response: HttpResponse, now: Time) {
+        let batch = match read_poll(response) {
+            Ok(batch) => batch,
+            Err(error) if matches!(error.code, Code::SessionLost | Code::Unauthorized) => {
+                self.lose(error);
+                return;
+            }
+            Err(error) => {
+                let jitter = (self.random)();
+                self.outputs.push_back(Output::Log(Level::Warn, format!("a poll failed: {error}")));
+                if !self.poll.failed(self.config.retry_limit, jitter, now) {
+                    self.lose(
+                        Error::new(
+                            Code::SessionLost,
+                            "the gateway has been out of reach for too long: call connect() again",
+                        )
+                        .with_cause(error.to_string()),
+                    );
+                }
+                return;
+            }
+        };
+        let brought_something = batch.iter().any(|message| *message != Message::Keepalive);
+        self.poll.succeeded(brought_something, now);
+        for message in batch {
+            self.handle_message(message, now);
+        }
+        if self.poll.deadline().is_some_and(|due| due <= now) && self.poll.http().is_none() {
+            self.start_poll(now);
+        }
+    }
+
+    fn handle_message(&mut self, message: Message, now: Time) {
+        match message {
+            Message::Keepalive => {}
+            Message::Notice { sender, notice } => {
+                self.outputs.push_back(Output::Notice(sender, notice))
+            }
+            Message::Reply { transaction, .. }
+            | Message::Success { transaction, .. }
+            | Message::Error { transaction: Some(transaction), .. } => {
+                let ticket = Ticket(transaction);
+                let lane = self.pending.get(&ticket).map(|pending| pending.lane);
+                self.finish(ticket, Ok(message), now);
+                if let Some(lane) = lane {
+                    self.pump(lane);
+                }
+            }
+            Message::Error { transaction: None, code, reason } => {
+                self.lose_if_session_error(code, &reason);
+            }
+            Message::Timeout => self.lose(session_lost()),
+            Message::Ack { .. } => {}
+            Message::Unknown(what) => {
+                self.outputs.push_back(Output::Log(Level::Warn, format!("skipped {what}")));
+            }
+        }
+    }
+
+    fn lose_if_session_error(&mut self, code: i64, reason: &str) {
+        let error = core_failure(code, reason);
+        match error.code {
+            Code::SessionLost | Code::Unauthorized => self.lose(error),
+            _ => self
+                .outputs
+                .push_back(Output::Log(Level::Warn, format!("the gateway says {error}"))),
+        }
+    }
+
+    // The end.
+
+    fn lose(&mut self, error: Error) {
+        match std::mem::replace(&mut self.state, State::Closed) {
+            State::Open { .. } => {
+                self.stop_poll();
+                self.abandon_all(&error);
+                self.outputs.push_back(Output::Lost(error));
+            }
+            State::Closing { .. } => {
+                self.stop_poll();
+                self.abandon_all(&error);
+                self.outputs.push_back(Output::Closed);
+            }
+            other => self.state = other,
+        }
+    }
+
+    /// Fails every open request of the user, and aborts what is under way.
+    fn abandon_all(&mut self, error: &Error) {
+        for (ticket, pending) in std::mem::take(&mut self.pending) {
+            if let Stage::Posted(http) = pending.stage {
+                self.outputs.push_back(Output::Abort(http));
+            }
+            if !matches!(pending.kind, Kind::Create | Kind::Destroy) {
+                self.outputs.push_back(Output::Answer(ticket, Err(error.clone())));
+            }
+        }
+    }
+}
+
+/// What an answered request brought, by what was asked.
+fn answer_of(kind: Kind, message: Message) -> Result<Answer, Error> {
+    match (kind, message) {
+        (_, Message::Error { code, reason, .. }) => Err(core_failure(code, &reason)),
+        (Kind::Create | Kind::Attach, Message::Success { id, .. }) => {
+            Ok(Answer::Attached(HandleId(wire::checked_id(id)?)))
+        }
+        (Kind::Message, Message::Reply { data, jsep, .. }) => Ok(Answer::Plugin { data, jsep }),
+        (Kind::Message, Message::Success { data: Some(data), .. }) => {
+            Ok(Answer::Plugin { data, jsep: None })
+        }
+        (
+            Kind::Trickle | Kind::Detach | Kind::Destroy,
+            Message::Success { .. } | Message::Ack { .. },
+        ) => Ok(Answer::Done),
+        (kind, _) => Err(Error::new(
+            Code::GatewayProtocol,
+            format!("the answer to {kind:?} is not one that Janus gives; check the address"),
+        )),
+    }
+}
+
+fn read_post(response: HttpResponse) -> Result<Message, Error> {
+    let body = checked_body(response)?;
+    wire::parse_one(&body)
+}
+
+fn read_poll(response: HttpResponse) -> Result<Vec<Message>, Error> {
+    if let HttpResponse::Answered { status: 404, .. } = response {
+        return Err(session_lost());
+    }
+    let batch = wire::parse_batch(&checked_body(response)?)?;
+    match batch.as_slice() {
+        [Message::Error { transaction: None, code, reason }] => Err(core_failure(*code, reason)),
+        _ => Ok(batch),
+    }
+}
+
+fn checked_body(response: HttpResponse) -> Result<String, Error> {
+    match response {
+        HttpResponse::Answered { status: 200, body } => Ok(body),
+        HttpResponse::Answered { status: 403, .. } => Err(unauthorized()),
+        HttpResponse::Answered { status, body } => Err(Error::new(
+            Code::GatewayProtocol,
+            format!("HTTP status {status} \"{}\"; check the address and its path", excerpt(body.trim())),
+        )),
+        HttpResponse::Failed(cause) => Err(Error::new(
+            Code::GatewayUnreachable,
+            "nothing answered; check the address, the network, and that the gateway allows this page (CORS)",
+        )
+        .with_cause(cause)),
+    }
+}
+
+/// The meaning of an error of the gateway's core.
+fn core_failure(code: i64, reason: &str) -> Error {
+    let error = match code {
+        core_error::UNAUTHORIZED
+        | core_error::UNAUTHORIZED_PLUGIN
+        | core_error::TOKEN_NOT_FOUND => unauthorized(),
+        core_error::NO_SUCH_SESSION => session_lost(),
+        core_error::NO_SUCH_PLUGIN => Error::new(
+            Code::GatewayError,
+            "the gateway does not have the plugin; enable janus.plugin.videocall there",
+        ),
+        _ => Error::new(
+            Code::GatewayError,
+            format!("the gateway refused the request: {} ({code})", excerpt(reason)),
+        ),
+    };
+    error.from_gateway(code, &excerpt(reason))
+}
+
+fn unauthorized() -> Error {
+    Error::new(Code::Unauthorized, "the gateway refused this client: check apiSecret and token")
+}
+
+fn session_lost() -> Error {
+    Error::new(
+        Code::SessionLost,
+        "the gateway does not know the session any more: call connect() again",
+    )
+}
+
+/// One error for all servers: the first one's own if there is only one.
+fn none_answered(failures: Vec<(ServerUrl, Error)>) -> Error {
+    let code = match failures.first() {
+        Some((_, first)) if failures.iter().all(|(_, error)| error.code == first.code) => {
+            first.code
+        }
+        _ => Code::GatewayUnreachable,
+    };
+    let said: Vec<String> = failures
+        .iter()
+        .map(|(server, error)| format!("{}: {}", server.as_str(), error.message))
+        .collect();
+    let mut error =
+        Error::new(code, format!("no gateway took the connection. {}", said.join(" | ")));
+    if let [(_, only)] = failures.as_slice() {
+        error.gateway_code = only.gateway_code;
+        error.cause = only.cause.clone();
+    }
+    error
+}
+
+/// RFC 3986, section 2.1.
+fn percent_encode(text: &str) -> String {
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                encoded.push(char::from(byte));
+            }
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
+}

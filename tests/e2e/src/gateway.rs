@@ -1,0 +1,74 @@
+//! The gateway under the pages: a real Janus, or the embedded one in this process.
+
+use anyhow::{Context, bail};
+use tokio::task::block_in_place;
+use videortc_gateway::server::{Server, ServerOptions};
+use videortc_janus::Janus;
+
+use crate::Result;
+
+/// Which gateway the suites run against, from `VIDEORTC_E2E_GATEWAY`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GatewayKind {
+    /// The Debian package's Janus.
+    Janus,
+    /// `examples/gateway`.
+    Embedded,
+}
+
+impl GatewayKind {
+    /// Reads the environment.
+    pub fn asked_for() -> Result<Self> {
+        match std::env::var("VIDEORTC_E2E_GATEWAY").as_deref() {
+            Ok("janus") => Ok(Self::Janus),
+            Ok("embedded") => Ok(Self::Embedded),
+            _ => bail!(
+                "VIDEORTC_E2E_GATEWAY is neither janus nor embedded: run cargo xtask test e2e"
+            ),
+        }
+    }
+}
+
+/// A running gateway.
+#[derive(Debug)]
+pub(crate) enum Gateway {
+    Janus(Janus),
+    /// `None` only in the middle of a restart.
+    Embedded(Option<Server>),
+}
+
+impl Gateway {
+    pub(crate) fn start(kind: GatewayKind) -> Result<Self> {
+        // Both starters wait for what they started, which a test's runtime allows here only.
+        block_in_place(|| match kind {
+            GatewayKind::Janus => Ok(Self::Janus(Janus::start()?)),
+            GatewayKind::Embedded => {
+                Ok(Self::Embedded(Some(Server::start(ServerOptions::default())?)))
+            }
+        })
+    }
+
+    pub(crate) fn url(&self) -> String {
+        match self {
+            Self::Janus(janus) => janus.url(),
+            Self::Embedded(server) => server.as_ref().map(Server::url).unwrap_or_default(),
+        }
+    }
+
+    /// Ends the gateway and starts it again at the same address: it has forgotten everything.
+    pub(crate) fn restart(&mut self) -> Result {
+        block_in_place(|| match self {
+            Self::Janus(janus) => {
+                janus.kill();
+                janus.restart()
+            }
+            Self::Embedded(server) => {
+                let addr = server.as_ref().context("no gateway runs")?.addr();
+                *server = None;
+                *server = Some(Server::start(ServerOptions { addr, ..ServerOptions::default() })?);
+                Ok(())
+            }
+        })
+    }
+}

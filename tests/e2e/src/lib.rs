@@ -1,0 +1,36 @@
+//! Two browser pages call each other through a gateway: this is the rig, the suites are in `tests/`.
+//!
+//! A test starts a [`Rig`], opens pages on it, drives them, and ends with [`Rig::finish`], which fails
+//! when a page saw an unhandled rejection, a window error, an event nobody asked for, or kept a device
+//! open:
+//!
+//! ```ignore
+//! let rig = Rig::start().await?;
+//! let tom = rig.register("Tom").await?;
+//! let jack = rig.register("Jack").await?;
+//! call(&tom, &jack).await?;
+//! tom.run("await action.hangUp()").await?;
+//! jack.ended("Tom", "Hung up").await?;
+//! tom.ended("Jack", "Hung up").await?;
+//! rig.finish().await
+//! ```
+//!
+//! Nothing here sleeps for a guess: every wait is for an event or a condition and has a limit.
+
+mod browser;
+mod gateway;
+mod page;
+mod rig;
+mod site;
+mod strange;
+mod tap;
+
+pub use browser::Devices;
+pub use gateway::GatewayKind;
+pub use page::{Page, Refusal};
+pub use rig::{Rig, Visitor, call, ring};
+pub use strange::{Answer, StrangeGateway};
+pub use tap::{Seen, Tap};
+
+/// How every test ends: an error tells what was expected and what the page saw.
+pub type Result<T = ()> = anyhow::Result<T>;

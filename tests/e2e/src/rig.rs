@@ -1,0 +1,158 @@
+//! What every test stands on: a gateway, a web server for the pages, a browser driver.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde_json::{Value, json};
+
+use crate::Result;
+use crate::browser::{Devices, Driver};
+use crate::gateway::{Gateway, GatewayKind};
+use crate::page::Page;
+use crate::site::Site;
+
+/// A gateway, the pages' web server and a browser driver; all end when it is dropped.
+#[derive(Debug)]
+pub struct Rig {
+    driver: Driver,
+    site: Site,
+    gateway: Mutex<Gateway>,
+    pages: Mutex<Vec<Arc<Page>>>,
+}
+
+/// How a page is opened; the default is a page with camera and microphone at the rig's gateway.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Visitor {
+    /// What the machine has.
+    pub devices: Devices,
+    /// `{ servers, iceServers, level, options }` of `new VideoRTC()`, all optional.
+    pub rtc: Value,
+    /// `{ dom, options }` of `videoCall()`, all optional; `dom` is "container", "elements" or "none".
+    pub call: Value,
+}
+
+impl Visitor {
+    /// A visitor with other devices.
+    #[must_use]
+    pub fn devices(mut self, devices: Devices) -> Self {
+        self.devices = devices;
+        self
+    }
+
+    /// A visitor whose page makes its `VideoRTC` so.
+    #[must_use]
+    pub fn rtc(mut self, rtc: Value) -> Self {
+        self.rtc = rtc;
+        self
+    }
+
+    /// A visitor whose page makes its `videoCall()` so.
+    #[must_use]
+    pub fn call(mut self, call: Value) -> Self {
+        self.call = call;
+        self
+    }
+}
+
+impl Rig {
+    /// Starts everything; the gateway is the one that the environment asks for.
+    pub async fn start() -> Result<Self> {
+        let gateway = Gateway::start(GatewayKind::asked_for()?)?;
+        let site = Site::start(&gateway.url()).await?;
+        let driver = Driver::start()?;
+        Ok(Self { driver, site, gateway: Mutex::new(gateway), pages: Mutex::default() })
+    }
+
+    /// The gateway's address.
+    pub fn gateway_url(&self) -> String {
+        lock(&self.gateway).url()
+    }
+
+    /// Ends the gateway and starts it again at the same address: it has forgotten everything.
+    pub fn restart_gateway(&self) -> Result {
+        lock(&self.gateway).restart()
+    }
+
+    /// The address of a page that this rig serves, such as `/videocall/index.html`.
+    pub fn site_url(&self, path: &str) -> String {
+        self.site.url(path)
+    }
+
+    /// Opens a page of the rig's web server in a browser of its own.
+    pub async fn browse(&self, name: &str, path: &str, devices: Devices) -> Result<Arc<Page>> {
+        let client = self.driver.browser(devices).await?;
+        client.goto(&self.site.url(path)).await?;
+        let page = Arc::new(Page::new(name, client));
+        lock(&self.pages).push(Arc::clone(&page));
+        Ok(page)
+    }
+
+    /// Opens the test page, which has loaded the library and done nothing with it.
+    pub async fn open(&self, name: &str, devices: Devices) -> Result<Arc<Page>> {
+        self.browse(name, "/index.html", devices).await
+    }
+
+    /// Opens the test page and goes as far as `connect()` and `videoCall()`.
+    pub async fn attach(&self, name: &str, visitor: Visitor) -> Result<Arc<Page>> {
+        let page = self.open(name, visitor.devices).await?;
+        page.run(&format!("await harness.connect({})", object(&visitor.rtc))).await?;
+        page.run(&format!("await harness.videoCall({})", object(&visitor.call))).await?;
+        Ok(page)
+    }
+
+    /// Opens the test page and registers under this name.
+    pub async fn register(&self, name: &str) -> Result<Arc<Page>> {
+        self.register_as(name, Visitor::default()).await
+    }
+
+    /// As [`register`](Self::register), for a visitor with other devices or options.
+    pub async fn register_as(&self, name: &str, visitor: Visitor) -> Result<Arc<Page>> {
+        let page = self.attach(name, visitor).await?;
+        page.run(&format!("await action.register({})", json!(name))).await?;
+        page.expect("onRegistered", json!([name, true])).await?;
+        Ok(page)
+    }
+
+    /// Closes a page's browser, as a person closes a tab: nothing more is heard of it.
+    pub async fn close(&self, page: Arc<Page>) -> Result {
+        lock(&self.pages)
+            .retain(|other| !Arc::ptr_eq(other, &page));
+        match Arc::try_unwrap(page) {
+            Ok(page) => page.close().await,
+            Err(page) => anyhow::bail!("{} is still in use", page.name()),
+        }
+    }
+
+    /// The end of every test: each page must be clean, see [`Rig`]'s crate documentation.
+    pub async fn finish(self) -> Result {
+        let pages = std::mem::take(&mut *lock(&self.pages));
+        for page in &pages {
+            page.inspect().await?;
+        }
+        Ok(())
+    }
+}
+
+/// Calls from one page to the other until it rings there; both then know of each other.
+pub async fn ring(caller: &Page, callee: &Page) -> Result {
+    caller.run(&format!("await action.call({})", json!(callee.name()))).await?;
+    caller.expect("onCalling", json!([callee.name()])).await?;
+    callee.expect("onIncomingCall", json!([caller.name()])).await
+}
+
+/// Calls, accepts, and waits until both ends say that the call is up.
+pub async fn call(caller: &Page, callee: &Page) -> Result {
+    ring(caller, callee).await?;
+    callee.run("await action.acceptCall()").await?;
+    caller.expect("onAccepted", json!([callee.name()])).await?;
+    callee.expect("onAccepted", json!([caller.name()])).await
+}
+
+/// A test that panicked in another thread leaves its lock usable.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn object(value: &Value) -> Value {
+    if value.is_null() { json!({}) } else { value.clone() }
+}

@@ -1,0 +1,63 @@
+//! The web server of the pages: the test page, the example pages, the library, `config.js`.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail, ensure};
+use axum::Router;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tower_http::services::{ServeDir, ServeFile};
+
+use crate::Result;
+
+/// A web server on a port of its own, so that the gateway is another origin, as in real life.
+#[derive(Debug)]
+pub(crate) struct Site {
+    address: SocketAddr,
+    task: JoinHandle<()>,
+}
+
+impl Site {
+    /// Serves the pages; `config.js` tells them the gateway's address.
+    pub(crate) async fn start(gateway: &str) -> Result<Self> {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let library = library()?;
+        let config = format!("window.VIDEORTC_GATEWAY = {};\n", serde_json::to_string(gateway)?);
+        let headers = [(CONTENT_TYPE, "text/javascript"), (CACHE_CONTROL, "no-store")];
+        let router = Router::new()
+            .route("/config.js", get(move || async move { (headers, config) }))
+            .route_service("/videortc.js", ServeFile::new(library))
+            .nest_service("/videocall", ServeDir::new(here.join("../../examples/videocall")))
+            .nest_service("/quickstart", ServeDir::new(here.join("../../examples/quickstart")))
+            .fallback_service(ServeDir::new(here.join("pages")));
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let address = listener.local_addr()?;
+        let task = tokio::spawn(async move {
+            let _ = axum::serve(listener, router).await;
+        });
+        Ok(Self { address, task })
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// The file under test, from the folder that `VIDEORTC_WEB` names.
+fn library() -> Result<PathBuf> {
+    let Some(folder) = std::env::var_os("VIDEORTC_WEB") else {
+        bail!("VIDEORTC_WEB names no folder with videortc.js: run cargo xtask test e2e");
+    };
+    let file = PathBuf::from(folder).join("videortc.js");
+    ensure!(file.is_file(), "{} is not there: run cargo xtask test e2e", file.display());
+    file.canonicalize().with_context(|| format!("cannot read {}", file.display()))
+}

@@ -1,0 +1,91 @@
+//! Calls that cross: both people wanted it, so they end in one call, whoever was first.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::ensure;
+use serde_json::json;
+use videortc_e2e::{Page, Result, Rig, call};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn crossing_calls_become_one_call() -> Result {
+    let rig = Rig::start().await?;
+    let (tom, jack) = tokio::try_join!(rig.register("Tom"), rig.register("Jack"))?;
+
+    // By how many milliseconds Jack is later than Tom.
+    for lead in [0, 0, 0, 10, 30, 60, 120, -10, -30, -60, -120] {
+        let start = now() + 400;
+        let lag = |late: i64| start + u64::try_from(late.max(0)).unwrap_or(0);
+        tokio::try_join!(
+            tom.run(call_at(lag(-lead), "Jack")),
+            jack.run(call_at(lag(lead), "Tom"))
+        )?;
+        // When one was so late that it rings there already, call() accepted: also one call.
+        tom.expect("onAccepted", json!(["Jack"])).await?;
+        jack.expect("onAccepted", json!(["Tom"])).await?;
+        tokio::try_join!(tom.sees_both(), jack.sees_both())?;
+
+        tom.run("await action.hangUp()").await?;
+        tom.ended("Jack", "Hung up").await?;
+        jack.ended("Tom", "Hung up").await?;
+        tokio::try_join!(tom.released(2), jack.released(2))?;
+    }
+    for page in [&tom, &jack] {
+        for event in ["onAccepted", "onHangUp"] {
+            ensure!(page.count(event).await? == 11, "{event}: {}", page.history().await);
+        }
+    }
+    rig.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_people_calling_round_are_not_stuck() -> Result {
+    let rig = Rig::start().await?;
+    let (tom, jack, ann) =
+        tokio::try_join!(rig.register("Tom"), rig.register("Jack"), rig.register("Ann"))?;
+
+    let start = now() + 400;
+    let settled = |peer: &str| format!("{}.catch(() => null)", call_at(start, peer));
+    tokio::try_join!(tom.run(settled("Jack")), jack.run(settled("Ann")), ann.run(settled("Tom")))?;
+    for page in [&tom, &jack, &ann] {
+        page.run("await action.hangUp().catch((e) => { if (e.code !== 'NO_CALL') throw e; })")
+            .await?;
+    }
+    let pages: [&Arc<Page>; 3] = [&tom, &jack, &ann];
+    for page in pages {
+        page.run(
+            "await harness.until('a call is still on', () => {
+               const count = (name) => harness.events.filter((e) => e.name === name).length;
+               return count('onHangUp') >= count('onIncomingCall') + 1;
+             })",
+        )
+        .await?;
+    }
+    for page in pages {
+        page.skip("onHangUp").await?;
+        page.skip("onCalling").await?;
+        page.skip("onIncomingCall").await?;
+        page.released(0).await?;
+    }
+
+    for (caller, callee) in [(&tom, &jack), (&jack, &ann), (&ann, &tom)] {
+        call(caller, callee).await?;
+        callee.run("await action.hangUp()").await?;
+        caller.ended(callee.name(), "Hung up").await?;
+        callee.ended(caller.name(), "Hung up").await?;
+    }
+    rig.finish().await
+}
+
+/// A call that starts at an appointed time, which both pages' clocks share.
+fn call_at(time: u64, peer: &str) -> String {
+    format!(
+        "await new Promise((go) => setTimeout(go, {time} - Date.now()));
+         await action.call('{peer}')"
+    )
+}
+
+fn now() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,351 @@
+//! From Rust to files that a page can load: compile, bind, optimise, assemble.
+//!
+//! Every file carries the wasm module inside itself, since `new VideoRTC(…)` must work on the line after
+//! the script tag, from `file://` too. Inside, three parts stand one after the other: the glue that
+//! wasm-bindgen writes, the public classes (`pkg-template/facade.js`), and the module in Base64, which
+//! is compiled when the first object is made and not before.
+//!
+//! The same sources give the same bytes: no path of this machine and no date gets into them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use base64::prelude::{BASE64_STANDARD, Engine};
+use wasm_bindgen_cli_support::Bindgen;
+use xshell::cmd;
+
+use crate::process;
+use crate::size::{self, Entry};
+use crate::tools;
+use crate::workspace::{WASM_TARGET, Workspace};
+
+const LIMIT: Duration = Duration::from_secs(20 * 60);
+
+/// The syntax that the minified script may use. Browsers that know less have no `RTCPeerConnection` that
+/// we could work with either.
+const SYNTAX: &str = "es2020";
+
+/// What `rustc` takes for granted in a browser, said anew since the module no longer says it itself.
+const WASM_FEATURES: &[&str] = &[
+    "--enable-bulk-memory",
+    "--enable-bulk-memory-opt",
+    "--enable-multivalue",
+    "--enable-mutable-globals",
+    "--enable-nontrapping-float-to-int",
+    "--enable-reference-types",
+    "--enable-sign-ext",
+];
+
+/// How the library is compiled.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Profile {
+    Dev,
+    Release,
+}
+
+/// Writes `target/web/videortc.js` and the example pages beside it, without Node: no `wasm-opt`, not
+/// minified. Returns the folder.
+pub(crate) fn assemble_web(workspace: &Workspace, profile: Profile) -> Result<PathBuf> {
+    tools::ensure_wasm_target(workspace)?;
+    let parts = Parts::compile(workspace, profile)?;
+    let folder = emptied(workspace.target("web"))?;
+    fs::write(folder.join("videortc.js"), parts.script())?;
+    for page in ["videocall", "quickstart"] {
+        copy_folder(&workspace.path("examples").join(page), &folder.join(page))?;
+    }
+    fs::write(folder.join("index.html"), include_str!("index.html"))?;
+    fs::write(folder.join("config.js"), config(None))?;
+    Ok(folder)
+}
+
+/// The `config.js` of the example pages: the gateway that they use.
+pub(crate) fn config(gateway: Option<&str>) -> String {
+    let address = match gateway {
+        // A JSON string is a JavaScript string.
+        Some(url) => serde_json::Value::from(url).to_string(),
+        None => "location.origin + \"/janus\"".to_owned(),
+    };
+    format!("window.VIDEORTC_GATEWAY = {address};\n")
+}
+
+/// Writes the npm package to `pkg/` and prints the size of each file.
+pub(crate) fn build(workspace: &Workspace) -> Result<()> {
+    tools::ensure_wasm_target(workspace)?;
+    let programs = tools::npm_tools(workspace)?;
+    let mut parts = Parts::compile(workspace, Profile::Release)?;
+    parts.wasm = optimised(workspace, &programs, &parts.wasm)?;
+    let script = parts.script();
+    let minified = minified(workspace, &programs, &script)?;
+
+    let folder = emptied(workspace.path("pkg"))?;
+    let files = [
+        ("videortc.js", script.into_bytes()),
+        ("videortc.min.js", minified),
+        ("index.js", parts.module().into_bytes()),
+        ("index.d.ts", read(workspace, "pkg-template/index.d.ts")?.into_bytes()),
+        ("package.json", package_json(workspace, &parts.version)?.into_bytes()),
+        ("README.md", readme(workspace)?.into_bytes()),
+        ("LICENSE", read(workspace, "LICENSE")?.into_bytes()),
+    ];
+    let mut sizes = vec![Entry::new("the wasm module alone", &parts.wasm)?];
+    for (name, content) in &files {
+        fs::write(folder.join(name), content)?;
+        sizes.push(Entry::new(*name, content)?);
+    }
+    check_loading(workspace, &folder)?;
+    println!("\n{}\n\nThe package is in {}", size::table(&sizes), folder.display());
+    Ok(())
+}
+
+/// What the shipped files are put together from.
+#[derive(Debug)]
+struct Parts {
+    version: String,
+    glue: String,
+    facade: String,
+    wasm: Vec<u8>,
+}
+
+impl Parts {
+    fn compile(workspace: &Workspace, profile: Profile) -> Result<Self> {
+        let wasm = compile(workspace, profile)?;
+        let folder = emptied(workspace.target("xtask/bindgen"))?;
+        bindgen(&wasm, &folder).context("wasm-bindgen cannot make the glue")?;
+        let glue = fs::read_to_string(folder.join("videortc.js"))?;
+        Ok(Self {
+            version: workspace.version_of("videortc")?.to_owned(),
+            glue: trimmed(&glue)?,
+            facade: read(workspace, "pkg-template/facade.js")?,
+            wasm: fs::read(folder.join("videortc_bg.wasm"))?,
+        })
+    }
+
+    /// For a script tag: two globals and nothing else.
+    fn script(&self) -> String {
+        format!("{}var {{ VideoRTC, VideoRTCError }} = {};\n", self.banner(), self.expression())
+    }
+
+    /// For `import`.
+    fn module(&self) -> String {
+        format!(
+            "{}const {{ VideoRTC, VideoRTCError }} = /* @__PURE__ */ {};\n\n\
+             export {{ VideoRTC, VideoRTCError }};\nexport default VideoRTC;\n",
+            self.banner(),
+            self.expression(),
+        )
+    }
+
+    fn banner(&self) -> String {
+        format!("/*! videortc {} | MIT License */\n", self.version)
+    }
+
+    /// A function that is called at once and returns the public classes; nothing else of it is seen.
+    fn expression(&self) -> String {
+        let Self { glue, facade, wasm, .. } = self;
+        let base64 = BASE64_STANDARD.encode(wasm);
+        format!(
+            r#"(function () {{
+"use strict";
+
+// The glue between JavaScript and WebAssembly, written by wasm-bindgen.
+
+{glue}
+// The public classes.
+
+{facade}
+// The WebAssembly module. It is compiled when the first object is made.
+
+return createApi(function load() {{
+    const text = atob("{base64}");
+    const module = new Uint8Array(text.length);
+    for (let i = 0; i < text.length; i++) module[i] = text.charCodeAt(i);
+    wasm_bindgen.initSync({{ module }});
+    return wasm_bindgen;
+}});
+}})()"#
+        )
+    }
+}
+
+/// Compiles the library and returns the path of the module.
+fn compile(workspace: &Workspace, profile: Profile) -> Result<PathBuf> {
+    let mut build = workspace.cargo("build").args(["--package", "videortc", "--lib"]);
+    build = build.args(["--target", WASM_TARGET, "--config", &path_free(workspace)?]);
+    // They would take the place of ours.
+    build = build.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
+    let folder = match profile {
+        Profile::Dev => "debug",
+        Profile::Release => {
+            build = build.arg("--release");
+            "release"
+        }
+    };
+    process::run(build, limit())?;
+    Ok(workspace.target(WASM_TARGET).join(folder).join("videortc.wasm"))
+}
+
+/// The setting that keeps this machine's paths out of the module, where panic messages would name them.
+fn path_free(workspace: &Workspace) -> Result<String> {
+    let flags: Vec<String> = workspace
+        .source_folders()
+        .iter()
+        .map(|folder| format!("--remap-path-prefix={}=", folder.display()))
+        .collect();
+    // A JSON array of strings is a TOML array of strings.
+    Ok(format!("target.{WASM_TARGET}.rustflags={}", serde_json::to_string(&flags)?))
+}
+
+fn bindgen(wasm: &Path, folder: &Path) -> Result<()> {
+    Bindgen::new()
+        .input_path(wasm)
+        .out_name("videortc")
+        .no_modules(true)?
+        .typescript(false)
+        .remove_name_section(true)
+        .remove_producers_section(true)
+        .generate(folder)
+}
+
+/// The glue without its ways to load a module from the network: ours is at hand. They would also look at
+/// the document while the script loads, and fail where it is not what they expect.
+fn trimmed(glue: &str) -> Result<String> {
+    let mut glue = glue.to_owned();
+    for (start, end) in [
+        ("    let script_src;\n", "\n    }\n"),
+        ("    async function __wbg_load(", "\n    }\n"),
+        ("    let __wbg_init_promise;\n", "\n"),
+        ("    async function __wbg_init(", "\n    }\n"),
+        ("    async function __wbg_init_once(", "\n    }\n"),
+    ] {
+        glue = without(&glue, start, end)
+            .with_context(|| format!("wasm-bindgen's glue has changed: no `{}`", start.trim()))?;
+    }
+    let old = "return Object.assign(__wbg_init, { initSync }, exports);";
+    let new = "return Object.assign(exports, { initSync });";
+    ensure!(glue.contains(old), "wasm-bindgen's glue has changed: no `{old}`");
+    Ok(glue.replace(old, new))
+}
+
+/// The text without the part that begins with `start` and ends with the first `end` from there.
+fn without(text: &str, start: &str, end: &str) -> Option<String> {
+    let from = text.find(start)?;
+    let (before, rest) = text.split_at_checked(from)?;
+    let (_, after) = rest.split_once(end)?;
+    Some(format!("{before}{after}"))
+}
+
+fn optimised(workspace: &Workspace, programs: &Path, wasm: &[u8]) -> Result<Vec<u8>> {
+    let folder = emptied(workspace.target("xtask/optimise"))?;
+    let (input, output) = (folder.join("input.wasm"), folder.join("output.wasm"));
+    fs::write(&input, wasm)?;
+    let shell = &workspace.shell;
+    let wasm_opt = programs.join("wasm-opt");
+    let features = WASM_FEATURES;
+    let strip = ["--strip-debug", "--strip-producers", "--strip-target-features"];
+    let command =
+        cmd!(shell, "{wasm_opt} {features...} -Oz --converge {strip...} {input} -o {output}");
+    process::run(command, limit())?;
+    Ok(fs::read(output)?)
+}
+
+fn minified(workspace: &Workspace, programs: &Path, script: &str) -> Result<Vec<u8>> {
+    let folder = emptied(workspace.target("xtask/minify"))?;
+    let (input, output) = (folder.join("videortc.js"), folder.join("videortc.min.js"));
+    fs::write(&input, script)?;
+    let shell = &workspace.shell;
+    let esbuild = programs.join("esbuild");
+    let target = SYNTAX;
+    let command = cmd!(
+        shell,
+        "{esbuild} {input} --minify --legal-comments=inline --target={target} --log-level=warning
+         --outfile={output}"
+    );
+    process::run(command, limit())?;
+    Ok(fs::read(output)?)
+}
+
+/// Loads each file under Node, which has no document and no window, as a server that renders pages does.
+fn check_loading(workspace: &Workspace, folder: &Path) -> Result<()> {
+    let check = workspace.path("pkg-template/tools/check-loading.mjs");
+    process::run(cmd!(workspace.shell, "node {check} {folder}"), limit())
+}
+
+fn package_json(workspace: &Workspace, version: &str) -> Result<String> {
+    const PLACEHOLDER: &str = "\"version\": \"0.0.0\"";
+    let template = read(workspace, "pkg-template/package.json")?;
+    ensure!(template.contains(PLACEHOLDER), "pkg-template/package.json has no {PLACEHOLDER}");
+    Ok(template.replace(PLACEHOLDER, &format!("\"version\": \"{version}\"")))
+}
+
+fn readme(workspace: &Workspace) -> Result<String> {
+    read(workspace, "pkg-template/README.md").or_else(|_| read(workspace, "README.md"))
+}
+
+fn read(workspace: &Workspace, file: &str) -> Result<String> {
+    fs::read_to_string(workspace.path(file)).with_context(|| format!("cannot read {file}"))
+}
+
+/// A folder with nothing in it.
+fn emptied(folder: PathBuf) -> Result<PathBuf> {
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
+
+fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_folder(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}
+
+fn limit() -> Instant {
+    let now = Instant::now();
+    now.checked_add(LIMIT).unwrap_or(now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_is_cut_out_with_its_ends() {
+        let text = "a\n    b {\n        c\n    }\nd\n    }\n";
+        assert_eq!(without(text, "    b", "\n    }\n").as_deref(), Some("a\nd\n    }\n"));
+        assert_eq!(without("a\n    let b;\nc\n", "    let b;\n", "\n").as_deref(), Some("a\nc\n"));
+        assert_eq!(without(text, "    x", "\n    }\n"), None);
+    }
+
+    #[test]
+    fn the_gateway_is_written_as_a_javascript_string() {
+        assert_eq!(config(None), "window.VIDEORTC_GATEWAY = location.origin + \"/janus\";\n");
+        let hostile = config(Some("https://a/\"+alert(1)+\"\\"));
+        assert_eq!(hostile, "window.VIDEORTC_GATEWAY = \"https://a/\\\"+alert(1)+\\\"\\\\\";\n");
+    }
+
+    #[test]
+    fn the_script_has_two_globals_and_the_module_the_same_names() {
+        let parts = Parts {
+            version: "1.2.3".into(),
+            glue: "let wasm_bindgen;\n".into(),
+            facade: "function createApi(load) {}\n".into(),
+            wasm: b"\0asm".to_vec(),
+        };
+        assert!(
+            parts.script().starts_with("/*! videortc 1.2.3 | MIT License */\nvar { VideoRTC, ")
+        );
+        assert!(parts.script().contains("atob(\"AGFzbQ==\")"));
+        assert!(parts.module().ends_with("export default VideoRTC;\n"));
+    }
+}

@@ -1,0 +1,250 @@
+//! Every test suite by its name: what it needs, what it runs, and the table at the end.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use xshell::{Cmd, cmd};
+
+use crate::package::{self, Profile};
+use crate::process;
+use crate::tools;
+use crate::workspace::{WASM_TARGET, Workspace};
+
+/// How long a suite may take once everything is installed, compiling included.
+const LIMIT: Duration = Duration::from_secs(20 * 60);
+
+/// How long one test in the browser may take, in seconds; browsers start slowly on a busy machine.
+const BROWSER_TEST_LIMIT: &str = "120";
+
+/// In the order in which they run: what fails fast comes first.
+const SUITES: &[Suite] = &[
+    Suite {
+        name: "lint",
+        about: "formatting, clippy and documentation, with warnings as errors",
+        needs: &[tools::ensure_wasm_target, tools::ensure_lint_tools],
+        run: lint,
+    },
+    Suite {
+        name: "core",
+        about: "the pure core, the embedded gateway and this tool, natively",
+        needs: &[],
+        run: core,
+    },
+    Suite {
+        name: "web",
+        about: "the shell against the browser's own APIs, in headless Chromium",
+        needs: &[tools::ensure_wasm_target, tools::ensure_browser, tools::ensure_wasm_pack],
+        run: web,
+    },
+    Suite {
+        name: "conformance",
+        about: "the embedded gateway's answers compared with those of the real Janus",
+        needs: &[tools::ensure_janus],
+        run: conformance,
+    },
+    Suite {
+        name: "e2e-janus",
+        about: "pages that call each other through the real Janus",
+        needs: &[tools::ensure_wasm_target, tools::ensure_browser, tools::ensure_janus],
+        run: |bench| e2e(bench, "janus"),
+    },
+    Suite {
+        name: "e2e-embedded",
+        about: "the same pages through the embedded gateway",
+        // Its package is compiled with the one that starts Janus, but Janus itself does not run.
+        needs: &[tools::ensure_wasm_target, tools::ensure_browser],
+        run: |bench| e2e(bench, "embedded"),
+    },
+    Suite {
+        name: "build",
+        about: "the release package, loaded under Node",
+        needs: &[tools::ensure_wasm_target, tools::ensure_node],
+        run: |bench| package::build(bench.workspace),
+    },
+];
+
+struct Suite {
+    name: &'static str,
+    about: &'static str,
+    needs: &'static [fn(&Workspace) -> Result<()>],
+    run: fn(&Bench<'_>) -> Result<()>,
+}
+
+/// What a suite is given to run with.
+struct Bench<'a> {
+    workspace: &'a Workspace,
+    deadline: Instant,
+    filters: &'a [String],
+}
+
+impl Bench<'_> {
+    fn run(&self, command: Cmd<'_>) -> Result<()> {
+        process::run(command, self.deadline)
+    }
+}
+
+/// The list of suites for `--help`.
+pub(crate) fn help() -> String {
+    let lines: Vec<String> =
+        SUITES.iter().map(|suite| format!("  {:13} {}", suite.name, suite.about)).collect();
+    format!("Suites:\n{}\n\nExample: cargo xtask test e2e-janus -- crossing", lines.join("\n"))
+}
+
+/// Runs the named suites, or all, to the last one, and tells how each went.
+pub(crate) fn run(
+    workspace: &Workspace,
+    names: &[String],
+    filters: &[String],
+) -> Result<std::process::ExitCode> {
+    let mut results = Vec::new();
+    for suite in chosen(names)? {
+        println!("\n=== {}: {}\n", suite.name, suite.about);
+        let started = Instant::now();
+        let outcome = run_one(suite, workspace, filters);
+        ensure!(!process::is_interrupted(), "interrupted");
+        if let Err(error) = &outcome {
+            println!("\n=== {} failed: {error:#}", suite.name);
+        }
+        results.push(Outcome { name: suite.name, time: started.elapsed(), error: outcome.err() });
+    }
+    println!("\n{}", summary(&results));
+    let all_passed = results.iter().all(|result| result.error.is_none());
+    Ok(if all_passed { std::process::ExitCode::SUCCESS } else { std::process::ExitCode::FAILURE })
+}
+
+fn run_one(suite: &Suite, workspace: &Workspace, filters: &[String]) -> Result<()> {
+    for ensure in suite.needs {
+        ensure(workspace)?;
+    }
+    let now = Instant::now();
+    let deadline = now.checked_add(LIMIT).unwrap_or(now);
+    (suite.run)(&Bench { workspace, deadline, filters })
+}
+
+fn chosen(names: &[String]) -> Result<Vec<&'static Suite>> {
+    let is_meant = |suite: &Suite, name: &str| {
+        suite.name == name || suite.name.split('-').next().is_some_and(|first| first == name)
+    };
+    for name in names {
+        if !SUITES.iter().any(|suite| is_meant(suite, name)) {
+            let known: Vec<&str> = SUITES.iter().map(|suite| suite.name).collect();
+            bail!("there is no suite `{name}`; there are {}", known.join(", "));
+        }
+    }
+    let wanted =
+        |suite: &&Suite| names.is_empty() || names.iter().any(|name| is_meant(suite, name));
+    Ok(SUITES.iter().filter(wanted).collect())
+}
+
+struct Outcome {
+    name: &'static str,
+    time: Duration,
+    error: Option<anyhow::Error>,
+}
+
+/// A line for each suite, and the count that ends the whole.
+fn summary(results: &[Outcome]) -> String {
+    let mut lines = vec![format!("{:14} {:7} {:>8}", "suite", "result", "time")];
+    lines.extend(results.iter().map(|Outcome { name, time, error }| {
+        let result = if error.is_none() { "passed" } else { "FAILED" };
+        format!("{name:14} {result:7} {:>6.1} s", time.as_secs_f64())
+    }));
+    for Outcome { name, error, .. } in results {
+        lines.extend(error.as_ref().map(|error| format!("\n{name}: {error:#}")));
+    }
+    let failed = results.iter().filter(|result| result.error.is_some()).count();
+    let passed = results.len().saturating_sub(failed);
+    lines.push(format!("\n{passed} passed, {failed} failed"));
+    lines.join("\n")
+}
+
+fn lint(bench: &Bench<'_>) -> Result<()> {
+    let workspace = bench.workspace;
+    let deny = ["--", "--deny", "warnings"];
+    let library = ["--package", "videortc", "--lib"];
+    let wasm = ["--target", WASM_TARGET];
+
+    bench.run(workspace.cargo("fmt").args(["--all", "--check"]))?;
+    bench.run(workspace.cargo("clippy").args(["--workspace", "--all-targets"]).args(deny))?;
+    let mut clippy = workspace.cargo("clippy").args(library).args(wasm);
+    if workspace.path("tests/web.rs").exists() {
+        clippy = clippy.args(["--test", "web"]);
+    }
+    bench.run(clippy.args(deny))?;
+    for target in [&[] as &[&str], &wasm] {
+        let doc = workspace.cargo("doc").arg("--no-deps").args(library).args(target);
+        bench.run(doc.env("RUSTDOCFLAGS", "--deny warnings"))?;
+    }
+    Ok(())
+}
+
+fn core(bench: &Bench<'_>) -> Result<()> {
+    let packages = ["--package", "videortc", "--package", "videortc-gateway", "--package", "xtask"];
+    let test = bench.workspace.cargo("test").arg("--no-fail-fast").args(packages);
+    bench.run(test.arg("--").args(bench.filters))
+}
+
+fn web(bench: &Bench<'_>) -> Result<()> {
+    let shell = &bench.workspace.shell;
+    let driver = tools::chromedriver()?;
+    let filters = bench.filters;
+    let test = cmd!(
+        shell,
+        "wasm-pack test --headless --chrome --chromedriver {driver} . --test web -- {filters...}"
+    );
+    let path = tools::search_path(bench.workspace)?;
+    bench.run(
+        test.env("PATH", path)
+            .env("CHROMEDRIVER", driver)
+            .env("WASM_BINDGEN_TEST_TIMEOUT", BROWSER_TEST_LIMIT),
+    )
+}
+
+fn conformance(bench: &Bench<'_>) -> Result<()> {
+    let test =
+        bench.workspace.cargo("test").args(["--no-fail-fast", "--package", "videortc-janus"]);
+    bench.run(test.arg("--").args(bench.filters))
+}
+
+fn e2e(bench: &Bench<'_>, gateway: &str) -> Result<()> {
+    let web = package::assemble_web(bench.workspace, Profile::Release)
+        .context("the pages under test cannot be built")?;
+    let test = bench.workspace.cargo("test").args(["--no-fail-fast", "--package", "videortc-e2e"]);
+    let test = test.env("VIDEORTC_E2E_GATEWAY", gateway).env("VIDEORTC_WEB", web);
+    // One at a time: each opens browsers, and two pages that starve each other tell nothing.
+    bench.run(test.args(["--", "--test-threads=1"]).args(bench.filters))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(wanted: &[&str]) -> Vec<&'static str> {
+        let wanted: Vec<String> = wanted.iter().map(|&name| name.to_owned()).collect();
+        chosen(&wanted).expect("known names").iter().map(|suite| suite.name).collect()
+    }
+
+    #[test]
+    fn no_name_stands_for_all_and_a_first_word_for_its_group() {
+        assert_eq!(names(&[]).len(), SUITES.len());
+        assert_eq!(names(&["e2e"]), ["e2e-janus", "e2e-embedded"]);
+        assert_eq!(names(&["build", "lint"]), ["lint", "build"]);
+    }
+
+    #[test]
+    fn an_unknown_name_is_refused_with_the_known_ones() {
+        let error = chosen(&["cor".to_owned()]).err().expect("no such suite").to_string();
+        assert!(error.contains("`cor`") && error.contains("core"), "{error}");
+    }
+
+    #[test]
+    fn the_last_line_counts_suites() {
+        let time = Duration::from_millis(1500);
+        let summary = summary(&[
+            Outcome { name: "core", time, error: None },
+            Outcome { name: "web", time, error: Some(anyhow::anyhow!("no browser")) },
+        ]);
+        assert!(summary.ends_with("\n1 passed, 1 failed"), "{summary}");
+        assert!(summary.contains("web: no browser"), "{summary}");
+    }
+}

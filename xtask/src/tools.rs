@@ -1,0 +1,180 @@
+//! What must be installed, and how to get it. Whatever is there already costs a look and no more.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use xshell::cmd;
+
+use crate::process;
+use crate::workspace::{WASM_TARGET, Workspace};
+
+/// How long one installation may take; the tools that are compiled here are what takes it long.
+const LIMIT: Duration = Duration::from_secs(20 * 60);
+
+/// The version that is installed where there is none. Any other one on the `PATH` does as well.
+const WASM_PACK: &str = "0.15.1";
+
+/// The names under which a Chromium may be installed; ChromeDriver finds it by itself.
+const CHROMIUMS: &[&str] = &["chromium", "chromium-browser", "google-chrome", "chrome"];
+
+/// The standard library for WebAssembly.
+pub(crate) fn ensure_wasm_target(workspace: &Workspace) -> Result<()> {
+    let shell = &workspace.shell;
+    let target = WASM_TARGET;
+    let folder = cmd!(shell, "rustc --print target-libdir --target {target}").quiet().read()?;
+    if Path::new(&folder).is_dir() {
+        return Ok(());
+    }
+    if find("rustup").is_none() {
+        bail!("Rust has no standard library for {target}: install Rust from https://rustup.rs");
+    }
+    process::run(cmd!(shell, "rustup target add {target}"), limit())
+}
+
+/// rustfmt and clippy, which a minimal installation of Rust goes without.
+pub(crate) fn ensure_lint_tools(workspace: &Workspace) -> Result<()> {
+    for (command, component) in [("fmt", "rustfmt"), ("clippy", "clippy")] {
+        let asked = workspace.cargo(command).arg("--version").quiet().ignore_status().output()?;
+        if !asked.status.success() {
+            let shell = &workspace.shell;
+            process::run(cmd!(shell, "rustup component add {component}"), limit())?;
+        }
+    }
+    Ok(())
+}
+
+/// Chromium and its WebDriver.
+pub(crate) fn ensure_browser(workspace: &Workspace) -> Result<()> {
+    ensure_debian(workspace, &[(CHROMIUMS, "chromium"), (&["chromedriver"], "chromium-driver")])
+}
+
+/// The real Janus.
+pub(crate) fn ensure_janus(workspace: &Workspace) -> Result<()> {
+    ensure_debian(workspace, &[(&["janus"], "janus")])
+}
+
+/// Node and npm, for the release package only.
+pub(crate) fn ensure_node(workspace: &Workspace) -> Result<()> {
+    ensure_debian(workspace, &[(&["node"], "nodejs"), (&["npm"], "npm")])
+}
+
+/// The path of the program that ChromeDriver's clients need.
+pub(crate) fn chromedriver() -> Result<PathBuf> {
+    find("chromedriver").context("the program `chromedriver` is not on the PATH")
+}
+
+/// What `wasm-pack test` needs, in the version of the library's own `wasm-bindgen`.
+pub(crate) fn ensure_wasm_pack(workspace: &Workspace) -> Result<()> {
+    if find_own(workspace, "wasm-pack").is_none() {
+        cargo_install(workspace, "wasm-pack", WASM_PACK)?;
+    }
+    let version = workspace.version_of("wasm-bindgen")?;
+    // wasm-pack looks for `wasm-bindgen` and takes the test runner that lies beside it.
+    let is_there = ["wasm-bindgen", "wasm-bindgen-test-runner"]
+        .iter()
+        .all(|program| reports_version(workspace, program, version));
+    if is_there { Ok(()) } else { cargo_install(workspace, "wasm-bindgen-cli", version) }
+}
+
+/// The `PATH` for programs that look for others: what we have installed comes first.
+pub(crate) fn search_path(workspace: &Workspace) -> Result<OsString> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let own = workspace.target("tools/bin");
+    Ok(env::join_paths(std::iter::once(own).chain(env::split_paths(&path)))?)
+}
+
+/// Installs the npm packages that `pkg-template/tools` locks and returns the folder of their programs.
+pub(crate) fn npm_tools(workspace: &Workspace) -> Result<PathBuf> {
+    ensure_node(workspace)?;
+    let folder = workspace.target("npm");
+    let programs = folder.join("node_modules").join(".bin");
+    let lock = fs::read(workspace.path("pkg-template/tools/package-lock.json"))?;
+    // Written last, so that an installation that broke off is made again.
+    let stamp = folder.join("installed-package-lock.json");
+    if fs::read(&stamp).is_ok_and(|installed| installed == lock) {
+        return Ok(programs);
+    }
+    fs::create_dir_all(&folder)?;
+    for file in ["package.json", "package-lock.json"] {
+        fs::copy(workspace.path("pkg-template/tools").join(file), folder.join(file))?;
+    }
+    let shell = &workspace.shell;
+    // No package's own script runs: these work without.
+    let install = cmd!(shell, "npm ci --ignore-scripts --no-audit --no-fund --prefix {folder}");
+    process::run(install, limit())?;
+    fs::write(stamp, lock)?;
+    Ok(programs)
+}
+
+/// Each entry is the names of a program, one of which must be there, and the Debian package that brings it.
+fn ensure_debian(workspace: &Workspace, programs: &[(&[&str], &str)]) -> Result<()> {
+    let missing: Vec<&str> = programs
+        .iter()
+        .filter(|(names, _)| !names.iter().any(|name| find(name).is_some()))
+        .map(|&(_, package)| package)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let wanted = missing.join(" ");
+    ensure!(
+        find("apt-get").is_some(),
+        "not installed: {wanted} (these are the names of the Debian packages). Install them and try again"
+    );
+    ensure!(
+        is_root(workspace),
+        "not installed: {wanted}. Run this and try again:\n\n    sudo apt-get install --no-install-recommends {wanted}\n"
+    );
+    let shell = &workspace.shell;
+    let _noninteractive = shell.push_env("DEBIAN_FRONTEND", "noninteractive");
+    process::run(cmd!(shell, "apt-get update --quiet"), limit())?;
+    let install = cmd!(shell, "apt-get install --quiet --yes --no-install-recommends {missing...}");
+    process::run(install, limit())
+}
+
+fn is_root(workspace: &Workspace) -> bool {
+    let shell = &workspace.shell;
+    cmd!(shell, "id -u").quiet().ignore_stderr().read().is_ok_and(|id| id == "0")
+}
+
+fn cargo_install(workspace: &Workspace, package: &str, version: &str) -> Result<()> {
+    let folder = workspace.target("tools");
+    let install = workspace
+        .cargo("install")
+        .args([package, "--version", version, "--root"])
+        .arg(folder)
+        // A folder of its own, so that the build of one tool leaves its parts to the next.
+        .env("CARGO_TARGET_DIR", workspace.target("tools/build"));
+    process::run(install, limit())
+}
+
+fn reports_version(workspace: &Workspace, program: &str, version: &str) -> bool {
+    let shell = &workspace.shell;
+    let Some(program) = find_own(workspace, program) else { return false };
+    let reported = cmd!(shell, "{program} --version").quiet().ignore_stderr().read();
+    reported.is_ok_and(|reported| reported.split_whitespace().any(|word| word == version))
+}
+
+/// A program that we may have installed ourselves.
+fn find_own(workspace: &Workspace, program: &str) -> Option<PathBuf> {
+    find_in(program, &search_path(workspace).ok()?)
+}
+
+/// A program on the `PATH`.
+fn find(program: &str) -> Option<PathBuf> {
+    find_in(program, &env::var_os("PATH")?)
+}
+
+fn find_in(program: &str, path: &OsString) -> Option<PathBuf> {
+    let file = format!("{program}{}", env::consts::EXE_SUFFIX);
+    env::split_paths(path).map(|folder| folder.join(&file)).find(|file| file.is_file())
+}
+
+fn limit() -> Instant {
+    let now = Instant::now();
+    now.checked_add(LIMIT).unwrap_or(now)
+}

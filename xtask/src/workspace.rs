@@ -1,0 +1,112 @@
+//! Where things are: the folders of the repository and what cargo knows about its packages.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+use xshell::{Cmd, Shell, cmd};
+
+/// The target that the library ships for.
+pub(crate) const WASM_TARGET: &str = "wasm32-unknown-unknown";
+
+/// What `cargo run` tells this program about the package `xtask`. The cargo that we start must not see it:
+/// build scripts look at such variables, and would run again each time they are there or are not.
+const CARGO_RUN_VARIABLES: &[&str] = &[
+    "CARGO_MANIFEST_DIR",
+    "CARGO_MANIFEST_PATH",
+    "CARGO_PKG_AUTHORS",
+    "CARGO_PKG_DESCRIPTION",
+    "CARGO_PKG_HOMEPAGE",
+    "CARGO_PKG_LICENSE",
+    "CARGO_PKG_LICENSE_FILE",
+    "CARGO_PKG_NAME",
+    "CARGO_PKG_README",
+    "CARGO_PKG_REPOSITORY",
+    "CARGO_PKG_RUST_VERSION",
+    "CARGO_PKG_VERSION",
+    "CARGO_PKG_VERSION_MAJOR",
+    "CARGO_PKG_VERSION_MINOR",
+    "CARGO_PKG_VERSION_PATCH",
+    "CARGO_PKG_VERSION_PRE",
+];
+
+/// The repository as cargo sees it, with a shell that stands in its root.
+#[derive(Debug)]
+pub(crate) struct Workspace {
+    pub(crate) shell: Shell,
+    root: PathBuf,
+    target: PathBuf,
+    metadata: Value,
+}
+
+impl Workspace {
+    /// Asks cargo, and stands in the root from then on.
+    pub(crate) fn find() -> Result<Self> {
+        let shell = Shell::new()?;
+        let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join("Cargo.toml");
+        let metadata = cargo(&shell, "metadata")
+            .args(["--format-version", "1", "--filter-platform", WASM_TARGET, "--manifest-path"])
+            .arg(manifest)
+            .quiet()
+            .read()?;
+        let metadata: Value = serde_json::from_str(&metadata)?;
+        let folder = |key: &str| {
+            text(&metadata, key).map(PathBuf::from).with_context(|| format!("cargo told no {key}"))
+        };
+        let root = folder("workspace_root")?;
+        let target = folder("target_directory")?;
+        shell.change_dir(&root);
+        Ok(Self { shell, root, target, metadata })
+    }
+
+    /// A file or folder of the repository.
+    pub(crate) fn path(&self, relative: &str) -> PathBuf {
+        self.root.join(relative)
+    }
+
+    /// A file or folder under cargo's target directory.
+    pub(crate) fn target(&self, relative: &str) -> PathBuf {
+        self.target.join(relative)
+    }
+
+    /// A cargo command, to be given its arguments.
+    pub(crate) fn cargo(&self, command: &str) -> Cmd<'_> {
+        cargo(&self.shell, command)
+    }
+
+    /// The version of a package that the lock file has settled on.
+    pub(crate) fn version_of(&self, package: &str) -> Result<&str> {
+        self.packages()
+            .find(|found| text(found, "name") == Some(package))
+            .and_then(|found| text(found, "version"))
+            .with_context(|| format!("the library does not depend on {package}"))
+    }
+
+    /// The folders that the packages' sources are in: the repository itself, and cargo's own store.
+    pub(crate) fn source_folders(&self) -> Vec<PathBuf> {
+        let from_elsewhere = self.packages().filter(|package| text(package, "source").is_some());
+        let mut folders: Vec<PathBuf> = from_elsewhere
+            .filter_map(|package| Path::new(text(package, "manifest_path")?).ancestors().nth(2))
+            .map(Path::to_path_buf)
+            .collect();
+        folders.push(self.root.clone());
+        folders.sort();
+        folders.dedup();
+        folders
+    }
+
+    fn packages(&self) -> impl Iterator<Item = &Value> {
+        self.metadata.get("packages").and_then(Value::as_array).into_iter().flatten()
+    }
+}
+
+fn text<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
+    object.get(key)?.as_str()
+}
+
+fn cargo<'a>(shell: &'a Shell, command: &str) -> Cmd<'a> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    CARGO_RUN_VARIABLES
+        .iter()
+        .fold(cmd!(shell, "{cargo} {command}"), |cmd, name| cmd.env_remove(name))
+}
