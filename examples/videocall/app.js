@@ -203,7 +203,8 @@ const onEvents = {
     say("");
     show("call");
     startTimer();
-    part("hang-up").focus();
+    // Not the hang-up button: the key that accepted may still be held down.
+    part("mute").focus();
   },
 
   onRemoteStreamReady(stream, userName) {

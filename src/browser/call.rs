@@ -125,8 +125,8 @@ impl CallShell {
     }
 
     async fn open_devices(&self) -> Result<MediaStream, Error> {
-        if let Some(stream) = self.local.borrow().clone() {
-            return Ok(stream);
+        if let Some(stream) = self.local.borrow().as_ref() {
+            return Ok(media::same(stream));
         }
         let conversation = self.conversation.get();
         let stream = media::open(&self.options.stream).await?;
@@ -135,13 +135,13 @@ impl CallShell {
             return Err(no_longer_wanted());
         }
         // Another leg of the same conversation may have been faster.
-        if let Some(first) = self.local.borrow().clone() {
+        if let Some(first) = self.local.borrow().as_ref() {
             media::stop(&stream);
-            return Ok(first);
+            return Ok(media::same(first));
         }
-        *self.local.borrow_mut() = Some(stream.clone());
+        *self.local.borrow_mut() = Some(media::same(&stream));
         self.options.view.show(Picture::Local, &stream);
-        self.options.listeners.fire("onReadyLocalStream", &[stream.clone().into()]);
+        self.options.listeners.fire("onReadyLocalStream", &[media::same(&stream).into()]);
         Ok(stream)
     }
 
@@ -179,7 +179,7 @@ impl CallShell {
     /// Shows the other side's stream, unless it came after the end.
     pub(crate) fn show_remote(&self, leg: LegId, stream: &MediaStream) {
         if self.legs.borrow().contains_key(&leg) {
-            *self.remote.borrow_mut() = Some(stream.clone());
+            *self.remote.borrow_mut() = Some(media::same(stream));
             self.options.view.show(Picture::Remote, stream);
         }
     }
@@ -197,7 +197,7 @@ impl CallShell {
             Event::HangUp { peer, reason } => ("onHangUp", vec![name(peer), reason.into()]),
             Event::SetCall(settings) => ("onSetCall", vec![settings_to_js(settings)]),
             Event::RemoteMedia(user) => {
-                let stream = self.remote.borrow().clone();
+                let stream = self.remote.borrow().as_ref().map(media::same);
                 ("onRemoteStreamReady", vec![stream.into(), name(user)])
             }
             Event::SlowLink { media, uplink, lost } => {

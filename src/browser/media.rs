@@ -114,6 +114,12 @@ pub(crate) async fn open(options: &StreamOptions) -> Result<MediaStream, Error> 
     opened.map_err(|thrown| failure::from_devices(&thrown))
 }
 
+/// Another handle to the same stream. `MediaStream::clone` is not Rust's but the browser's: it makes a
+/// new stream, whose tracks keep the devices open.
+pub(crate) fn same(stream: &MediaStream) -> MediaStream {
+    Clone::clone(stream)
+}
+
 /// Every track of a stream.
 pub(crate) fn tracks(stream: &MediaStream) -> impl Iterator<Item = MediaStreamTrack> {
     stream.get_tracks().into_iter().map(JsCast::unchecked_into)

@@ -85,7 +85,7 @@ impl Peer {
         let on_track = move |event: web_sys::Event| {
             let track = event.unchecked_into::<RtcTrackEvent>().track();
             stream.add_track(&track);
-            sink(News::Track(stream.clone()));
+            sink(News::Track(media::same(&stream)));
             // A remote track is muted until its first packet.
             let on_unmute = {
                 let (sink, flows) = (sink.clone(), flows.clone());

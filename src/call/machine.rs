@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::guest::guest_name;
 use super::messages::{self, PluginEvent, refusal};
 use super::reason;
-use super::talk::{LegId, Stage, Talk};
+use super::talk::{Doom, LegId, Stage, Talk};
 use crate::config::{CallConfig, UserName};
 use crate::error::{Code, Error};
 use crate::event::{Event, Settings};
@@ -44,10 +44,6 @@ const MOST_EARLY_CANDIDATES: usize = 64;
 const CORE_BUSY: i64 = 490;
 /// How long after a 490 a call of the same peer may still be on its way here.
 const CROSSER: Duration = Duration::from_secs(1);
-/// How long after a hang-up the plugin's echo of it, [`REMOTE_GONE`], may come: the gateway cleans
-/// up once a second (seen: up to 750 ms).
-const ECHO: Duration = Duration::from_millis(1500);
-
 /// What the gateway's plugin says when the other side's media connection is gone.
 const REMOTE_GONE: &str = "Remote WebRTC hangup";
 /// What the plugin says where a client gave no reason.
@@ -138,8 +134,6 @@ pub struct Call {
     last: Option<(UserName, Time)>,
     requests: BTreeMap<RequestId, Purpose>,
     candidates: Batch,
-    /// Until when the plugin's echo of a hang-up may come.
-    echo: Option<Time>,
     last_request: u64,
     last_leg: u64,
     outputs: VecDeque<Output>,
@@ -169,8 +163,11 @@ enum Name {
 struct Teardown {
     /// Our hang-up waits for its answer.
     request: Option<RequestId>,
-    /// The core's own `hangup` is to come.
+    /// The core's own `hangup` is to come: the gateway closed this end's connection.
     core: bool,
+    /// The plugin's [`REMOTE_GONE`] is to come: the gateway closed the other end's connection. A call
+    /// sent before would be taken down with it, without a word.
+    echo: bool,
     deadline: Time,
     /// Closed last: its DTLS goodbye must not reach the peer before our hang-up and its reason.
     leg: Option<LegId>,
@@ -198,7 +195,9 @@ struct Batch {
 enum Farewell<'a> {
     /// Nothing: it never knew.
     None,
-    /// It knows; its core will confirm.
+    /// It refused the call; its core will confirm.
+    Refused,
+    /// It ended the call; both ends will be confirmed.
     Await,
     /// It has to be told.
     HangUp(&'a str),
@@ -217,7 +216,6 @@ impl Call {
             last: None,
             requests: BTreeMap::new(),
             candidates: Batch::default(),
-            echo: None,
             last_request: 0,
             last_leg: 0,
             outputs: VecDeque::new(),
@@ -428,9 +426,8 @@ impl Call {
     pub fn handle_answer(&mut self, id: RequestId, answer: Result<Answer, Error>, now: Time) {
         let Some(purpose) = self.requests.remove(&id) else { return };
         let result = match answer {
-            Ok(Answer::Plugin { data, .. }) => {
-                messages::parse(&data).map_err(|(code, words)| refused(code, &words))
-            }
+            Ok(Answer::Plugin { data, .. }) => messages::parse(&data)
+                .map_err(|(code, words)| refused(code, &words, self.asked_name(&purpose))),
             Ok(_) => Ok(PluginEvent::Unknown("answer without a message".into())),
             Err(error) => Err(error),
         };
@@ -470,6 +467,15 @@ impl Call {
                     self.check_teardown(now);
                 }
             }
+        }
+    }
+
+    /// The name that a request was about, for its error.
+    fn asked_name(&self, purpose: &Purpose) -> &str {
+        match (purpose, &self.name, &self.talk) {
+            (Purpose::Register, Name::Asked { name, .. }, _) => name.as_str(),
+            (Purpose::Dial | Purpose::Accept, _, Some(talk)) => talk.peer.as_str(),
+            _ => "",
         }
     }
 
@@ -530,10 +536,10 @@ impl Call {
                     .as_ref()
                     .is_some_and(|(last, at)| *last == peer && now.since(*at) < AFTERGLOW);
                 if fresh && talk.redials < MOST_REDIALS {
-                    return self.dial_again(Farewell::Await, now);
+                    return self.dial_again(Farewell::Refused, now);
                 }
                 let error = Error::new(Code::UserBusy, format!("\"{peer}\" is in another call"));
-                self.end(reason::BUSY, error, Farewell::Await, now);
+                self.end(reason::BUSY, error, Farewell::Refused, now);
             }
             Ok(other) => {
                 let error = unexpected(&other);
@@ -543,9 +549,11 @@ impl Call {
                 Some(refusal::ALREADY_IN_CALL) => self.handle_crossing(error, now),
                 Some(CORE_BUSY) => self.handle_core_busy(error, now),
                 Some(refusal::NO_SUCH_USERNAME) => {
-                    self.end(reason::NO_SUCH_USER, error, Farewell::Await, now);
+                    self.end(reason::NO_SUCH_USER, error, Farewell::Refused, now);
                 }
-                Some(refusal::USE_ECHO_TEST) => self.end(reason::SELF, error, Farewell::Await, now),
+                Some(refusal::USE_ECHO_TEST) => {
+                    self.end(reason::SELF, error, Farewell::Refused, now)
+                }
                 _ => self.end(reason::LOST, error, Farewell::HangUp(reason::CANCELLED), now),
             },
         }
@@ -698,27 +706,20 @@ impl Call {
 
     /// The plugin says that a call is over.
     fn handle_hang_up(&mut self, words: String, now: Time) {
-        if words == REMOTE_GONE && self.echo.take().is_some_and(|until| now < until) {
-            return self.log(Level::Debug, "the echo of an earlier hang-up was dropped".into());
+        if words == REMOTE_GONE {
+            return self.handle_remote_gone(now);
         }
         let Some(talk) = &self.talk else { return };
         let own = match &talk.stage {
-            // Nothing of this conversation is at the gateway: this is about the one before.
-            Stage::Offering | Stage::Offered { .. } | Stage::Yielding => return,
-            // Either about the one before, or our call's own answer will tell.
-            Stage::Dialing(_) => return,
+            // Nothing of this conversation is at the gateway: this is about the one before. A call
+            // that was just sent has an answer of its own.
+            Stage::Offering | Stage::Offered { .. } | Stage::Yielding | Stage::Dialing(_) => return,
             Stage::RingingOut if words == reason::CROSSING => return self.make_way(now),
-            Stage::RingingOut if words == REMOTE_GONE && talk.redials < MOST_REDIALS => {
-                // The other side's call, crossing ours, or a call before this one, took it down.
-                // If the other side is really gone, the next attempt says so.
-                return self.dial_again(Farewell::Await, now);
-            }
             Stage::RingingOut => reason::DECLINED,
             Stage::RingingIn { .. } | Stage::Answering | Stage::Accepting(_) => reason::CANCELLED,
             Stage::Up => reason::HUNG_UP,
         };
         let words = match words.as_str() {
-            REMOTE_GONE => reason::LEFT,
             reason::NO_DEVICE => reason::PEER_NO_DEVICE,
             words if DEFAULT_REASONS.contains(&words) => own,
             words => words,
@@ -727,21 +728,32 @@ impl Call {
         self.end(words, error, Farewell::Await, now);
     }
 
-    /// The core says that the media connection is gone.
-    fn handle_core_hangup(&mut self, words: String, now: Time) {
+    /// The plugin says that the other end's media connection is gone: an echo of the hang-up before,
+    /// or the end of this call, whose reason may follow.
+    fn handle_remote_gone(&mut self, now: Time) {
         if let Some(teardown) = &mut self.teardown
-            && teardown.core
+            && std::mem::take(&mut teardown.echo)
         {
-            teardown.core = false;
             return self.check_teardown(now);
         }
         if let Some(talk) = &mut self.talk
-            && talk.is_known_to_gateway()
-            && !matches!(talk.stage, Stage::Dialing(_))
-            && talk.doomed.is_none()
+            && talk.is_linked()
         {
-            talk.doomed = Some(words);
-            talk.deadline = Some(now + WORDS);
+            talk.doom(now + WORDS).remote_gone = true;
+        }
+    }
+
+    /// The core says that the media connection is gone.
+    fn handle_core_hangup(&mut self, words: String, now: Time) {
+        if let Some(teardown) = &mut self.teardown
+            && std::mem::take(&mut teardown.core)
+        {
+            return self.check_teardown(now);
+        }
+        if let Some(talk) = &mut self.talk
+            && talk.is_linked()
+        {
+            talk.doom(now + WORDS).core = Some(words);
         }
     }
 
@@ -804,7 +816,7 @@ impl Call {
         match state {
             LegState::Connected => {
                 talk.connected = true;
-                if talk.stage == Stage::Up && talk.doomed.is_none() {
+                if talk.stage == Stage::Up && talk.doom.is_none() {
                     talk.deadline = None;
                 }
             }
@@ -846,13 +858,18 @@ impl Call {
 
     fn handle_talk_timeout(&mut self, now: Time) {
         let Some(talk) = &mut self.talk else { return };
-        if let Some(words) = &talk.doomed {
-            let words = match (words.as_str(), &talk.stage) {
-                ("ICE failed", _) => reason::MEDIA_FAILED,
-                (_, Stage::Up) => reason::HUNG_UP,
+        if let Some(doom) = &talk.doom {
+            // The other side's call, crossing ours, or a call before this one may have taken it down.
+            // If the other side is really gone, the next attempt says so.
+            if talk.stage == Stage::RingingOut && doom.remote_gone && talk.redials < MOST_REDIALS {
+                return self.dial_again(Farewell::Await, now);
+            }
+            let words = match doom {
+                Doom { core: Some(core), .. } if core == "ICE failed" => reason::MEDIA_FAILED,
+                Doom { remote_gone: true, .. } => reason::LEFT,
                 _ => reason::LOST,
             };
-            let error = Error::new(Code::CallEnded, "the gateway ended the call");
+            let error = Error::new(Code::CallEnded, format!("the gateway ended the call: {words}"));
             return self.end(words, error, Farewell::HangUp(words), now);
         }
         match talk.stage {
@@ -933,7 +950,7 @@ impl Call {
     fn handle_core_busy(&mut self, error: Error, now: Time) {
         let Some(talk) = &mut self.talk else { return };
         if talk.redials >= MOST_REDIALS {
-            return self.end(reason::LOST, error, Farewell::Await, now);
+            return self.end(reason::LOST, error, Farewell::Refused, now);
         }
         talk.redials = talk.redials.saturating_add(1);
         let crossed_by = talk.crossed_by.take();
@@ -1010,12 +1027,12 @@ impl Call {
         self.candidates = Batch::default();
         let Some(talk) = &mut self.talk else { return };
         let known = talk.is_known_to_gateway();
-        let core_told = talk.doomed.take().is_some();
-        self.echo = known.then(|| now + ECHO);
+        let doom = talk.doom.take().unwrap_or_default();
         talk.connected = false;
         talk.early_candidates.clear();
         let leg = talk.leg.take();
         let farewell = if known { farewell } else { Farewell::None };
+        let linked = !matches!(farewell, Farewell::Refused);
         let request = match farewell {
             Farewell::None => {
                 if let Some(leg) = leg {
@@ -1023,7 +1040,7 @@ impl Call {
                 }
                 return;
             }
-            Farewell::Await => None,
+            Farewell::Refused | Farewell::Await => None,
             Farewell::HangUp(words) => {
                 Some(self.request(Purpose::HangUp, messages::hang_up(words), None))
             }
@@ -1036,7 +1053,8 @@ impl Call {
         let old = self.teardown.take().unwrap_or_default();
         self.teardown = Some(Teardown {
             request: request.or(old.request),
-            core: !core_told,
+            core: doom.core.is_none(),
+            echo: linked && !doom.remote_gone,
             deadline: now + TEARDOWN,
             leg: leg.filter(|_| request.is_some()),
             commands: old.commands,
@@ -1051,12 +1069,18 @@ impl Call {
     fn decline(&mut self, words: &str, now: Time) {
         let id = self.request(Purpose::HangUp, messages::hang_up(words), None);
         let old = self.teardown.take().unwrap_or_default();
-        self.teardown =
-            Some(Teardown { request: Some(id), core: true, deadline: now + TEARDOWN, ..old });
+        self.teardown = Some(Teardown {
+            request: Some(id),
+            core: true,
+            echo: true,
+            deadline: now + TEARDOWN,
+            ..old
+        });
     }
 
     fn check_teardown(&mut self, now: Time) {
-        if let Some(teardown) = self.teardown.take_if(|t| t.request.is_none() && !t.core) {
+        if let Some(teardown) = self.teardown.take_if(|t| t.request.is_none() && !t.core && !t.echo)
+        {
             self.finish_teardown(teardown);
             self.dial_if_due(now);
         } else if let Some(teardown) = &mut self.teardown
@@ -1158,25 +1182,26 @@ impl Call {
 }
 
 /// The meaning of an error of the plugin.
-fn refused(code: i64, words: &str) -> Error {
+fn refused(code: i64, words: &str, name: &str) -> Error {
     let error = match code {
         refusal::REGISTER_FIRST => {
             Error::new(Code::NotRegistered, "the gateway knows no name of ours: register() first")
         }
-        refusal::USERNAME_TAKEN => {
-            Error::new(Code::UsernameTaken, "somebody else holds that name: choose another")
-        }
+        refusal::USERNAME_TAKEN => Error::new(
+            Code::UsernameTaken,
+            format!("somebody else holds the name \"{name}\": choose another"),
+        ),
         refusal::ALREADY_REGISTERED => {
             Error::new(Code::AlreadyRegistered, "this video call has another name already")
         }
         refusal::NO_SUCH_USERNAME => {
-            Error::new(Code::NoSuchUser, "nobody is registered under that name")
+            Error::new(Code::NoSuchUser, format!("nobody is registered as \"{name}\""))
         }
         refusal::USE_ECHO_TEST => calling_self(),
         refusal::ALREADY_IN_CALL => {
             Error::new(Code::AlreadyInCall, "the gateway has us in a call already: try again")
         }
-        refusal::NO_CALL => Error::new(Code::NoCall, "the caller has gone"),
+        refusal::NO_CALL => Error::new(Code::NoCall, format!("the caller \"{name}\" has gone")),
         _ => Error::new(
             Code::GatewayError,
             format!("the video call plugin refused: {words} ({code})"),

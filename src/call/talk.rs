@@ -30,11 +30,19 @@ pub(super) struct Talk {
     pub(super) redials: u8,
     /// Who called while our own call was on its way, and that call's offer.
     pub(super) crossed_by: Option<(UserName, String)>,
-    /// The gateway's core took the media connection away: the words it gave. The plugin's own
-    /// words, which tell more, may follow.
-    pub(super) doomed: Option<String>,
+    /// The gateway took the media connection away. The plugin's words, which tell why, may follow.
+    pub(super) doom: Option<Doom>,
     /// Remote candidates that came before there was a leg to give them to.
     pub(super) early_candidates: Vec<Candidate>,
+}
+
+/// What the gateway told of a conversation's end without saying why.
+#[derive(Debug, Default)]
+pub(super) struct Doom {
+    /// The core's words on this end's connection.
+    pub(super) core: Option<String>,
+    /// The plugin says that the other end's connection is gone.
+    pub(super) remote_gone: bool,
 }
 
 /// Where a conversation stands.
@@ -86,7 +94,7 @@ impl Talk {
             announced: false,
             redials: 0,
             crossed_by: None,
-            doomed: None,
+            doom: None,
             early_candidates: Vec::new(),
         }
     }
@@ -94,6 +102,19 @@ impl Talk {
     /// Whether the gateway holds this end to be in a call with this peer.
     pub(super) fn is_known_to_gateway(&self) -> bool {
         !matches!(self.stage, Stage::Offering | Stage::Offered { .. } | Stage::Yielding)
+    }
+
+    /// Whether the gateway has joined the two ends, so that it may part them.
+    pub(super) fn is_linked(&self) -> bool {
+        self.is_known_to_gateway() && !matches!(self.stage, Stage::Dialing(_))
+    }
+
+    /// Notes that the conversation is over, once, and until when to wait for the reason.
+    pub(super) fn doom(&mut self, deadline: Time) -> &mut Doom {
+        if self.doom.is_none() {
+            self.deadline = Some(deadline);
+        }
+        self.doom.get_or_insert_default()
     }
 
     /// Whether the gateway has our offer or answer, so that local candidates may follow.

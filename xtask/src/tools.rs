@@ -13,7 +13,7 @@ use crate::process;
 use crate::workspace::{WASM_TARGET, Workspace};
 
 /// How long one installation may take; the tools that are compiled here are what takes it long.
-const LIMIT: Duration = Duration::from_secs(20 * 60);
+const LIMIT: Duration = Duration::from_secs(40 * 60);
 
 /// The version that is installed where there is none. Any other one on the `PATH` does as well.
 const WASM_PACK: &str = "0.15.1";

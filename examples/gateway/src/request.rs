@@ -63,10 +63,8 @@ impl Gateway {
         } else {
             self.request_to_session(&request)
         };
-        answer.unwrap_or_else(|error| {
-            // Janus names no session where the request has none.
-            reply::error(target.session, Some(request.transaction), &error)
-        })
+        answer
+            .unwrap_or_else(|error| reply::error(target.session, Some(request.transaction), &error))
     }
 
     fn request_to_server(&mut self, request: &Request<'_>) -> Result<Value, CoreError> {
@@ -82,7 +80,8 @@ impl Gateway {
         self.check_secret(request)?;
         let chosen = request.members.get("id").and_then(Value::as_u64).unwrap_or_default();
         if self.sessions.contains_key(&chosen) {
-            return Err(CoreError::new(468, "Session ID already in use"));
+            let error = CoreError::new(468, "Session ID already in use");
+            return Ok(reply::error(chosen, Some(request.transaction), &error));
         }
         let id = if chosen > 0 { chosen } else { self.random.id() };
         self.sessions.insert(id, Session::new(self.now));

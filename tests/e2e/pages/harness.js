@@ -170,6 +170,21 @@ harness.videoCall = async function ({ dom = "container", options } = {}) {
   window.action = await usecases.videoCall(harness.listeners(), places[dom], options);
 };
 
+/**
+ * Calls somebody whose call has only just ended: the gateway holds such a person to be busy until it has
+ * cleaned up, which takes up to a second.
+ */
+harness.callWhenFree = async function (name) {
+  const tryOnce = () =>
+    action.call(name).then(
+      () => true,
+      (error) => {
+        if (error.code !== "USER_BUSY") throw error;
+      },
+    );
+  await harness.until(`${name} stays busy`, tryOnce);
+};
+
 // ---------------------------------------------------------------- what a test wants proven
 
 /** Waits for `count` new decoded frames in a video element, then says how the picture looks. */

@@ -157,7 +157,11 @@ impl Drop for Driver {
 struct LoadFirst(&'static str);
 
 impl WebDriverCompatibleCommand for LoadFirst {
-    fn endpoint(&self, base: &Url, session: Option<&str>) -> std::result::Result<Url, url::ParseError> {
+    fn endpoint(
+        &self,
+        base: &Url,
+        session: Option<&str>,
+    ) -> std::result::Result<Url, url::ParseError> {
         base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
     }
 

@@ -28,7 +28,7 @@ mod tap;
 pub use browser::Devices;
 pub use gateway::GatewayKind;
 pub use page::{Page, Refusal};
-pub use rig::{Rig, Visitor, call, ring};
+pub use rig::{Rig, Visitor, accept, call, ring, ring_when_free};
 pub use strange::{Answer, StrangeGateway};
 pub use tap::{Seen, Tap};
 

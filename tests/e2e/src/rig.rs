@@ -115,8 +115,7 @@ impl Rig {
 
     /// Closes a page's browser, as a person closes a tab: nothing more is heard of it.
     pub async fn close(&self, page: Arc<Page>) -> Result {
-        lock(&self.pages)
-            .retain(|other| !Arc::ptr_eq(other, &page));
+        lock(&self.pages).retain(|other| !Arc::ptr_eq(other, &page));
         match Arc::try_unwrap(page) {
             Ok(page) => page.close().await,
             Err(page) => anyhow::bail!("{} is still in use", page.name()),
@@ -140,9 +139,23 @@ pub async fn ring(caller: &Page, callee: &Page) -> Result {
     callee.expect("onIncomingCall", json!([caller.name()])).await
 }
 
+/// As [`ring`], to somebody whose call has only just ended, and who is busy for a moment yet. The ends of
+/// the attempts that came too early are marked as read.
+pub async fn ring_when_free(caller: &Page, callee: &Page) -> Result {
+    caller.run(format!("await harness.callWhenFree({})", json!(callee.name()))).await?;
+    caller.skip("onHangUp").await?;
+    caller.expect("onCalling", json!([callee.name()])).await?;
+    callee.expect("onIncomingCall", json!([caller.name()])).await
+}
+
 /// Calls, accepts, and waits until both ends say that the call is up.
 pub async fn call(caller: &Page, callee: &Page) -> Result {
     ring(caller, callee).await?;
+    accept(caller, callee).await
+}
+
+/// Accepts the call that rings, and waits until both ends say that it is up.
+pub async fn accept(caller: &Page, callee: &Page) -> Result {
     callee.run("await action.acceptCall()").await?;
     caller.expect("onAccepted", json!([callee.name()])).await?;
     callee.expect("onAccepted", json!([caller.name()])).await

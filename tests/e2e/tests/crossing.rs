@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::ensure;
 use serde_json::json;
-use videortc_e2e::{Page, Result, Rig, call};
+use videortc_e2e::{Page, Result, Rig, accept, ring_when_free};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn crossing_calls_become_one_call() -> Result {
@@ -69,7 +69,8 @@ async fn three_people_calling_round_are_not_stuck() -> Result {
     }
 
     for (caller, callee) in [(&tom, &jack), (&jack, &ann), (&ann, &tom)] {
-        call(caller, callee).await?;
+        ring_when_free(caller, callee).await?;
+        accept(caller, callee).await?;
         callee.run("await action.hangUp()").await?;
         caller.ended(callee.name(), "Hung up").await?;
         callee.ended(caller.name(), "Hung up").await?;

@@ -182,7 +182,8 @@ async fn disconnect_works_before_there_is_a_call() -> Result {
     .await?;
     page.run("await harness.connect(); await harness.videoCall(); await action.register('Tim')")
         .await?;
-    page.expect("onRegistered", json!(["Tim", true])).await?;
+    // Whether Tom's answer came before the end is anybody's guess; Tim's comes.
+    page.wait_event("onRegistered", |args| args == [json!("Tim"), json!(true)]).await?;
     rig.finish().await
 }
 

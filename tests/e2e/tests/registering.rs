@@ -123,7 +123,15 @@ async fn names_of_every_kind_arrive_as_they_are() -> Test {
         let peers = tom.run("return await action.getPeers()").await?;
         ensure!(has(&peers, name), "{name} is not among {peers}");
 
-        anyone.run("await action.call('Tom')").await?;
+        tom.run(format!("await action.call({})", json!(name))).await?;
+        tom.expect("onCalling", json!([name])).await?;
+        anyone.expect("onIncomingCall", json!(["Tom"])).await?;
+        anyone.run("await action.hangUp()").await?;
+        tom.ended(name, "Call declined").await?;
+        anyone.event("onHangUp").await?;
+
+        anyone.run("await harness.callWhenFree('Tom')").await?;
+        anyone.skip("onHangUp").await?;
         tom.expect("onIncomingCall", json!([name])).await?;
         tom.run("await action.hangUp()").await?;
         anyone.ended("Tom", "Call declined").await?;

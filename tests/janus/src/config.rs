@@ -50,7 +50,8 @@ pub(crate) fn add_token_request(token: &str) -> String {
 }
 
 /// `full_trickle`: the gateway's candidates come as `trickle` events and not in its SDP, which is the
-/// harder way for a client. `lo` alone: no packet leaves the machine.
+/// harder way for a client. `ignore_mdns`: browsers hide their addresses behind names that only they can
+/// resolve, and Janus would wait for them; it finds the address when the first packet comes.
 fn core(folder: &Path, name: &str, options: &JanusOptions) -> String {
     let session_timeout = options.session_timeout.as_secs();
     let folder = folder.display();
@@ -79,7 +80,6 @@ media: {{
 }}
 nat: {{
 	full_trickle = true
-	ice_enforce_list = "lo"
 	ignore_mdns = true
 }}
 plugins: {{

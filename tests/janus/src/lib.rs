@@ -7,8 +7,9 @@
 //! # let _ = gateway; Ok(()) }
 //! ```
 //!
-//! Everything stays on the loopback interface and in a temporary folder, so that several gateways run
-//! side by side and leave nothing behind. Nothing here is asynchronous: a test of any kind can use it.
+//! Its API listens on the loopback interface alone and its files are in a temporary folder, so that several
+//! gateways run side by side and leave nothing behind. Media uses the machine's other addresses, since Janus
+//! leaves the loopback interface out. Nothing here is asynchronous: a test of any kind can use it.
 
 mod config;
 mod http;

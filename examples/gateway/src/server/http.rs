@@ -4,6 +4,7 @@ use std::future::pending;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -11,7 +12,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use serde_json::json;
 use tokio::time::sleep;
 use tower_http::services::ServeDir;
@@ -27,6 +28,7 @@ pub(super) fn routes(
     let base = base_path.trim_end_matches('/').to_owned();
     let api = Router::new()
         .route(&base, any(answer))
+        .route(&format!("{base}/"), any(answer))
         .route(&format!("{base}/{{*rest}}"), any(answer))
         .with_state(Api { shared, base });
     static_roots.iter().fold(api, |routes, (path, folder)| match path.trim_matches('/') {
@@ -141,8 +143,12 @@ async fn after(fault: Option<Fault>, response: Response) -> Response {
 /// An answer that ends with a lost connection.
 fn broken_off(beginning: &str) -> Response {
     let beginning = (!beginning.is_empty()).then(|| Ok(Bytes::from(beginning.to_owned())));
-    let parts = beginning.into_iter().chain([Err(io::Error::other("a fault"))]);
-    Response::new(Body::from_stream(stream::iter(parts)))
+    let end = stream::once(async {
+        // The beginning goes out only if nothing else is to be done at once.
+        sleep(Duration::from_millis(20)).await;
+        Err(io::Error::other("a fault"))
+    });
+    Response::new(Body::from_stream(stream::iter(beginning).chain(end)))
 }
 
 fn to_http(answer: crate::Response) -> Response {

@@ -1,6 +1,6 @@
 //! HTTP over a plain socket: one request per connection.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -22,23 +22,23 @@ pub(crate) fn exchange(
     headers: &str,
     body: &str,
     limit: Duration,
-) -> Answer {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    stream.set_read_timeout(Some(limit)).unwrap();
+) -> io::Result<Answer> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_read_timeout(Some(limit))?;
     let length = body.len();
     let request = format!(
         "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\
          Content-Length: {length}\r\n\r\n{body}"
     );
-    stream.write_all(request.as_bytes()).unwrap();
+    stream.write_all(request.as_bytes())?;
     let mut answer = Vec::new();
     match stream.read_to_end(&mut answer) {
         Ok(_) => {}
         // A connection that was reset after the answer, or instead of one.
-        Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {}
-        Err(error) => panic!("{method} {path} {body}: {error}"),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
+        Err(error) => return Err(error),
     }
-    parse(&String::from_utf8(answer).unwrap())
+    Ok(parse(&String::from_utf8_lossy(&answer)))
 }
 
 fn parse(answer: &str) -> Answer {

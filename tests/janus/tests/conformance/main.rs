@@ -67,13 +67,13 @@ fn compare(scenarios: &[Scenario], janus: u16, embedded: u16) {
     let mut differences = Vec::new();
     let mut capture = Capture::from_env();
     for Scenario { name, play } in scenarios {
-        let perform = |port| {
-            let mut stage = Stage::new(name, port);
+        let perform = |gateway, port| {
+            let mut stage = Stage::new(name, gateway, port);
             play(&mut stage);
             stage.finish()
         };
-        let (expected, messages) = perform(janus);
-        let (found, _) = perform(embedded);
+        let (expected, messages) = perform("Janus", janus);
+        let (found, _) = perform("embedded", embedded);
         capture.keep(messages);
         assert_eq!(expected.len(), found.len(), "{name}: both plays have the same steps");
         for (expected, found) in expected.iter().zip(&found) {

@@ -45,18 +45,18 @@ pub(crate) const WITH_SECRET: &[Scenario] = &[scenario("secret and token", secre
 
 pub(crate) const WITH_SHORT_TIMEOUT: &[Scenario] = &[scenario("idle", idle)];
 
-/// What the two ends of a call hear when `hanger` hangs up, after the plugin's first event.
+/// What Janus' threads say of the end of a connection, in an order that is not fixed.
+const CLOSED: [&str; 2] = ["core hangup (Close PC)", "hangup (Remote WebRTC hangup)"];
+
+/// What the two ends of a call hear when `hanger` hangs up. The plugin's own thread is in the race too.
 fn both_hear_the_end(stage: &mut Stage, hanger: Who, other: Who) {
-    stage.expect(hanger, &["hangup (Explicit hangup)"]);
-    stage.expect(other, &["hangup (We did the hangup)"]);
-    both_are_closed(stage, hanger, other);
+    both_hear_the_end_with(stage, hanger, other, "hangup (We did the hangup)");
 }
 
-fn both_are_closed(stage: &mut Stage, a: Who, b: Who) {
-    for who in [a, b] {
-        let tags = ["core hangup (Close PC)", "hangup (Remote WebRTC hangup)"];
-        stage.expect_in_any_order(who, &tags);
-    }
+fn both_hear_the_end_with(stage: &mut Stage, hanger: Who, other: Who, told: &str) {
+    let [core, plugin] = CLOSED;
+    stage.expect_in_any_order(hanger, &["hangup (Explicit hangup)", core, plugin]);
+    stage.expect_in_any_order(other, &[told, core, plugin]);
 }
 
 fn the_server(stage: &mut Stage) {
@@ -168,7 +168,7 @@ fn polls(stage: &mut Stage) {
         stage.plugin(a, &list);
     }
     stage.expect(a, &["error 472", "error 472", "error 472"]);
-    stage.two_polls(a, &list);
+    stage.expect_keepalive_for_the_second_poll(a);
 }
 
 fn names(stage: &mut Stage) {
@@ -209,9 +209,10 @@ fn calls_that_cannot_ring(stage: &mut Stage) {
     let a = stage.nobody("Ada");
     let b = stage.client("Bob");
     let (ada, bob) = (stage.name(a), stage.name(b));
-    stage.call(a, &bob);
-    stage.expect(a, &["error 473", "core hangup (Close PC)"]);
+    // First of all: for a moment after a connection, Janus words this in another way.
     stage.accept(a);
+    stage.call(a, &bob);
+    stage.expect_in_any_order(a, &["error 473", "core hangup (Close PC)"]);
     stage.plugin(a, &json!({ "request": "accept" }));
     stage.expect(a, &["error 481"]);
     stage.hang_up(a);
@@ -221,11 +222,13 @@ fn calls_that_cannot_ring(stage: &mut Stage) {
     stage.hang_up(a);
     stage.expect(a, &["hangup (Explicit hangup)"]);
     for (whom, error) in [("nobody at all", "error 478"), (ada.as_str(), "error 479")] {
+        stage.settle(a);
         stage.call(a, whom);
-        stage.expect(a, &[error, "core hangup (Close PC)"]);
+        stage.expect_in_any_order(a, &[error, "core hangup (Close PC)"]);
     }
+    stage.settle(a);
     stage.plugin_with(a, &json!({ "request": "call" }), Some(sdp::offer()));
-    stage.expect(a, &["error 475", "core hangup (Close PC)"]);
+    stage.expect_in_any_order(a, &["error 475", "core hangup (Close PC)"]);
     stage.plugin(a, &json!({ "request": "call", "username": bob }));
     stage.expect(a, &["error 482"]);
     // All of that leaves no trace.
@@ -245,9 +248,7 @@ fn hang_up_by_the_callee(stage: &mut Stage) {
     let b = stage.client("Bob");
     stage.connect(a, b);
     stage.plugin(b, &json!({ "request": "hangup", "reason": "I must go" }));
-    stage.expect(b, &["hangup (Explicit hangup)"]);
-    stage.expect(a, &["hangup (I must go)"]);
-    both_are_closed(stage, a, b);
+    both_hear_the_end_with(stage, b, a, "hangup (I must go)");
     stage.hang_up(a);
     stage.expect(a, &["hangup (Explicit hangup)"]);
 }
@@ -280,15 +281,17 @@ fn busy(stage: &mut Stage) {
     stage.ring(a, b);
     for who in [a, b] {
         let name = stage.name(who);
+        stage.settle(c);
         stage.call(c, &name);
-        stage.expect(c, &["hangup (User busy)", "core hangup (Close PC)"]);
+        stage.expect_in_any_order(c, &["hangup (User busy)", "core hangup (Close PC)"]);
     }
     stage.accept(b);
     stage.expect(a, &["accepted"]);
     stage.expect(b, &["accepted"]);
     let name = stage.name(a);
+    stage.settle(c);
     stage.call(c, &name);
-    stage.expect(c, &["hangup (User busy)", "core hangup (Close PC)"]);
+    stage.expect_in_any_order(c, &["hangup (User busy)", "core hangup (Close PC)"]);
 }
 
 fn a_call_in_a_call(stage: &mut Stage) {
@@ -305,8 +308,9 @@ fn a_call_in_a_call(stage: &mut Stage) {
     stage.expect(b, &["accepted"]);
     // In the call it is the plugin that refuses, and the call dies.
     stage.call(a, &cid);
-    stage.expect(a, &["error 480"]);
-    both_are_closed(stage, a, b);
+    let [core, plugin] = CLOSED;
+    stage.expect_in_any_order(a, &["error 480", core, plugin]);
+    stage.expect_in_any_order(b, &CLOSED);
 }
 
 /// The order that one can bring about: the second call comes when the first has rung. How two calls cross in
@@ -345,10 +349,10 @@ fn the_caller_leaves_while_ringing(stage: &mut Stage) {
         if request == "detach" {
             let handle = stage.handle(a);
             stage.request(&handle, &json!({ "janus": "detach" }));
-            stage.expect(a, &["core detached"]);
+            stage.expect_among_others(a, "core detached");
         }
         stage.end(a);
-        stage.expect(b, &["hangup (Remote WebRTC hangup)", "core hangup (Close PC)"]);
+        stage.expect_in_any_order(b, &CLOSED);
     }
     let c = stage.client("Cid");
     stage.ring(c, b);
@@ -360,9 +364,9 @@ fn the_callee_leaves_while_ringing(stage: &mut Stage) {
     stage.ring(a, b);
     let handle = stage.handle(b);
     stage.request(&handle, &json!({ "janus": "detach" }));
-    stage.expect(b, &["core detached"]);
+    stage.expect_among_others(b, "core detached");
     stage.end(b);
-    stage.expect(a, &["hangup (Remote WebRTC hangup)", "core hangup (Close PC)"]);
+    stage.expect_in_any_order(a, &CLOSED);
     let c = stage.client("Cid");
     stage.ring(c, a);
 }
@@ -372,14 +376,14 @@ fn leaving_in_a_call(stage: &mut Stage) {
     let b = stage.client("Bob");
     stage.connect(a, b);
     stage.end(a);
-    stage.expect(b, &["hangup (Remote WebRTC hangup)", "core hangup (Close PC)"]);
+    stage.expect_in_any_order(b, &CLOSED);
     let c = stage.client("Cid");
     stage.connect(c, b);
     let handle = stage.handle(b);
     stage.request(&handle, &json!({ "janus": "detach" }));
-    stage.expect(b, &["core detached"]);
+    stage.expect_among_others(b, "core detached");
     stage.end(b);
-    stage.expect(c, &["hangup (Remote WebRTC hangup)", "core hangup (Close PC)"]);
+    stage.expect_in_any_order(c, &CLOSED);
 }
 
 fn the_cores_hang_up(stage: &mut Stage) {
@@ -397,7 +401,7 @@ fn the_cores_hang_up(stage: &mut Stage) {
         stage.request(&handle, &json!({ "janus": "hangup" }));
         let tags = ["core hangup (Janus API)", "hangup (Remote WebRTC hangup)"];
         stage.expect_in_any_order(a, &tags);
-        stage.expect(b, &["hangup (Remote WebRTC hangup)", "core hangup (Close PC)"]);
+        stage.expect_in_any_order(b, &CLOSED);
     }
 }
 
@@ -557,10 +561,8 @@ fn secret_and_token(stage: &mut Stage) {
 
 fn idle(stage: &mut Stage) {
     let a = stage.client("Ada");
-    stage.expect(a, &["core timeout"]);
-    stage.gone(a);
+    stage.expect_gone(a);
     let path = stage.session(a);
-    stage.raw("a poll on a session that timed out", "GET", &path, "", "");
     stage.request(&path, &json!({ "janus": "keepalive" }));
     let b = stage.nobody("Bob");
     let name = stage.name(a);

@@ -1,5 +1,7 @@
 //! Where a scenario plays: it sends requests to one gateway and writes down what comes back.
 
+use std::collections::VecDeque;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -9,6 +11,9 @@ use crate::{normal, sdp};
 
 /// The longest that an expected event may take. Janus needs up to 750 ms for a hang-up.
 const LIMIT: Duration = Duration::from_secs(10);
+
+/// How long a poll that may have been forgotten is listened to: longer than an idle session lives here.
+const SILENCE: Duration = Duration::from_secs(4);
 
 const BASE: &str = "/janus";
 
@@ -25,6 +30,7 @@ pub(crate) type Named = (String, Value);
 /// One scenario's play against one gateway.
 pub(crate) struct Stage {
     scenario: &'static str,
+    gateway: &'static str,
     port: u16,
     steps: Vec<Step>,
     messages: Vec<Named>,
@@ -41,14 +47,17 @@ struct Client {
     name: String,
     session: u64,
     handle: u64,
+    /// What polls brought and nobody has expected yet.
+    inbox: VecDeque<Value>,
     /// Its session is over: nothing more is asked for it.
     gone: bool,
 }
 
 impl Stage {
-    pub(crate) fn new(scenario: &'static str, port: u16) -> Self {
+    pub(crate) fn new(scenario: &'static str, gateway: &'static str, port: u16) -> Self {
         Self {
             scenario,
+            gateway,
             port,
             steps: Vec::new(),
             messages: Vec::new(),
@@ -60,14 +69,15 @@ impl Stage {
 
     /// Hears whether anyone got an event that nobody expected, and ends the play.
     pub(crate) fn finish(mut self) -> (Vec<Step>, Vec<Named>) {
-        for index in 0..self.clients.len() {
-            if !self.clients[index].gone {
-                let who = Who(index);
-                // An answer that comes after all that was said before.
-                self.plugin(who, &json!({ "request": "nothing at all" }));
-                self.expect(who, &["error 472"]);
-                self.end(who);
-            }
+        let present: Vec<Who> =
+            (0..self.clients.len()).filter(|index| !self.clients[*index].gone).map(Who).collect();
+        for who in &present {
+            // An answer that comes after all that was said before.
+            self.plugin(*who, &json!({ "request": "nothing at all" }));
+            self.expect(*who, &["error 472"]);
+        }
+        for who in present {
+            self.end(who);
         }
         (self.steps, self.messages)
     }
@@ -91,7 +101,8 @@ impl Stage {
         let path = format!("/{session}");
         let handle = self.post(&path, "attach", &attach)["data"]["id"].as_u64().unwrap();
         self.know(handle, &format!("handle of {name}"));
-        self.clients.push(Client { name: name.to_owned(), session, handle, gone: false });
+        let inbox = VecDeque::new();
+        self.clients.push(Client { name: name.to_owned(), session, handle, inbox, gone: false });
         Who(self.clients.len() - 1)
     }
 
@@ -121,11 +132,6 @@ impl Stage {
     pub(crate) fn end(&mut self, who: Who) {
         let path = self.session(who);
         self.request(&path, &json!({ "janus": "destroy" }));
-        self.gone(who);
-    }
-
-    /// Nothing more is to be heard of this client.
-    pub(crate) fn gone(&mut self, who: Who) {
         self.clients[who.0].gone = true;
     }
 
@@ -163,8 +169,23 @@ impl Stage {
         self.plugin(who, &json!({ "request": "hangup" }));
     }
 
-    /// `a` calls `b`, and it rings.
+    /// Waits until the connection of an earlier call is gone to its last piece. Janus says `hangup` a moment
+    /// before, and a call that comes in between can get lost: the caller hears `calling`, the callee
+    /// nothing. What is left shows in how an answer that nobody asked for is refused.
+    pub(crate) fn settle(&mut self, who: Who) {
+        let started = Instant::now();
+        let body = json!({ "request": "accept" });
+        let mut probe = json!({ "janus": "message", "body": body, "jsep": sdp::answer() });
+        probe["transaction"] = json!("probe");
+        while !self.send("POST", &self.handle(who), "", &probe.to_string()).body.contains("469") {
+            assert!(started.elapsed() < LIMIT, "{} on {}", self.scenario, self.gateway);
+        }
+    }
+
+    /// `a` calls `b`, and it rings. Neither has a connection.
     pub(crate) fn ring(&mut self, a: Who, b: Who) {
+        self.settle(a);
+        self.settle(b);
         let whom = self.name(b);
         self.call(a, &whom);
         self.expect(b, &["incomingcall"]);
@@ -206,13 +227,16 @@ impl Stage {
     pub(crate) fn raw(&mut self, what: &str, method: &str, path: &str, headers: &str, body: &str) {
         let answer = self.send(method, path, headers, body);
         self.note(what, &answer);
-        let (headers, what) = (json!(answer.headers), format!("{what}: head"));
-        let value = normal::message(&headers, &self.ids);
-        self.steps.push(Step { what, value });
+        if let Some(Step { value, .. }) = self.steps.last_mut() {
+            value["headers"] = normal::message(&json!(answer.headers), &self.ids);
+        }
     }
 
     fn send(&self, method: &str, path: &str, headers: &str, body: &str) -> Answer {
-        http::exchange(self.port, method, &format!("{BASE}{path}"), headers, body, LIMIT)
+        let path = format!("{BASE}{path}");
+        http::exchange(self.port, method, &path, headers, body, LIMIT).unwrap_or_else(|error| {
+            panic!("{} on {}: {method} {path} {body}: {error}", self.scenario, self.gateway)
+        })
     }
 
     fn note(&mut self, what: &str, answer: &Answer) {
@@ -230,7 +254,14 @@ impl Stage {
         self.note_events(who, &events);
     }
 
-    /// The same where two of Janus' threads decide the order.
+    /// Waits for this event and writes down it alone: what else comes is a race of Janus' threads.
+    pub(crate) fn expect_among_others(&mut self, who: Who, tag: &str) {
+        let mut events = self.wait_for(who, &[tag]);
+        events.retain(|event| normal::tag(event) == tag);
+        self.note_events(who, &events);
+    }
+
+    /// The same as [`expect`](Self::expect) where two of Janus' threads decide the order.
     pub(crate) fn expect_in_any_order(&mut self, who: Who, tags: &[&str]) {
         let mut events = self.wait_for(who, tags);
         events.sort_by_key(normal::tag);
@@ -242,53 +273,99 @@ impl Stage {
         let mut missing: Vec<&str> = tags.to_vec();
         let mut came = Vec::new();
         while !missing.is_empty() {
-            assert!(started.elapsed() < LIMIT, "{}: no {missing:?} after {came:?}", self.scenario);
-            for event in self.poll(who) {
-                let tag = normal::tag(&event);
-                let jsep = event["jsep"]["type"].as_str().map(|kind| format!(" with {kind}"));
-                let name = format!("event {tag}{}", jsep.unwrap_or_default());
-                self.messages.push((name, event.clone()));
-                if let Some(index) = missing.iter().position(|missing| *missing == tag) {
-                    missing.remove(index);
-                }
-                if !normal::is_left_out(&event) && tag != "core keepalive" {
-                    came.push(event);
-                }
+            assert!(
+                started.elapsed() < LIMIT,
+                "{} on {}: no {missing:?} after {came:?}",
+                self.scenario,
+                self.gateway
+            );
+            let Some(event) = self.clients[who.0].inbox.pop_front() else {
+                let events = self.poll(who);
+                self.clients[who.0].inbox.extend(events);
+                continue;
+            };
+            let tag = normal::tag(&event);
+            let jsep = event["jsep"]["type"].as_str().map(|kind| format!(" with {kind}"));
+            let name = format!("event {tag}{}", jsep.unwrap_or_default());
+            self.messages.push((name, event.clone()));
+            if let Some(index) = missing.iter().position(|missing| *missing == tag) {
+                missing.remove(index);
+            }
+            if !normal::is_left_out(&event) && tag != "core keepalive" {
+                came.push(event);
             }
         }
         came
     }
 
-    /// Two polls at once: the first takes the event, the other leaves with a keepalive.
-    pub(crate) fn two_polls(&mut self, who: Who, body: &Value) {
-        let (port, path) = (self.port, format!("{BASE}{}?maxev=10", self.session(who)));
-        let poll = || http::exchange(port, "GET", &path, "", "", LIMIT);
-        let mut answers = std::thread::scope(|scope| {
-            let polls = [scope.spawn(poll), scope.spawn(poll)];
-            // Whether both wait already cannot be seen from here; one that comes late waits for the
-            // second event.
-            self.plugin(who, body);
-            self.plugin(who, body);
-            polls.map(|poll| poll.join().unwrap())
-        });
-        answers.sort_by_key(|answer| answer.body.contains("keepalive"));
-        for answer in answers {
-            for message in serde_json::from_str::<Vec<Value>>(&answer.body).unwrap() {
-                self.messages.push((format!("event {}", normal::tag(&message)), message));
+    /// Polls until the session is gone, and writes down how that is told. What comes before is a race of
+    /// Janus' threads: `detached`, `timeout`, both or nothing.
+    pub(crate) fn expect_gone(&mut self, who: Who) {
+        let path = self.session(who);
+        let answer = loop {
+            let path = format!("{BASE}{path}");
+            // A poll that waits when the session goes may be forgotten with it.
+            let Ok(answer) = http::exchange(self.port, "GET", &path, "", "", SILENCE) else {
+                continue;
+            };
+            if answer.status != 200 {
+                break answer;
             }
-        }
-        // Who got which is a race: take the rest.
-        self.plugin(who, &json!({ "request": "list" }));
-        self.wait_for(who, &["list"]);
+            let event: Value = serde_json::from_str(&answer.body).unwrap();
+            self.messages.push((format!("event {}", normal::tag(&event)), event));
+        };
+        self.note("a poll on a session that is gone", &answer);
+        self.clients[who.0].gone = true;
     }
 
-    fn poll(&mut self, who: Who) -> Vec<Value> {
-        let path = format!("{}?maxev=10", self.session(who));
-        let answer = self.send("GET", &path, "", "");
-        assert_eq!(answer.status, 200, "{}: {path}", self.scenario);
-        match serde_json::from_str(&answer.body).unwrap() {
-            Value::Array(events) => events,
-            other => panic!("a poll for many is answered with an array: {other}"),
+    /// Two polls at once: an event wakes both, the first takes it and the other leaves with a keepalive.
+    /// Whether both wait when the event comes cannot be seen from here: it is tried until they did.
+    pub(crate) fn expect_keepalive_for_the_second_poll(&mut self, who: Who) {
+        const ATTEMPTS: usize = 50;
+        let poll_path = format!("{}?maxev=10", self.session(who));
+        let body = json!({ "request": "list" });
+        let ask = json!({ "janus": "message", "transaction": "wake", "body": body }).to_string();
+        for _ in 0..ATTEMPTS {
+            let answers = thread::scope(|scope| {
+                let poll = || self.send("GET", &poll_path, "", "");
+                let polls = [scope.spawn(poll), scope.spawn(poll)];
+                while !polls.iter().all(|poll| poll.is_finished()) {
+                    self.send("POST", &self.handle(who), "", &ask);
+                }
+                polls.map(|poll| poll.join().unwrap())
+            });
+            let keepalive = answers.iter().find(|answer| answer.body.contains("keepalive"));
+            let found = keepalive.is_some();
+            if let Some(answer) = keepalive.cloned() {
+                let messages: Vec<Value> = serde_json::from_str(&answer.body).unwrap();
+                self.messages.push(("event core keepalive".to_owned(), messages[0].clone()));
+                self.note("the second of two polls", &answer);
+            }
+            self.drain(who);
+            if found {
+                return;
+            }
+        }
+    }
+
+    /// Takes all that was said until now, and writes nothing down.
+    fn drain(&mut self, who: Who) {
+        let transaction = "the last word";
+        let body = json!({ "request": "nothing at all" });
+        let ask = json!({ "janus": "message", "transaction": transaction, "body": body });
+        self.send("POST", &self.handle(who), "", &ask.to_string());
+        self.wait_for(who, &["error 472"]);
+    }
+
+    /// The events of one poll; none if it waited in vain.
+    fn poll(&self, who: Who) -> Vec<Value> {
+        let path = format!("{BASE}{}?maxev=10", self.session(who));
+        let Ok(answer) = http::exchange(self.port, "GET", &path, "", "", LIMIT) else {
+            return Vec::new();
+        };
+        match serde_json::from_str(&answer.body) {
+            Ok(Value::Array(events)) => events,
+            other => panic!("a poll for many is answered with an array: {other:?} {answer:?}"),
         }
     }
 

@@ -1,0 +1,364 @@
+//! How calls begin and end, between two clients on a virtual clock.
+
+#![cfg(not(target_family = "wasm"))]
+#![allow(missing_docs)]
+
+mod world;
+
+use std::time::Duration;
+
+use videortc::call::reason;
+use videortc::config::CallConfig;
+use videortc_gateway::Timing;
+use world::{Loss, World};
+
+const TOM: usize = 0;
+const JACK: usize = 1;
+const ANN: usize = 2;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Two pages in a call.
+fn in_call() -> World {
+    let mut world = World::with(&["Tom", "Jack"]);
+    world.call(TOM, "Jack");
+    world.run_for(SECOND);
+    world.accept(JACK);
+    world.run_for(SECOND);
+    assert_eq!(world.told(TOM), ["calling Jack", "accepted Jack"]);
+    assert_eq!(world.told(JACK), ["incoming Tom", "accepted Tom"]);
+    world
+}
+
+fn assert_nothing_is_left(world: &World) {
+    for page in &world.pages {
+        assert_eq!(page.open, []);
+        assert_eq!(page.legs, []);
+        assert!(!page.devices);
+    }
+}
+
+#[test]
+fn a_call_is_made_accepted_and_hung_up() {
+    let mut world = in_call();
+    let hang_up = world.hang_up(TOM);
+    world.run_for(SECOND * 2);
+    assert_eq!(world.outcome(TOM, hang_up), "done");
+    assert_eq!(world.told(TOM), ["hang-up Jack: Hung up"]);
+    assert_eq!(world.told(JACK), ["hang-up Tom: Hung up"]);
+    assert_nothing_is_left(&world);
+}
+
+#[test]
+fn call_accepts_what_rings() {
+    let mut world = World::with(&["Tom", "Jack"]);
+    world.call(TOM, "Jack");
+    world.run_for(SECOND);
+    let accept = world.call(JACK, "Tom");
+    world.run_for(SECOND);
+    assert_eq!(world.outcome(JACK, accept), "done");
+    assert_eq!(world.pages[JACK].requests, ["accept"]);
+}
+
+#[test]
+fn declining_tells_the_caller() {
+    let mut world = World::with(&["Tom", "Jack"]);
+    let call = world.call(TOM, "Jack");
+    world.run_for(SECOND);
+    assert_eq!(world.outcome(TOM, call), "done");
+    world.hang_up(JACK);
+    world.run_for(SECOND * 2);
+    assert_eq!(world.told(TOM), ["calling Jack", "hang-up Jack: Call declined"]);
+    assert_eq!(world.told(JACK), ["incoming Tom", "hang-up Tom: Call declined"]);
+    assert_nothing_is_left(&world);
+}
+
+#[test]
+fn cancelling_tells_the_callee() {
+    let mut world = World::with(&["Tom", "Jack"]);
+    world.call(TOM, "Jack");
+    world.run_for(SECOND);
+    world.hang_up(TOM);
+    world.run_for(SECOND * 2);
+    assert_eq!(world.told(TOM), ["calling Jack", "hang-up Jack: Cancelled"]);
+    assert_eq!(world.told(JACK), ["incoming Tom", "hang-up Tom: Cancelled"]);
+    assert_nothing_is_left(&world);
+}
+
+#[test]
+fn cancelling_before_anything_was_sent_asks_nothing_of_the_gateway() {
+    let mut world = World::with(&["Tom", "Jack"]);
+    let call = world.call(TOM, "Jack");
+    world.hang_up(TOM);
+    world.run_for(SECOND * 2);
+    assert_eq!(world.outcome(TOM, call), "CALL_ENDED");
+    assert_eq!(world.told(TOM), ["hang-up Jack: Cancelled"]);
+    assert_eq!(world.pages[TOM].requests, [] as [&str; 0]);
+    assert_nothing_is_left(&world);
+}
+
+#[test]
+fn nobody_answers() {
+    let mut world = World::with(&["Tom", "Jack"]);
+    world.call(TOM, "Jack");
+    world.run_for(SECOND * 70);
+    assert_eq!(world.told(TOM), ["calling Jack", "hang-up Jack: No answer"]);
+    assert_eq!(world.told(JACK), ["incoming Tom", "hang-up Tom: No answer"]);
+    assert_nothing_is_left(&world);
+}
+
+#[test]
+fn the_ring_timeout_can_be_set() {
+    let mut world = World::empty(Timing::like_janus(), 1);
+    let config = CallConfig { ring_timeout: SECOND * 5, ..CallConfig::default() };
+    for name in ["Tom", "Jack"] {
+        let page = world.page(config);
+        world.register(page, name);
+    }
+    world.run_for(SECOND);
+    world.call(TOM, "Jack");
+    world.run_for(SECOND * 4);
+    assert_eq!(world.told(TOM), ["registered Tom", "calling Jack"]);
+    world.run_for(SECOND * 3);
+    assert_eq!(world.told(TOM), ["hang-up Jack: No answer"]);
+}
+
+#[test]
+fn busy_is_told_from_declined() {
+    let mut world = World::with(&["Tom", "Jack", "Ann"]);
+    world.call(TOM, "Jack");
+    world.run_for(SECOND);
+    let call = world.call(ANN, "Jack");
+    world.run_for(SECOND * 2);
+    assert_eq!(world.outcome(ANN, call), "USER_BUSY");
+    assert_eq!(world.told(ANN), ["hang-up Jack: User busy"]);
+    assert_eq!(world.told(JACK), ["incoming Tom"]);
+}
+
+#[test]
+fn nobody_of_that_name() {
+    let mut world = World::with(&["Tom"]);
+    let call = world.call(TOM, "Nobody");
+    world.run_for(SECOND * 2);
+    assert_eq!(world.outcome(TOM, call), "NO_SUCH_USER");
+    assert_eq!(world.told(TOM), ["hang-up Nobody: No such user"]);
+    assert_nothing_is_left(&world);
+}
+
+#[test]
+fn calling_oneself_is_refused_before_it_is_sent() {
+    let mut world = World::with(&["Tom"]);
+    let call = world.call(TOM, "Tom");
+    assert_eq!(world.outcome(TOM, call), "CALLING_SELF");
+    assert_eq!(world.told(TOM), ["hang-up Tom: Calling yourself"]);
+    assert_eq!(world.pages[TOM].requests, [] as [&str; 0]);
+}
+
+#[test]
+fn a_second_call_is_refused_before_it_is_sent() {
+    let mut world = World::with(&["Tom", "Jack", "Ann"]);
+    world.call(TOM, "Jack");
+    world.run_for(SECOND);
+    let second = world.call(TOM, "Ann");
+    assert_eq!(world.outcome(TOM, second), "ALREADY_IN_CALL");
+    let second = world.call(JACK, "Ann");
+    assert_eq!(world.outcome(JACK, second), "ALREADY_IN_CALL");
+    world.accept(JACK);
+    world.run_for(SECOND);
+    assert_eq!(world.told(TOM), ["calling Jack", "accepted Jack"]);
+    assert_eq!(world.pages[TOM].requests, ["call Jack"]);
+}
+
+#[test]
+fn calling_without_a_name_is_refused_before_it_is_sent() {
+    let mut world = World::empty(Timing::like_janus(), 1);
+    world.page(CallConfig::default());
+    let call = world.call(TOM, "Jack");
+    assert_eq!(world.outcome(TOM, call), "NOT_REGISTERED");
+    assert_eq!(world.pages[TOM].requests, [] as [&str; 0]);
+}
+
+#[test]
+fn there_is_nothing_to_accept_or_hang_up() {
+    let mut world = World::with(&["Tom"]);
+    let accept = world.accept(TOM);
+    assert_eq!(world.outcome(TOM, accept), "NO_CALL");
+    let hang_up = world.hang_up(TOM);
+    assert_eq!(world.outcome(TOM, hang_up), "NO_CALL");
+    let call = world.act(TOM, |call, command, now| call.call(command, None, now));
+    assert_eq!(world.outcome(TOM, call), "INVALID_ARGUMENT");
+}
+
+#[test]
+fn one_may_redial_at_once_after_a_hang_up() {
+    for ender in [TOM, JACK] {
+        let mut world = in_call();
+        for _ in 0..10 {
+            world.hang_up(ender);
+            world.run_for(Duration::from_millis(20));
+            let again = world.call(TOM, "Jack");
+            world.run_for(SECOND * 3);
+            assert_eq!(world.outcome(TOM, again), "done");
+            world.accept(JACK);
+            world.run_for(SECOND);
+            assert_eq!(world.told(TOM), ["hang-up Jack: Hung up", "calling Jack", "accepted Jack"]);
+            assert_eq!(world.told(JACK), ["hang-up Tom: Hung up", "incoming Tom", "accepted Tom"]);
+        }
+    }
+}
+
+#[test]
+fn the_other_side_may_call_back_at_once() {
+    let mut world = in_call();
+    for _ in 0..10 {
+        world.hang_up(TOM);
+        world.run_for(Duration::from_millis(20));
+        world.call(JACK, "Tom");
+        world.run_for(SECOND * 3);
+        world.accept(TOM);
+        world.run_for(SECOND);
+        assert_eq!(world.told(TOM), ["hang-up Jack: Hung up", "incoming Jack", "accepted Jack"]);
+        world.hang_up(TOM);
+        world.run_for(SECOND * 2);
+        world.call(TOM, "Jack");
+        world.run_for(SECOND * 3);
+        world.accept(JACK);
+        world.run_for(SECOND);
+        world.told(TOM);
+        world.told(JACK);
+    }
+}
+
+#[test]
+fn a_caller_without_devices_does_not_ring() {
+    let mut world = World::with(&["Tom", "Jack"]);
+    world.pages[TOM].refuses_devices = true;
+    let call = world.call(TOM, "Jack");
+    world.run_for(SECOND * 3);
+    assert_eq!(world.outcome(TOM, call), "PERMISSION_DENIED");
+    assert_eq!(world.told(TOM), [format!("hang-up Jack: {}", reason::NO_DEVICE)]);
+    assert_eq!(world.told(JACK), [] as [&str; 0]);
+    assert_nothing_is_left(&world);
+}
+
+#[test]
+fn a_callee_without_devices_lets_nobody_wait() {
+    let mut world = World::with(&["Tom", "Jack"]);
+    world.pages[JACK].refuses_devices = true;
+    world.call(TOM, "Jack");
+    world.run_for(SECOND);
+    let accept = world.accept(JACK);
+    world.run_for(SECOND * 3);
+    assert_eq!(world.outcome(JACK, accept), "PERMISSION_DENIED");
+    let heard = format!("hang-up Jack: {}", reason::PEER_NO_DEVICE);
+    assert_eq!(world.told(TOM), ["calling Jack".to_owned(), heard]);
+    assert_nothing_is_left(&world);
+}
+
+#[test]
+fn media_that_never_comes_up_ends_the_call_at_both_ends() {
+    let mut world = World::with(&["Tom", "Jack"]);
+    world.pages[TOM].is_walled_in = true;
+    world.call(TOM, "Jack");
+    world.run_for(SECOND);
+    world.accept(JACK);
+    world.run_for(SECOND * 40);
+    let end = "hang-up Jack: Media connection failed";
+    assert_eq!(world.told(TOM), ["calling Jack", "accepted Jack", end]);
+    let end = "hang-up Tom: Media connection failed";
+    assert_eq!(world.told(JACK), ["incoming Tom", "accepted Tom", end]);
+    assert_nothing_is_left(&world);
+}
+
+#[test]
+fn media_that_fails_ends_the_call_at_both_ends() {
+    let mut world = in_call();
+    world.fail_media(JACK);
+    world.run_for(SECOND * 2);
+    assert_eq!(world.told(TOM), ["hang-up Jack: Media connection failed"]);
+    assert_eq!(world.told(JACK), ["hang-up Tom: Media connection failed"]);
+    assert_nothing_is_left(&world);
+}
+
+#[test]
+fn a_page_that_vanishes_ends_the_call_at_the_other() {
+    let mut world = in_call();
+    world.pages[TOM].is_offline = true;
+    world.run_for(SECOND * 120);
+    assert_eq!(world.told(JACK), ["hang-up Tom: The other side left"]);
+    assert_eq!(world.told(TOM), ["error SESSION_LOST", "hang-up Jack: Session lost"]);
+    assert_nothing_is_left(&world);
+}
+
+#[test]
+fn closing_in_a_call_frees_the_name() {
+    let mut world = in_call();
+    let close = world.close(TOM);
+    world.run_for(SECOND * 3);
+    assert_eq!(world.outcome(TOM, close), "done");
+    assert_eq!(world.told(TOM), ["hang-up Jack: Hung up"]);
+    assert_eq!(world.told(JACK), ["hang-up Tom: Hung up"]);
+    let late = world.call(TOM, "Jack");
+    assert_eq!(world.outcome(TOM, late), "CLOSED");
+    world.attach(TOM, CallConfig::default());
+    let register = world.register(TOM, "Tom");
+    world.run_for(SECOND);
+    assert_eq!(world.outcome(TOM, register), "done");
+}
+
+#[test]
+fn disconnecting_in_a_call_ends_it_and_connecting_works_again() {
+    let mut world = in_call();
+    let disconnect = world.disconnect(TOM);
+    let again = world.command(TOM, |client, command, now| client.connect(command, now));
+    world.run_for(SECOND * 3);
+    assert_eq!(world.outcome(TOM, disconnect), "done");
+    assert_eq!(world.outcome(TOM, again), "done");
+    assert_eq!(world.told(TOM), ["hang-up Jack: Hung up"]);
+    assert_eq!(world.told(JACK), ["hang-up Tom: Hung up"]);
+    world.attach(TOM, CallConfig::default());
+    let register = world.register(TOM, "Tom");
+    world.run_for(SECOND);
+    assert_eq!(world.outcome(TOM, register), "done");
+}
+
+#[test]
+fn a_taken_name_is_refused_and_another_is_taken() {
+    let mut world = World::with(&["Tom"]);
+    let page = world.page(CallConfig::default());
+    let taken = world.register(page, "Tom");
+    world.run_for(SECOND);
+    assert_eq!(world.outcome(page, taken), "USERNAME_TAKEN");
+    let free = world.register(page, "Jack");
+    world.run_for(SECOND);
+    assert_eq!(world.outcome(page, free), "done");
+    assert_eq!(world.told(page), ["refused Tom", "registered Jack"]);
+    let second = world.register(page, "Jim");
+    assert_eq!(world.outcome(page, second), "ALREADY_REGISTERED");
+    let same = world.register(page, "Jack");
+    assert_eq!(world.outcome(page, same), "done");
+}
+
+#[test]
+fn a_guest_gets_a_readable_name() {
+    let mut world = World::empty(Timing::like_janus(), 1);
+    let page = world.page(CallConfig::default());
+    let register = world.act(page, |call, command, _| call.register(command, None));
+    world.run_for(SECOND);
+    let name = world.name_of(page, register);
+    assert_eq!(name.split('-').count(), 3, "{name}");
+    assert_eq!(world.told(page), [format!("registered {name}")]);
+}
+
+#[test]
+fn a_registration_whose_answer_was_lost_can_be_repeated() {
+    let mut world = World::empty(Timing::like_janus(), 1);
+    let page = world.page(CallConfig::default());
+    world.pages[page].loss = Loss::NextPoll;
+    let lost = world.register(page, "Tom");
+    world.run_for(SECOND * 15);
+    assert_eq!(world.outcome(page, lost), "GATEWAY_TIMEOUT");
+    let again = world.register(page, "Tom");
+    world.run_for(SECOND);
+    assert_eq!(world.outcome(page, again), "done");
+}

@@ -1,0 +1,68 @@
+//! Two people call each other at once: both wanted it, so they end in one call.
+
+#![cfg(not(target_family = "wasm"))]
+#![allow(missing_docs)]
+
+mod world;
+
+use std::time::Duration;
+
+use videortc_gateway::{CloseTimer, Timing};
+use world::World;
+
+const TOM: usize = 0;
+const JACK: usize = 1;
+const ANN: usize = 2;
+
+/// The gateway with a plugin that lags, so that both calls get to it.
+fn lagging() -> Timing {
+    Timing {
+        plugin: Duration::from_millis(20)..=Duration::from_millis(20),
+        close: CloseTimer::EverySecond,
+        cleanup: Duration::from_millis(1)..=Duration::from_millis(1),
+    }
+}
+
+fn assert_one_call(world: &mut World) {
+    for (page, peer) in [(TOM, "Jack"), (JACK, "Tom")] {
+        let told = world.told(page);
+        let accepted = format!("accepted {peer}");
+        assert_eq!(told.iter().filter(|event| **event == accepted).count(), 1, "{told:?}");
+        assert!(!told.iter().any(|event| event.starts_with("hang-up")), "{told:?}");
+        assert_eq!(world.pages[page].legs.len(), 1);
+        assert_eq!(world.pages[page].open, []);
+    }
+}
+
+#[test]
+fn crossing_calls_end_in_one() {
+    for timing in [Timing::default(), Timing::like_janus(), lagging()] {
+        for skew in 0..80 {
+            for first in [TOM, JACK] {
+                let mut world = World::with_timing(&["Tom", "Jack"], timing.clone(), skew);
+                let names = ["Tom", "Jack"];
+                world.call(first, names[1 - first]);
+                world.run_for(Duration::from_millis(skew));
+                world.call(1 - first, names[first]);
+                world.run_for(Duration::from_secs(12));
+                // Late enough, the second call accepts what rings; else it has to be sorted out.
+                assert_one_call(&mut world);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_third_who_calls_meanwhile_hears_that_it_is_busy() {
+    let mut world = World::with(&["Tom", "Jack", "Ann"]);
+    world.call(TOM, "Jack");
+    world.run_for(Duration::from_millis(10));
+    // Tom's devices are not open yet: for the gateway he is free.
+    world.call(ANN, "Tom");
+    world.run_for(Duration::from_secs(6));
+    world.accept(JACK);
+    world.run_for(Duration::from_secs(2));
+    assert_eq!(world.told(TOM), ["calling Jack", "accepted Jack"]);
+    let told = world.told(ANN);
+    assert_eq!(told.last().map(String::as_str), Some("hang-up Tom: User busy"), "{told:?}");
+}

@@ -1,0 +1,529 @@
+//! Clients, the embedded gateway's pure core and a model of the browser's media, joined on a virtual
+//! clock. A test says what the users do, lets time pass, and looks at what the pages were told.
+
+// Each test file uses its own part of this.
+#![allow(dead_code, unreachable_pub)]
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use serde_json::Value;
+use videortc::call::{Call, Command, LegId, LegState, Media, Reply};
+use videortc::client::{CallId, Client, Outcome, Output};
+use videortc::config::{CallConfig, GatewayConfig, ServerUrl, UserName};
+use videortc::error::Error;
+use videortc::event::Event;
+use videortc::proto::{Candidate, HttpId, HttpRequest, HttpResponse};
+use videortc::time::Time;
+use videortc_gateway::{Gateway, Get, Options, Poll, PollTicket, Response, Timing};
+
+/// Where every client believes the gateway to be.
+pub const BASE: &str = "http://gateway.test/janus";
+/// One way between a client and the gateway.
+const TRIP: Duration = Duration::from_millis(5);
+/// How long a user takes to grant the devices, and a browser to make a description.
+const DEVICES: Duration = Duration::from_millis(30);
+/// How long ICE and DTLS take.
+const CONNECT: Duration = Duration::from_millis(40);
+
+pub const SDP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1\r\n\
+    m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\na=sendrecv\r\na=rtcp-mux\r\n\
+    a=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuvwx\r\n\
+    a=fingerprint:sha-256 00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF\r\n\
+    a=setup:actpass\r\na=rtpmap:111 opus/48000/2\r\n\
+    m=video 9 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\na=sendrecv\r\na=rtcp-mux\r\n\
+    a=rtpmap:96 VP8/90000\r\n";
+
+/// What happens to the HTTP responses on their way back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Loss {
+    #[default]
+    None,
+    /// The next answer to a POST is lost.
+    NextPost,
+    /// The next answer to a poll is lost, with the events in it.
+    NextPoll,
+    /// The next answer to a poll holds its events twice.
+    RepeatPoll,
+}
+
+/// One page.
+pub struct Page {
+    client: Client,
+    /// The action object, once attached.
+    pub call: Option<CallId>,
+    /// What the page was told, in order.
+    pub events: Vec<Event>,
+    /// How its commands ended.
+    pub done: BTreeMap<Command, Result<Outcome, Error>>,
+    /// Commands that were given and have not ended.
+    pub open: Vec<Command>,
+    /// Every plugin request sent, in order.
+    pub requests: Vec<String>,
+    /// Which legs exist.
+    pub legs: Vec<LegId>,
+    /// Whether the devices are open.
+    pub devices: bool,
+    /// Whether the devices are refused.
+    pub refuses_devices: bool,
+    /// Whether ICE never gets through.
+    pub is_walled_in: bool,
+    pub loss: Loss,
+    /// HTTP responses do not come back at all, and requests do not get there.
+    pub is_offline: bool,
+    aborted: Vec<HttpId>,
+    last_command: u64,
+}
+
+enum Work {
+    Arrive(usize, HttpRequest),
+    Respond(usize, HttpId, HttpResponse),
+    Describe(usize, CallId, LegId),
+    Connect(usize, CallId, LegId),
+}
+
+/// The world.
+pub struct World {
+    pub gateway: Gateway,
+    pub pages: Vec<Page>,
+    pub now: Duration,
+    work: BTreeMap<(Duration, u64), Work>,
+    polls: Vec<(usize, HttpId, PollTicket, Duration)>,
+    sequence: u64,
+}
+
+impl World {
+    /// A world with pages that are connected, attached and registered under these names.
+    pub fn with(names: &[&str]) -> Self {
+        Self::with_timing(names, Timing::like_janus(), 1)
+    }
+
+    pub fn with_timing(names: &[&str], timing: Timing, seed: u64) -> Self {
+        let mut world = Self::empty(timing, seed);
+        for name in names {
+            let page = world.page(CallConfig::default());
+            world.register(page, name);
+        }
+        world.run_for(Duration::from_secs(1));
+        for page in &mut world.pages {
+            assert_eq!(page.open, [], "registering works");
+            page.events.clear();
+            page.requests.clear();
+        }
+        world
+    }
+
+    pub fn empty(timing: Timing, seed: u64) -> Self {
+        Self {
+            gateway: Gateway::new(Options { timing, seed, ..Options::default() }),
+            pages: Vec::new(),
+            now: Duration::from_secs(1),
+            work: BTreeMap::new(),
+            polls: Vec::new(),
+            sequence: 0,
+        }
+    }
+
+    /// A new page, connected and attached.
+    pub fn page(&mut self, config: CallConfig) -> usize {
+        let index = self.pages.len();
+        let servers = vec![ServerUrl::parse(BASE).unwrap()];
+        let state = Cell::new(0x9E37_79B9_7F4A_7C15u64.wrapping_mul(index as u64 + 1));
+        let random = Rc::new(move || {
+            // xorshift64*: the test's dice are loaded, the same way every time.
+            let mut x = state.get();
+            x ^= x >> 12;
+            x ^= x << 25;
+            x ^= x >> 27;
+            state.set(x);
+            x.wrapping_mul(0x2545_F491_4F6C_DD1D)
+        });
+        self.pages.push(Page::new(Client::new(GatewayConfig::new(servers), random)));
+        self.command(index, |client, command, now| client.connect(command, now));
+        self.run_for(Duration::from_millis(100));
+        self.attach(index, config);
+        index
+    }
+
+    /// Attaches a video call object to a connected page.
+    pub fn attach(&mut self, page: usize, config: CallConfig) {
+        let attach =
+            self.command(page, |client, command, now| client.video_call(command, config, now));
+        self.run_for(Duration::from_millis(100));
+        match self.pages[page].done.get(&attach) {
+            Some(Ok(Outcome::Attached(id))) => self.pages[page].call = Some(*id),
+            other => panic!("not attached: {other:?}"),
+        }
+    }
+
+    // What the users do.
+
+    pub fn command(
+        &mut self,
+        page: usize,
+        act: impl FnOnce(&mut Client, Command, Time),
+    ) -> Command {
+        let now = self.time();
+        let this = &mut self.pages[page];
+        this.last_command += 1;
+        let command = Command(this.last_command);
+        this.open.push(command);
+        act(&mut this.client, command, now);
+        self.drain(page);
+        command
+    }
+
+    pub fn act(&mut self, page: usize, act: impl FnOnce(&mut Call, Command, Time)) -> Command {
+        let id = self.pages[page].call.unwrap();
+        self.command(page, |client, command, now| {
+            client.with_call(id, Some(command), now, |call| act(call, command, now));
+        })
+    }
+
+    pub fn register(&mut self, page: usize, name: &str) -> Command {
+        let name = UserName::parse(name).unwrap();
+        self.act(page, |call, command, _| call.register(command, Some(name)))
+    }
+
+    pub fn call(&mut self, page: usize, peer: &str) -> Command {
+        let peer = UserName::parse(peer).unwrap();
+        self.act(page, |call, command, now| call.call(command, Some(peer), now))
+    }
+
+    pub fn accept(&mut self, page: usize) -> Command {
+        self.act(page, |call, command, now| call.accept(command, now))
+    }
+
+    pub fn hang_up(&mut self, page: usize) -> Command {
+        self.act(page, |call, command, now| call.hang_up(command, None, now))
+    }
+
+    pub fn close(&mut self, page: usize) -> Command {
+        self.act(page, |call, command, now| call.close(command, now))
+    }
+
+    pub fn disconnect(&mut self, page: usize) -> Command {
+        self.command(page, |client, command, now| client.disconnect(command, now))
+    }
+
+    /// The peer connection of a page's only leg is lost for good.
+    pub fn fail_media(&mut self, page: usize) {
+        if let (Some(id), Some(leg)) =
+            (self.pages[page].call, self.pages[page].legs.last().copied())
+        {
+            self.tell(page, id, |call, now| call.handle_leg_state(leg, LegState::Failed, now));
+        }
+    }
+
+    // What they see.
+
+    /// How a command ended, in short: `"done"`, an error's code, or `"open"`.
+    pub fn outcome(&self, page: usize, command: Command) -> &str {
+        match self.pages[page].done.get(&command) {
+            Some(Ok(_)) => "done",
+            Some(Err(error)) => error.code.as_str(),
+            None => "open",
+        }
+    }
+
+    pub fn name_of(&self, page: usize, command: Command) -> String {
+        match self.pages[page].done.get(&command) {
+            Some(Ok(Outcome::Reply(Reply::Name(name)))) => name.to_string(),
+            other => panic!("no name: {other:?}"),
+        }
+    }
+
+    /// What a page was told since last asked, in short.
+    pub fn told(&mut self, page: usize) -> Vec<String> {
+        std::mem::take(&mut self.pages[page].events).iter().map(short).collect()
+    }
+
+    // The passing of time.
+
+    pub fn time(&self) -> Time {
+        Time::from_millis(u64::try_from(self.now.as_millis()).unwrap())
+    }
+
+    /// Lets time pass.
+    pub fn run_for(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        while let Some(next) = self.next_moment().filter(|next| *next <= end) {
+            self.now = self.now.max(next);
+            self.step();
+        }
+        self.now = end;
+    }
+
+    fn next_moment(&self) -> Option<Duration> {
+        let clients = self.pages.iter().filter_map(|page| page.client.poll_timeout());
+        let clients = clients.map(|time| Duration::from_millis(time.as_millis()));
+        let work = self.work.first_key_value().map(|((due, _), _)| *due);
+        let polls = self.polls.iter().map(|(_, _, _, until)| *until);
+        clients.chain(work).chain(self.gateway.next_timeout()).chain(polls).min()
+    }
+
+    fn step(&mut self) {
+        self.gateway.handle_timeout(self.now);
+        while let Some(entry) = self.work.first_entry().filter(|entry| entry.key().0 <= self.now) {
+            let work = entry.remove();
+            self.handle(work);
+        }
+        let now = self.time();
+        for page in 0..self.pages.len() {
+            if self.pages[page].client.poll_timeout().is_some_and(|due| due <= now) {
+                self.pages[page].client.handle_timeout(now);
+                self.drain(page);
+            }
+        }
+        self.answer_polls();
+    }
+
+    fn handle(&mut self, work: Work) {
+        match work {
+            Work::Arrive(page, request) => self.arrive(page, request),
+            Work::Respond(page, id, response) => {
+                let now = self.time();
+                if !self.pages[page].aborted.contains(&id) {
+                    self.pages[page].client.handle_http(id, response, now);
+                    self.drain(page);
+                }
+            }
+            Work::Describe(page, id, leg) => {
+                let this = &mut self.pages[page];
+                if !this.legs.contains(&leg) {
+                    return;
+                }
+                let result = match this.refuses_devices {
+                    false => Ok(SDP.to_owned()),
+                    true => Err(Error::new(videortc::error::Code::PermissionDenied, "refused")),
+                };
+                this.devices |= result.is_ok();
+                let is_ok = result.is_ok();
+                self.tell(page, id, |call, now| call.handle_description(leg, result, now));
+                if is_ok {
+                    self.tell(page, id, |call, now| {
+                        let candidate = "candidate:1 1 udp 1 127.0.0.1 4000 typ host".to_owned();
+                        let found =
+                            Candidate::Found { candidate, mid: Some("0".into()), line: Some(0) };
+                        call.handle_candidate(leg, found, now);
+                        call.handle_candidate(leg, Candidate::End, now);
+                    });
+                }
+            }
+            Work::Connect(page, id, leg) => {
+                let this = &self.pages[page];
+                if this.legs.contains(&leg) && !this.is_walled_in {
+                    self.tell(page, id, |call, now| {
+                        call.handle_leg_state(leg, LegState::Connected, now)
+                    });
+                }
+            }
+        }
+    }
+
+    fn arrive(&mut self, page: usize, request: HttpRequest) {
+        let path = request.url.strip_prefix(BASE).unwrap();
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        match &request.body {
+            Some(body) => {
+                let response = self.gateway.post(path, body, self.now);
+                self.respond(page, request.id, response);
+            }
+            None => match self.gateway.get(path, query, self.now) {
+                Get::Answer(response) => self.respond_to_poll(page, request.id, response),
+                Get::Wait(ticket) => {
+                    self.polls.push((page, request.id, ticket, self.now + Duration::from_secs(30)));
+                }
+            },
+        }
+        self.answer_polls();
+    }
+
+    fn answer_polls(&mut self) {
+        for (page, id, ticket, until) in std::mem::take(&mut self.polls) {
+            match self.gateway.collect(&ticket, self.now) {
+                Poll::Events(events) => {
+                    let response = Response::events(events, ticket.max_events());
+                    self.respond_to_poll(page, id, response);
+                }
+                Poll::Wait(_) if until <= self.now => {
+                    self.respond_to_poll(page, id, Response::keepalive(ticket.max_events()));
+                }
+                Poll::Wait(ticket) => self.polls.push((page, id, ticket, until)),
+                Poll::UnknownSession => {
+                    self.respond_to_poll(page, id, Response { status: 404, body: String::new() });
+                }
+            }
+        }
+    }
+
+    fn respond_to_poll(&mut self, page: usize, id: HttpId, mut response: Response) {
+        let this = &mut self.pages[page];
+        match this.loss {
+            Loss::NextPoll => {
+                this.loss = Loss::None;
+                return self.schedule(TRIP, Work::Respond(page, id, lost()));
+            }
+            Loss::RepeatPoll => {
+                this.loss = Loss::None;
+                if let Ok(Value::Array(mut events)) = serde_json::from_str(&response.body) {
+                    events.extend(events.clone());
+                    response.body = Value::Array(events).to_string();
+                }
+            }
+            Loss::None | Loss::NextPost => {}
+        }
+        self.respond_now(page, id, response);
+    }
+
+    fn respond(&mut self, page: usize, id: HttpId, response: Response) {
+        let this = &mut self.pages[page];
+        if this.loss == Loss::NextPost {
+            this.loss = Loss::None;
+            return self.schedule(TRIP, Work::Respond(page, id, lost()));
+        }
+        self.respond_now(page, id, response);
+    }
+
+    fn respond_now(&mut self, page: usize, id: HttpId, response: Response) {
+        let response = match self.pages[page].is_offline {
+            true => lost(),
+            false => HttpResponse::Answered { status: response.status, body: response.body },
+        };
+        self.schedule(TRIP, Work::Respond(page, id, response));
+    }
+
+    fn schedule(&mut self, delay: Duration, work: Work) {
+        self.sequence += 1;
+        self.work.insert((self.now + delay, self.sequence), work);
+    }
+
+    fn tell(&mut self, page: usize, id: CallId, act: impl FnOnce(&mut Call, Time)) {
+        let now = self.time();
+        self.pages[page].client.with_call(id, None, now, |call| act(call, now));
+        self.drain(page);
+    }
+
+    /// Does what a client wants, as the driver in the browser does.
+    fn drain(&mut self, page: usize) {
+        while let Some(output) = self.pages[page].client.poll_output() {
+            match output {
+                Output::Http(request) => self.send(page, request),
+                Output::Abort(id) => self.pages[page].aborted.push(id),
+                Output::Media(id, media) => self.handle_media(page, id, media),
+                Output::Event(_, event) => self.pages[page].events.push(event),
+                Output::Done(command, result) => {
+                    let this = &mut self.pages[page];
+                    let at = this.open.iter().position(|open| *open == command);
+                    assert!(
+                        at.is_some(),
+                        "command {command:?} ended twice, or was never given: {result:?}"
+                    );
+                    this.open.remove(at.unwrap());
+                    this.done.insert(command, result);
+                }
+                Output::Ended(id) => {
+                    if self.pages[page].call == Some(id) {
+                        assert_eq!(
+                            self.pages[page].legs,
+                            [],
+                            "a call object ends without a leg left open"
+                        );
+                        assert!(
+                            !self.pages[page].devices,
+                            "a call object ends with its devices closed"
+                        );
+                    }
+                }
+                Output::Log(..) => {}
+            }
+        }
+    }
+
+    fn send(&mut self, page: usize, request: HttpRequest) {
+        let this = &mut self.pages[page];
+        if let Some(body) = &request.body {
+            let body: Value = serde_json::from_str(body).unwrap();
+            if let Some(kind) = body.pointer("/body/request").and_then(Value::as_str) {
+                let user =
+                    body.pointer("/body/username").and_then(Value::as_str).unwrap_or_default();
+                this.requests.push(format!("{kind} {user}").trim_end().to_owned());
+            }
+        }
+        let work = match this.is_offline {
+            true => Work::Respond(page, request.id, lost()),
+            false => Work::Arrive(page, request),
+        };
+        self.schedule(TRIP, work);
+    }
+
+    fn handle_media(&mut self, page: usize, id: CallId, media: Media) {
+        let this = &mut self.pages[page];
+        match media {
+            Media::Offer(leg) => {
+                this.legs.push(leg);
+                self.schedule(DEVICES, Work::Describe(page, id, leg));
+            }
+            Media::Answer(leg, offer) => {
+                assert_eq!(offer, SDP);
+                this.legs.push(leg);
+                self.schedule(DEVICES, Work::Describe(page, id, leg));
+                self.schedule(DEVICES + CONNECT, Work::Connect(page, id, leg));
+            }
+            Media::Remote(leg, answer) => {
+                assert_eq!(answer, SDP);
+                self.schedule(CONNECT, Work::Connect(page, id, leg));
+            }
+            Media::Candidates(leg, _) => {
+                assert!(this.legs.contains(&leg), "candidates go to a leg that exists");
+            }
+            Media::Close(leg) => {
+                let at = this.legs.iter().position(|open| *open == leg);
+                assert!(at.is_some(), "leg {leg:?} is closed once");
+                this.legs.remove(at.unwrap());
+            }
+            Media::Release => this.devices = false,
+        }
+    }
+}
+
+impl Page {
+    fn new(client: Client) -> Self {
+        Self {
+            client,
+            call: None,
+            events: Vec::new(),
+            done: BTreeMap::new(),
+            open: Vec::new(),
+            requests: Vec::new(),
+            legs: Vec::new(),
+            devices: false,
+            refuses_devices: false,
+            is_walled_in: false,
+            loss: Loss::None,
+            is_offline: false,
+            aborted: Vec::new(),
+            last_command: 0,
+        }
+    }
+}
+
+fn lost() -> HttpResponse {
+    HttpResponse::Failed("TypeError: Failed to fetch".into())
+}
+
+/// An event in short: `calling Jack`, `hang-up Jack: Call declined`.
+pub fn short(event: &Event) -> String {
+    match event {
+        Event::Registered { name, is_registered: true } => format!("registered {name}"),
+        Event::Registered { name, is_registered: false } => format!("refused {name}"),
+        Event::Calling(name) => format!("calling {name}"),
+        Event::IncomingCall(name) => format!("incoming {name}"),
+        Event::Accepted(name) => format!("accepted {name}"),
+        Event::HangUp { peer, reason } => format!("hang-up {peer}: {reason}"),
+        Event::Error(error) => format!("error {}", error.code.as_str()),
+        other => format!("{other:?}"),
+    }
+}
