@@ -1,6 +1,28 @@
-//! x
+//! The shell in a real browser: what a page passes, sees and hears, with a scripted gateway in place
+//! of `fetch` and a real peer connection in the same page as the other side.
+
 #![cfg(target_family = "wasm")]
-use wasm_bindgen_test::*;
+// A test ends by a panic, and says with which value.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
+
+use wasm_bindgen_test::wasm_bindgen_test_configure;
+
 wasm_bindgen_test_configure!(run_in_browser);
-#[wasm_bindgen_test]
-fn a() {}
+
+mod web {
+    mod far_end;
+    mod gateway;
+    mod page;
+
+    mod arguments;
+    mod listeners;
+    mod media;
+    mod objects;
+    mod requests;
+}

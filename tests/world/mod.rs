@@ -73,6 +73,8 @@ pub struct Page {
     pub loss: Loss,
     /// HTTP responses do not come back at all, and requests do not get there.
     pub is_offline: bool,
+    /// Counts conversations: devices that open too late are closed at once.
+    conversation: u32,
     aborted: Vec<HttpId>,
     last_command: u64,
 }
@@ -80,7 +82,7 @@ pub struct Page {
 enum Work {
     Arrive(usize, HttpRequest),
     Respond(usize, HttpId, HttpResponse),
-    Describe(usize, CallId, LegId),
+    Describe(usize, CallId, LegId, u32),
     Connect(usize, CallId, LegId),
 }
 
@@ -290,9 +292,9 @@ impl World {
                     self.drain(page);
                 }
             }
-            Work::Describe(page, id, leg) => {
+            Work::Describe(page, id, leg, conversation) => {
                 let this = &mut self.pages[page];
-                if !this.legs.contains(&leg) {
+                if !this.legs.contains(&leg) || this.conversation != conversation {
                     return;
                 }
                 let result = match this.refuses_devices {
@@ -461,15 +463,16 @@ impl World {
 
     fn handle_media(&mut self, page: usize, id: CallId, media: Media) {
         let this = &mut self.pages[page];
+        let conversation = this.conversation;
         match media {
             Media::Offer(leg) => {
                 this.legs.push(leg);
-                self.schedule(DEVICES, Work::Describe(page, id, leg));
+                self.schedule(DEVICES, Work::Describe(page, id, leg, conversation));
             }
             Media::Answer(leg, offer) => {
                 assert_eq!(offer, SDP);
                 this.legs.push(leg);
-                self.schedule(DEVICES, Work::Describe(page, id, leg));
+                self.schedule(DEVICES, Work::Describe(page, id, leg, conversation));
                 self.schedule(DEVICES + CONNECT, Work::Connect(page, id, leg));
             }
             Media::Remote(leg, answer) => {
@@ -484,7 +487,10 @@ impl World {
                 assert!(at.is_some(), "leg {leg:?} is closed once");
                 this.legs.remove(at.unwrap());
             }
-            Media::Release => this.devices = false,
+            Media::Release => {
+                this.devices = false;
+                this.conversation += 1;
+            }
         }
     }
 }
@@ -504,6 +510,7 @@ impl Page {
             is_walled_in: false,
             loss: Loss::None,
             is_offline: false,
+            conversation: 0,
             aborted: Vec::new(),
             last_command: 0,
         }

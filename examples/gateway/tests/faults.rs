@@ -163,3 +163,9 @@ fn a_dropped_server_ends_its_polls_and_frees_its_port() {
     assert_eq!(reader.join().unwrap(), "");
     Server::start(ServerOptions { addr, ..ServerOptions::default() }).unwrap();
 }
+
+#[tokio::test]
+async fn a_server_starts_and_ends_within_a_runtime() {
+    let server = server();
+    assert!(ping(&server).contains("pong"));
+}

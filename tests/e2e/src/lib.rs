@@ -17,6 +17,12 @@
 //!
 //! Nothing here sleeps for a guess: every wait is for an event or a condition and has a limit.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "a test that counts or looks up wrongly may panic: that fails it"
+)]
+
 mod browser;
 mod gateway;
 mod page;

@@ -1,5 +1,11 @@
 //! From `call()` to both pictures, and every way in which a call does not come about.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "a test that counts or looks up wrongly may panic: that fails it"
+)]
+
 use std::sync::Arc;
 
 use anyhow::ensure;

@@ -1,5 +1,11 @@
 //! The example pages, used as a person uses them: with the keyboard and the mouse.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "a test that counts or looks up wrongly may panic: that fails it"
+)]
+
 use std::sync::Arc;
 use std::time::Duration;
 

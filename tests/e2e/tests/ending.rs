@@ -1,5 +1,11 @@
 //! Every way a call ends: once, at both ends, with nothing left open.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "a test that counts or looks up wrongly may panic: that fails it"
+)]
+
 use std::sync::Arc;
 use std::time::Duration;
 

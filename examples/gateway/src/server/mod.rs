@@ -5,13 +5,12 @@ mod http;
 mod state;
 
 use std::hash::{BuildHasher, RandomState};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use anyhow::{Context, Result};
-use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
@@ -62,17 +61,19 @@ pub struct Server {
 impl Server {
     /// Starts a server and returns when it listens.
     pub fn start(options: ServerOptions) -> Result<Self> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
-        let listener = runtime
-            .block_on(TcpListener::bind(options.addr))
+        // Without the runtime, so that the caller may be in one of its own.
+        let listener = TcpListener::bind(options.addr)
             .with_context(|| format!("cannot listen on {}", options.addr))?;
+        listener.set_nonblocking(true)?;
         let addr = listener.local_addr()?;
         let faults = Faults::default();
         let shared = Arc::new(Shared::new(options.gateway, faults.clone()));
         let routes = http::routes(Arc::clone(&shared), &options.base_path, &options.static_roots);
         let (stop, stopped) = oneshot::channel();
+        let runtime = Builder::new_current_thread().enable_all().build()?;
         let thread = thread::Builder::new().name("gateway".to_owned()).spawn(move || {
             runtime.block_on(async move {
+                let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
                 tokio::select! {
                     _ = axum::serve(listener, routes) => {}
                     () = shared.keep_time() => {}

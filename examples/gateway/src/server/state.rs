@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
+use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 
 use super::Faults;
@@ -40,6 +41,10 @@ impl Shared {
 
     /// Answers a GET, a poll when there is something to say or at its limit.
     pub(super) async fn get(&self, path: &str, query: &str) -> Response {
+        // What falls due now belongs to a poll that waits already: let it have its turn first.
+        self.with(|gateway, now| gateway.handle_timeout(now));
+        self.changed.notify_waiters();
+        yield_now().await;
         let ticket = match self.with(|gateway, now| gateway.get(path, query, now)) {
             Get::Answer(answer) => return answer,
             Get::Wait(ticket) => ticket,
