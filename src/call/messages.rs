@@ -84,7 +84,7 @@ pub type PluginReply = Result<PluginEvent, (i64, String)>;
 const LONGEST_REASON: usize = 200;
 
 /// Reads a message of the plugin. It cannot fail: what is not understood is `Unknown`.
-pub(super) fn parse(data: &Value) -> PluginReply {
+pub fn parse(data: &Value) -> PluginReply {
     if let Some(code) = data.get("error_code").and_then(Value::as_i64) {
         return Err((code, excerpt(data.get("error").and_then(Value::as_str).unwrap_or_default())));
     }

@@ -9,7 +9,7 @@ pub use machine::{Call, Command, LegState, Media, Output, Reply, RequestId};
 pub use talk::LegId;
 
 #[doc(hidden)]
-pub use messages::{PluginEvent, PluginReply};
+pub use messages::{PluginEvent, PluginReply, parse as parse_plugin_message};
 
 /// The plugin's name at the gateway.
 pub const PLUGIN: &str = "janus.plugin.videocall";

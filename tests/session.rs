@@ -1,0 +1,307 @@
+//! The session against a scripted gateway: connecting, deadlines, secrets, and answers that no gateway
+//! should give.
+
+#![cfg(not(target_family = "wasm"))]
+#![allow(missing_docs)]
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use videortc::config::{GatewayConfig, Secret, ServerUrl};
+use videortc::error::{Code, Error};
+use videortc::log::Level;
+use videortc::proto::{HttpRequest, HttpResponse, Output, Session};
+use videortc::time::Time;
+
+/// A session, and what it asked for.
+struct Rig {
+    session: Session,
+    now: Time,
+    requests: Vec<HttpRequest>,
+    opened: Option<Result<(), Error>>,
+    lost: Option<Error>,
+    aborts: usize,
+    closed: bool,
+    log: Vec<String>,
+}
+
+impl Rig {
+    fn new(config: GatewayConfig) -> Self {
+        let count = Cell::new(u64::MAX);
+        let random = Rc::new(move || {
+            count.set(count.get().wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
+            count.get()
+        });
+        let mut rig = Self {
+            session: Session::new(config, random),
+            now: Time::from_millis(0),
+            requests: Vec::new(),
+            opened: None,
+            lost: None,
+            aborts: 0,
+            closed: false,
+            log: Vec::new(),
+        };
+        rig.session.open(rig.now);
+        rig.drain();
+        rig
+    }
+
+    fn with_servers(servers: &[&str]) -> Self {
+        Self::new(config(servers))
+    }
+
+    fn open() -> Self {
+        let mut rig = Self::with_servers(&["https://a.test/janus"]);
+        rig.answer(created);
+        assert_eq!(rig.opened, Some(Ok(())));
+        rig
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.session.poll_output() {
+            match output {
+                Output::Http(request) => self.requests.push(request),
+                Output::Abort(_) => self.aborts += 1,
+                Output::Opened(result) => self.opened = Some(result),
+                Output::Lost(error) => self.lost = Some(error),
+                Output::Closed => self.closed = true,
+                Output::Log(level, line) => {
+                    assert!(level <= Level::Trace);
+                    self.log.push(line);
+                }
+                Output::Answer(..) | Output::Notice(..) => {}
+            }
+        }
+    }
+
+    /// Answers the oldest request.
+    fn answer(&mut self, response: impl FnOnce(&HttpRequest) -> HttpResponse) {
+        let request = self.requests.remove(0);
+        let response = response(&request);
+        self.session.handle_http(request.id, response, self.now);
+        self.drain();
+    }
+
+    /// Lets time pass, as far as the session has something to do.
+    fn run_for(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        while let Some(due) = self.session.poll_timeout().filter(|due| *due <= end) {
+            self.now = self.now.max(due);
+            self.session.handle_timeout(self.now);
+            self.drain();
+        }
+        self.now = end;
+    }
+}
+
+fn config(servers: &[&str]) -> GatewayConfig {
+    GatewayConfig::new(servers.iter().map(|url| ServerUrl::parse(url).unwrap()).collect())
+}
+
+fn ok(body: &str) -> HttpResponse {
+    HttpResponse::Answered { status: 200, body: body.into() }
+}
+
+fn body(request: &HttpRequest) -> serde_json::Value {
+    serde_json::from_str(request.body.as_deref().unwrap()).unwrap()
+}
+
+/// Grants the id that was asked for, as Janus does.
+fn created(request: &HttpRequest) -> HttpResponse {
+    let body = body(request);
+    let (transaction, id) = (&body["transaction"], &body["id"]);
+    ok(&format!(r#"{{"janus":"success","transaction":{transaction},"data":{{"id":{id}}}}}"#))
+}
+
+#[test]
+fn connecting_takes_one_request_and_opens_a_poll() {
+    let mut rig = Rig::with_servers(&["https://a.test/janus/"]);
+    assert_eq!(rig.requests.len(), 1);
+    assert_eq!(rig.requests[0].url, "https://a.test/janus");
+    let create = body(&rig.requests[0]);
+    assert_eq!(create["janus"], "create");
+    let id = create["id"].as_u64().unwrap();
+    assert!(id > 1 << 40, "the id takes its bits from the random source: {id}");
+    assert!(id < 1 << 53);
+    rig.answer(created);
+    assert_eq!(rig.requests[0].url, format!("https://a.test/janus/{id}?maxev=10"));
+    assert_eq!(rig.requests[0].body, None);
+}
+
+#[test]
+fn the_next_server_is_asked_when_one_fails() {
+    let mut rig = Rig::with_servers(&["https://a.test/janus", "https://b.test/janus"]);
+    rig.answer(|_| HttpResponse::Failed("TypeError: Failed to fetch".into()));
+    assert_eq!(rig.requests[0].url, "https://b.test/janus");
+    rig.answer(created);
+    assert_eq!(rig.opened, Some(Ok(())));
+}
+
+#[test]
+fn if_none_answers_one_error_lists_what_each_said() {
+    let mut rig = Rig::with_servers(&["https://a.test/janus", "https://b.test/janus"]);
+    rig.answer(|_| HttpResponse::Failed("TypeError: Failed to fetch".into()));
+    rig.answer(|_| HttpResponse::Answered { status: 502, body: "<html>Bad gateway".into() });
+    let error = rig.opened.unwrap().unwrap_err();
+    assert_eq!(error.code, Code::GatewayUnreachable);
+    for part in ["https://a.test/janus: ", "https://b.test/janus: ", "502", "<html>Bad gateway"] {
+        assert!(error.message.contains(part), "{} lacks {part}", error.message);
+    }
+}
+
+#[test]
+fn a_strange_answer_to_create_is_a_clear_error() {
+    let cases = [
+        (ok("<html>Hello</html>"), Code::GatewayProtocol),
+        (ok(r#"{"janus":"succ"#), Code::GatewayProtocol),
+        (ok(""), Code::GatewayProtocol),
+        (ok("[]"), Code::GatewayProtocol),
+        (ok("{}"), Code::GatewayProtocol),
+        (ok(r#"{"janus":"ack","transaction":"1"}"#), Code::GatewayProtocol),
+        (ok(r#"{"janus":"success","transaction":"1"}"#), Code::GatewayProtocol),
+        (
+            ok(r#"{"janus":"success","transaction":"1","data":{"id":9007199254740992}}"#),
+            Code::GatewayProtocol,
+        ),
+        (ok(r#"{"janus":"success","transaction":"1","data":{"id":0}}"#), Code::GatewayProtocol),
+        (ok(r#"{"janus":"success","transaction":"1","data":{"id":-4}}"#), Code::GatewayProtocol),
+        (ok(r#"{"janus":"success","transaction":"1","data":{"id":1e300}}"#), Code::GatewayProtocol),
+        (
+            ok(r#"{"janus":"error","error":{"code":403,"reason":"Unauthorized"}}"#),
+            Code::Unauthorized,
+        ),
+        (ok(r#"{"janus":"error","error":{"code":472,"reason":"Full"}}"#), Code::GatewayError),
+        (HttpResponse::Answered { status: 500, body: String::new() }, Code::GatewayProtocol),
+        (HttpResponse::Answered { status: 403, body: String::new() }, Code::Unauthorized),
+        (HttpResponse::Failed("TypeError".into()), Code::GatewayUnreachable),
+    ];
+    for (response, code) in cases {
+        let mut rig = Rig::with_servers(&["https://a.test/janus"]);
+        rig.answer(|_| response.clone());
+        let error = rig.opened.unwrap().unwrap_err();
+        assert_eq!(error.code, code, "{response:?}: {error}");
+        assert!(error.message.contains("https://a.test/janus"), "{error}");
+    }
+}
+
+#[test]
+fn silence_ends_within_the_deadline() {
+    let mut rig = Rig::with_servers(&["https://a.test/janus"]);
+    rig.run_for(Duration::from_millis(9_999));
+    assert_eq!(rig.opened, None);
+    rig.run_for(Duration::from_millis(1));
+    assert_eq!(rig.opened.unwrap().unwrap_err().code, Code::GatewayTimeout);
+    assert_eq!(rig.aborts, 1);
+    assert_eq!(rig.session.poll_timeout(), None);
+}
+
+#[test]
+fn an_id_that_is_taken_is_chosen_again() {
+    let mut rig = Rig::with_servers(&["https://a.test/janus"]);
+    let first = body(&rig.requests[0])["id"].clone();
+    rig.answer(|_| {
+        ok(r#"{"janus":"error","error":{"code":468,"reason":"Session ID already in use"}}"#)
+    });
+    assert_ne!(body(&rig.requests[0])["id"], first);
+    rig.answer(created);
+    assert_eq!(rig.opened, Some(Ok(())));
+}
+
+#[test]
+fn secrets_go_with_every_request_and_into_no_log() {
+    let mut config = config(&["https://a.test/janus"]);
+    config.api_secret = Some(Secret::new("s3cret & more"));
+    config.token = Some(Secret::new("t0ken"));
+    assert!(!format!("{config:?}").contains("s3cret"));
+    let mut rig = Rig::new(config);
+    assert_eq!(body(&rig.requests[0])["apisecret"], "s3cret & more");
+    assert_eq!(body(&rig.requests[0])["token"], "t0ken");
+    rig.answer(created);
+    assert!(rig.requests[0].url.ends_with("&apisecret=s3cret%20%26%20more&token=t0ken"));
+    rig.answer(|_| HttpResponse::Failed("TypeError".into()));
+    rig.session.attach("janus.plugin.videocall", rig.now).unwrap();
+    rig.drain();
+    assert_eq!(body(&rig.requests[0])["token"], "t0ken");
+    let log = rig.log.join("\n");
+    assert!(!log.contains("s3cret") && !log.contains("t0ken"), "{log}");
+}
+
+#[test]
+fn one_poll_at_a_time_and_always_one() {
+    let mut rig = Rig::open();
+    for _ in 0..5 {
+        assert_eq!(rig.requests.len(), 1);
+        rig.run_for(Duration::from_secs(30));
+        assert_eq!(rig.requests.len(), 1);
+        rig.answer(|_| ok(r#"[{"janus":"keepalive"}]"#));
+    }
+}
+
+#[test]
+fn a_gateway_that_answers_nothing_at_once_is_not_asked_in_a_tight_loop() {
+    let mut rig = Rig::open();
+    for _ in 0..20 {
+        rig.answer(|_| ok("[]"));
+        assert_eq!(rig.requests.len(), 0);
+        rig.run_for(Duration::from_millis(500));
+        assert_eq!(rig.requests.len(), 1);
+    }
+}
+
+#[test]
+fn failing_polls_are_tried_again_and_given_up_in_the_end() {
+    let mut rig = Rig::open();
+    let mut tries = 0;
+    while rig.lost.is_none() {
+        rig.answer(|_| HttpResponse::Failed("TypeError".into()));
+        tries += 1;
+        if rig.lost.is_none() {
+            rig.run_for(Duration::from_secs(5));
+            assert_eq!(rig.requests.len(), 1);
+        }
+        assert!(tries < 100);
+    }
+    assert!(tries > 5, "{tries}");
+    assert_eq!(rig.lost.unwrap().code, Code::SessionLost);
+    assert_eq!(rig.session.poll_timeout(), None);
+}
+
+#[test]
+fn a_poll_that_works_again_starts_the_limit_anew() {
+    let mut rig = Rig::open();
+    for _ in 0..30 {
+        rig.answer(|_| HttpResponse::Answered { status: 500, body: "<html>".into() });
+        rig.run_for(Duration::from_secs(5));
+        rig.answer(|_| ok(r#"[{"janus":"keepalive"}]"#));
+        rig.run_for(Duration::from_secs(1));
+    }
+    assert_eq!(rig.lost, None);
+}
+
+#[test]
+fn a_session_that_the_gateway_forgot_is_lost_at_once() {
+    let cases = [
+        HttpResponse::Answered { status: 404, body: String::new() },
+        ok(r#"{"janus":"error","error":{"code":458,"reason":"No such session"}}"#),
+        ok(r#"[{"janus":"timeout","session_id":1}]"#),
+    ];
+    for response in cases {
+        let mut rig = Rig::open();
+        rig.answer(|_| response.clone());
+        assert_eq!(rig.lost.map(|error| error.code), Some(Code::SessionLost), "{response:?}");
+        assert_eq!(rig.requests.len(), 0);
+    }
+}
+
+#[test]
+fn closing_ends_even_when_nobody_answers() {
+    let mut rig = Rig::open();
+    rig.session.close(rig.now);
+    rig.drain();
+    assert_eq!(body(&rig.requests[1])["janus"], "destroy");
+    rig.run_for(Duration::from_secs(3));
+    assert!(rig.closed);
+    assert_eq!(rig.session.poll_timeout(), None);
+}
