@@ -1,7 +1,14 @@
 //! How calls begin and end, between two clients on a virtual clock.
 
 #![cfg(not(target_family = "wasm"))]
-#![allow(missing_docs)]
+// A test may panic: that is how it fails.
+#![allow(
+    missing_docs,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
 
 mod world;
 

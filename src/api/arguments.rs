@@ -1,6 +1,6 @@
 //! Reading what a page passes: the wrong type is named, with the value, and never a panic.
 
-use js_sys::{Function, Object, Reflect};
+use js_sys::{Function, JsString, Number, Object, Reflect};
 use wasm_bindgen::prelude::*;
 
 use crate::browser::failure;
@@ -12,8 +12,9 @@ pub(super) fn show(value: &JsValue) -> String {
     if let Some(text) = value.as_string() {
         return format!("the string \"{}\"", excerpt(&text));
     }
-    if let Some(number) = value.as_f64() {
-        return format!("the number {number}");
+    if let Some(number) = value.dyn_ref::<Number>() {
+        let digits = number.to_string_with_radix(10).map(String::from);
+        return format!("the number {}", digits.unwrap_or_default());
     }
     if value.is_null() || value.is_undefined() {
         return if value.is_null() { "null".into() } else { "undefined".into() };
@@ -49,6 +50,13 @@ pub(super) fn text(what: &str, value: &JsValue) -> Result<Option<String>, Error>
 
 /// A user name, or nothing.
 pub(super) fn user_name(value: &JsValue) -> Result<Option<UserName>, Error> {
+    // On its way here half a surrogate pair becomes U+FFFD: another name than the page's.
+    if value.dyn_ref::<JsString>().is_some_and(|name| !name.is_valid_utf16()) {
+        return Err(Error::invalid(format!(
+            "the user name must be whole characters, but {} holds half a surrogate pair",
+            show(value)
+        )));
+    }
     text("the user name", value)?.as_deref().map(UserName::parse).transpose()
 }
 

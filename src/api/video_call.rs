@@ -216,7 +216,7 @@ impl Pattern {
         match self {
             Self::Any => Ok(true),
             Self::Substring(part) => Ok(name.contains(part.as_str())),
-            // `search` looks at the whole name even where the expression is sticky or global.
+            // `search` begins at the start, wherever `lastIndex` of a sticky or global one stands.
             Self::Expression(expression) => Ok(JsString::from(name).search(expression) >= 0),
             Self::Predicate(predicate) => predicate
                 .call1(&JsValue::UNDEFINED, &JsValue::from_str(name))

@@ -39,7 +39,10 @@ fn servers_that_are_none_are_refused() {
         ("['https://gateway.test/janus', 42]", "servers[1] must be a string, but is the number 42"),
         ("[['https://gateway.test/janus']]", "servers[0] must be a string, but is an array"),
         ("''", "\"\" is not a gateway address"),
-        ("'gateway.test/janus'", "\"gateway.test/janus\" is not a gateway address: it has no http://"),
+        (
+            "'gateway.test/janus'",
+            "\"gateway.test/janus\" is not a gateway address: it has no http://",
+        ),
         ("'wss://gateway.test'", "\"wss://gateway.test\" is not a gateway address: only the http"),
         ("'ftp://gateway.test'", "it must begin with http:// or https://"),
         ("'https:///janus'", "it names no host"),
@@ -55,22 +58,36 @@ fn servers_that_are_none_are_refused() {
 #[wasm_bindgen_test]
 fn ice_servers_that_are_none_are_refused() {
     for (ice_servers, part) in [
-        ("'stun:stun.test'", "iceServers must be an array of RTCIceServer, but is the string \"stun:"),
-        ("{ urls: 'stun:stun.test' }", "iceServers must be an array of RTCIceServer, but is an obj"),
+        (
+            "'stun:stun.test'",
+            "iceServers must be an array of RTCIceServer, but is the string \"stun:",
+        ),
+        (
+            "{ urls: 'stun:stun.test' }",
+            "iceServers must be an array of RTCIceServer, but is an obj",
+        ),
         ("[42]", "iceServers[0] must be an object, but is the number 42"),
         ("['stun:stun.test']", "iceServers[0] must be an object, but is the string"),
         ("[{ urls: 'stun:stun.test' }, {}]", "iceServers[1].urls must be a string or an array of"),
         ("[{ url: 7 }]", "but is the number 7"),
         ("[{ get urls() { throw new Error('trap') } }]", "iceServers[0].urls threw"),
     ] {
-        assert_error(&refusal("'https://gateway.test'", ice_servers, "'error'", "{}"), INVALID, part);
+        assert_error(
+            &refusal("'https://gateway.test'", ice_servers, "'error'", "{}"),
+            INVALID,
+            part,
+        );
     }
 }
 
 #[wasm_bindgen_test]
 fn both_spellings_of_ice_servers_are_taken() {
     app("[{ urls: 'stun:stun.test' }, { url: 'stun:old.test' }]", "'error'", "{}");
-    app("[{ url: ['stun:a.test', 'stun:b.test'], username: 'u', credential: 'c' }]", "null", "null");
+    app(
+        "[{ url: ['stun:a.test', 'stun:b.test'], username: 'u', credential: 'c' }]",
+        "null",
+        "null",
+    );
     app("undefined", "undefined", "undefined");
 }
 
@@ -101,14 +118,20 @@ fn options_that_are_none_are_refused() {
         ("{ apiSecret: 5 }", "options.apiSecret must be a string, but is the number 5"),
         ("{ token: {} }", "options.token must be a string, but is an object"),
         ("{ account: false }", "options.account must be a string, but is the boolean false"),
-        ("{ withCredentials: 'yes' }", "options.withCredentials must be true or false, but is the st"),
+        (
+            "{ withCredentials: 'yes' }",
+            "options.withCredentials must be true or false, but is the st",
+        ),
         ("{ iceTransportPolicy: 'none' }", "options.iceTransportPolicy must be one of"),
         ("{ bundlePolicy: 'max' }", "options.bundlePolicy must be one of"),
-        ("{ requestTimeout: 99 }", "options.requestTimeout must be a number of milliseconds from 100"),
+        (
+            "{ requestTimeout: 99 }",
+            "options.requestTimeout must be a number of milliseconds from 100",
+        ),
         ("{ requestTimeout: '5000' }", "but is the string \"5000\""),
         ("{ requestTimeout: NaN }", "but is the number NaN"),
         ("{ retryLimit: -1 }", "options.retryLimit must be a number of milliseconds from 0"),
-        ("{ retryLimit: Infinity }", "but is the number inf"),
+        ("{ retryLimit: Infinity }", "but is the number Infinity"),
         ("{ pollEvents: 0 }", "options.pollEvents must be a number of events from 1 to 100"),
         ("{ get token() { throw new Error('trap') } }", "options.token threw when it was read"),
         ("{ get token() { throw new Error('trap') } }", "Error: trap"),
@@ -132,26 +155,91 @@ async fn what_video_call_cannot_use_is_refused() {
     let none = "undefined";
     for (on_events, elements, options, part) in [
         ("'onCalling'", none, none, "onEvents must be an object, but is the string \"onCalling\""),
-        ("{ onCalling: 5 }", none, none, "onEvents.onCalling must be a function, but is the number 5"),
+        (
+            "{ onCalling: 5 }",
+            none,
+            none,
+            "onEvents.onCalling must be a function, but is the number 5",
+        ),
         ("{ onHangUp: {} }", none, none, "onEvents.onHangUp must be a function, but is an object"),
-        ("{ get onError() { throw 'trap' } }", none, none, "onEvents.onError threw when it was read"),
+        (
+            "{ get onError() { throw 'trap' } }",
+            none,
+            none,
+            "onEvents.onError threw when it was read",
+        ),
         (none, "'videos'", none, "domElements must be an object, but is the string \"videos\""),
-        (none, "{ videos: '#videos' }", none, "domElements.videos must be an element, but is the str"),
-        (none, "{ videos: document }", none, "domElements.videos must be an element, but is an object"),
+        (
+            none,
+            "{ videos: '#videos' }",
+            none,
+            "domElements.videos must be an element, but is the str",
+        ),
+        (
+            none,
+            "{ videos: document }",
+            none,
+            "domElements.videos must be an element, but is an object",
+        ),
         (none, "{ localVideo: document.body }", none, "domElements.localVideo must be a <video>"),
         (none, "{ remoteVideo: new Audio() }", none, "domElements.remoteVideo must be a <video>"),
-        (none, "{ get videos() { throw 'trap' } }", none, "domElements.videos threw when it was rea"),
+        (
+            none,
+            "{ get videos() { throw 'trap' } }",
+            none,
+            "domElements.videos threw when it was rea",
+        ),
         (none, none, "7", "options must be an object, but is the number 7"),
-        (none, none, "{ ringTimeout: 999 }", "options.ringTimeout must be a number of milliseconds"),
+        (
+            none,
+            none,
+            "{ ringTimeout: 999 }",
+            "options.ringTimeout must be a number of milliseconds",
+        ),
         (none, none, "{ connectTimeout: true }", "options.connectTimeout must be a number of"),
-        (none, none, "{ stream: true }", "options.stream must be an object, but is the boolean true"),
-        (none, none, "{ stream: { audioEnabled: 1 } }", "options.stream.audioEnabled must be true or"),
-        (none, none, "{ stream: { videoEnabled: 'no' } }", "options.stream.videoEnabled must be true"),
+        (
+            none,
+            none,
+            "{ stream: true }",
+            "options.stream must be an object, but is the boolean true",
+        ),
+        (
+            none,
+            none,
+            "{ stream: { audioEnabled: 1 } }",
+            "options.stream.audioEnabled must be true or",
+        ),
+        (
+            none,
+            none,
+            "{ stream: { videoEnabled: 'no' } }",
+            "options.stream.videoEnabled must be true",
+        ),
         (none, none, "{ stream: { aDeviceId: 3 } }", "options.stream.aDeviceId must be a string"),
-        (none, none, "{ stream: { frameRate: 0 } }", "options.stream.frameRate must be a number of"),
-        (none, none, "{ stream: { voiceProcessor: 'on' } }", "options.stream.voiceProcessor must be"),
-        (none, none, "{ dataChannel: 'yes' }", "options.dataChannel must be an object, but is the st"),
-        (none, none, "{ dataChannel: { dataEnabled: 1 } }", "options.dataChannel.dataEnabled must be"),
+        (
+            none,
+            none,
+            "{ stream: { frameRate: 0 } }",
+            "options.stream.frameRate must be a number of",
+        ),
+        (
+            none,
+            none,
+            "{ stream: { voiceProcessor: 'on' } }",
+            "options.stream.voiceProcessor must be",
+        ),
+        (
+            none,
+            none,
+            "{ dataChannel: 'yes' }",
+            "options.dataChannel must be an object, but is the st",
+        ),
+        (
+            none,
+            none,
+            "{ dataChannel: { dataEnabled: 1 } }",
+            "options.dataChannel.dataEnabled must be",
+        ),
     ] {
         let made = rig.app.video_call(&js(on_events), &js(elements), &js(options));
         assert_error(&rejected(made).await, INVALID, part);
@@ -164,9 +252,21 @@ async fn what_video_call_cannot_use_is_refused() {
 async fn resolutions_are_two_whole_sides() {
     let rig = Rig::connected().await;
     for resolution in [
-        "'640'", "'640x'", "'x480'", "'0x0'", "'640x-1'", "'640x8193'", "'640*480'", "640", "true",
-        "{}", "{ width: 640 }", "{ width: 640, height: 480.5 }", "{ width: '640', height: 480 }",
-        "[640, 480]", "{ get width() { throw 'trap' } }",
+        "'640'",
+        "'640x'",
+        "'x480'",
+        "'0x0'",
+        "'640x-1'",
+        "'640x8193'",
+        "'640*480'",
+        "640",
+        "true",
+        "{}",
+        "{ width: 640 }",
+        "{ width: 640, height: 480.5 }",
+        "{ width: '640', height: 480 }",
+        "[640, 480]",
+        "{ get width() { throw 'trap' } }",
     ] {
         let options = js(&format!("{{ stream: {{ resolution: {resolution} }} }}"));
         let error = rejected(rig.app.video_call(&UNDEFINED, &UNDEFINED, &options)).await;
@@ -234,7 +334,8 @@ async fn names_that_are_none_are_refused() {
 #[wasm_bindgen_test]
 async fn names_of_any_script_and_markup_are_taken_as_they_are() {
     let rig = Rig::connected().await;
-    for name in ["<img src=x onerror=alert(1)>", "Zoë \u{1f44b}", " Tom ", &"\u{1f44b}".repeat(128)] {
+    for name in ["<img src=x onerror=alert(1)>", "Zoë \u{1f44b}", " Tom ", &"\u{1f44b}".repeat(128)]
+    {
         let call = rig.video_call(&Listeners::new(), &UNDEFINED).await;
         let taken = fulfilled(call.register(&name.into())).await;
         assert_eq!(taken.as_string().as_deref(), Some(name));
@@ -317,11 +418,15 @@ async fn settings_are_checked_and_words_become_bits() {
         assert_error(&error, INVALID, part);
     }
     assert!(rig.gateway.requests("set").is_empty());
-    for (quality, bits) in
-        [("'low'", 128_000), ("'medium'", 512_000), ("'high'", 2_000_000), ("'max'", 0), ("64000", 64_000)]
-    {
+    for (quality, bits) in [
+        ("'low'", 128_000),
+        ("'medium'", 512_000),
+        ("'high'", 2_000_000),
+        ("'max'", 0),
+        ("64000", 64_000),
+    ] {
         let set = fulfilled(call.set_call(&UNDEFINED, &UNDEFINED, &js(quality))).await;
-        assert_eq!(get(&set, "bitrate"), bits.into());
+        assert_eq!(get(&set, "bitrate"), JsValue::from(bits));
         assert_eq!(get(&set, "audio"), UNDEFINED, "what was not set is absent");
         assert_eq!(rig.gateway.request("set").await.body["body"]["bitrate"], bits);
     }
@@ -380,7 +485,7 @@ async fn without_the_facade_errors_are_plain_and_tell_the_same() {
     let error = rejected(call.register(&ME.into())).await;
     assert!(error.is_instance_of::<js_sys::Error>());
     assert_error(&error, "USERNAME_TAKEN", "somebody else holds the name \"Tom\"");
-    assert_eq!(get(&error, "gatewayCode"), 476.into());
+    assert_eq!(get(&error, "gatewayCode"), JsValue::from(476));
     assert_eq!(text(&error, "cause"), "Username 'Tom' already taken");
     rig.end().await;
 }

@@ -55,7 +55,8 @@ impl FarEnd {
         for candidate in gateway.candidates().await {
             let init = RtcIceCandidateInit::new(candidate["candidate"].as_str().unwrap());
             init.set_sdp_mid(candidate["sdpMid"].as_str());
-            let add = self.connection.add_ice_candidate_with_opt_rtc_ice_candidate_init(Some(&init));
+            let add =
+                self.connection.add_ice_candidate_with_opt_rtc_ice_candidate_init(Some(&init));
             fulfilled(add).await;
         }
     }

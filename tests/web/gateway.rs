@@ -121,9 +121,7 @@ impl Gateway {
         });
         let fetch = {
             let state = state.clone();
-            Patch::new(&js_sys::global(), "fetch", move |url, init| {
-                state.fetch(&url, &init).into()
-            })
+            Patch::new(&js_sys::global(), "fetch", move |url, init| state.fetch(&url, &init).into())
         };
         Self { state, _fetch: fetch }
     }
@@ -145,6 +143,12 @@ impl Gateway {
         self.state.requests.borrow().clone()
     }
 
+    /// Whether a poll waits for events.
+    pub(crate) fn is_polled(&self) -> bool {
+        let open = self.state.poll.borrow().is_some();
+        open && self.requests("poll").last().is_some_and(|poll| !poll.is_aborted())
+    }
+
     /// The newest request of a kind, once there is one.
     pub(crate) async fn request(&self, kind: &str) -> Request {
         until(kind, || !self.requests(kind).is_empty()).await;
@@ -159,7 +163,12 @@ impl Gateway {
     /// Hands the page an event of the plugin that answers no request.
     pub(crate) fn push_plugin(&self, result: &Value, jsep: Option<Value>) {
         let handle = self.state.last_handle.get();
-        self.push(plugin_event(handle, None, &json!({ "videocall": "event", "result": result }), jsep));
+        self.push(plugin_event(
+            handle,
+            None,
+            &json!({ "videocall": "event", "result": result }),
+            jsep,
+        ));
     }
 
     /// `PEER` calls.
@@ -265,7 +274,12 @@ impl State {
         let sender = self.last_handle.get();
         self.push(json!({ "janus": "hangup", "sender": sender, "reason": "Close PC" }));
         let gone = json!({ "event": "hangup", "username": PEER, "reason": "Remote WebRTC hangup" });
-        self.push(plugin_event(sender, None, &json!({ "videocall": "event", "result": gone }), None));
+        self.push(plugin_event(
+            sender,
+            None,
+            &json!({ "videocall": "event", "result": gone }),
+            None,
+        ));
     }
 
     fn answer_poll(&self, request: &Request) -> Promise {
@@ -293,7 +307,12 @@ impl State {
     }
 }
 
-fn plugin_event(handle: u64, transaction: Option<&Value>, data: &Value, jsep: Option<Value>) -> Value {
+fn plugin_event(
+    handle: u64,
+    transaction: Option<&Value>,
+    data: &Value,
+    jsep: Option<Value>,
+) -> Value {
     let mut event = json!({
         "janus": "event",
         "sender": handle,
@@ -348,7 +367,7 @@ impl Rig {
     pub(crate) fn new(level: &str, options: &str) -> Self {
         let gateway = Gateway::new();
         let app = VideoRtc::new(&gateway.address().into(), &UNDEFINED, &level.into(), &js(options));
-        Self { gateway, app: app.ok().expect("the arguments are good") }
+        Self { gateway, app: app.expect("the arguments are good") }
     }
 
     pub(crate) async fn connected() -> Self {
@@ -381,8 +400,7 @@ impl Rig {
     /// Ends the session as a page does.
     pub(crate) async fn end(self) {
         fulfilled(self.app.disconnect()).await;
-        let polls = self.gateway.requests("poll");
-        assert!(polls.last().is_none_or(Request::is_aborted), "a poll goes on after disconnect()");
+        assert!(!self.gateway.is_polled(), "a poll goes on after disconnect()");
     }
 }
 

@@ -158,16 +158,23 @@ fn shown(value: &JsValue) -> String {
     value.as_string().unwrap_or_else(|| format!("{value:?}"))
 }
 
+/// The name of an event, and its arguments.
+type Heard = (&'static str, JsValue, JsValue);
+
 /// A page's listeners, which keep what they hear.
 pub(crate) struct Listeners {
     pub(crate) object: JsValue,
-    heard: Rc<RefCell<Vec<(&'static str, JsValue, JsValue)>>>,
+    heard: Rc<RefCell<Vec<Heard>>>,
     patches: RefCell<Vec<Patch>>,
 }
 
 impl Listeners {
     pub(crate) fn new() -> Self {
-        let new = Self { object: Object::new().into(), heard: Rc::default(), patches: RefCell::default() };
+        let new = Self {
+            object: Object::new().into(),
+            heard: Rc::default(),
+            patches: RefCell::default(),
+        };
         for name in [
             "onRegistered",
             "onGotPeers",
@@ -329,6 +336,11 @@ impl Devices {
     pub(crate) async fn asked(&self) -> JsValue {
         until("getUserMedia", || !self.asked.borrow().is_empty()).await;
         self.asked.borrow().last().unwrap().0.clone()
+    }
+
+    /// How many were asked for and not given yet.
+    pub(crate) fn waiting(&self) -> usize {
+        self.asked.borrow().len()
     }
 
     pub(crate) fn grant(&self, stream: &MediaStream) {

@@ -10,11 +10,14 @@ use crate::connection::{Handle, TICK};
 use crate::random::Random;
 use crate::reply::{self, CoreError};
 use crate::request::Target;
-use crate::session::{Departed, Session};
+use crate::session::{Session, WaitingPoll};
 use crate::work::{Work, WorkQueue};
 
-/// How long the last words of a session are kept for a poll that was waiting.
-const LAST_WORDS: Duration = Duration::from_secs(60);
+/// A poll is answered by then, if with nothing but a `keepalive`.
+const POLL_LIMIT: Duration = Duration::from_secs(30);
+
+/// How long after its limit a poll's answer is kept for someone to collect it.
+const UNCOLLECTED_LIMIT: Duration = Duration::from_secs(60);
 
 /// A gateway for any number of clients, without I/O and without a clock.
 ///
@@ -37,8 +40,9 @@ pub struct Gateway {
     pub(crate) random: Random,
     pub(crate) now: Duration,
     pub(crate) sessions: BTreeMap<u64, Session>,
-    /// Sessions that timed out lately.
-    pub(crate) departed: BTreeMap<u64, Departed>,
+    /// By age.
+    polls: BTreeMap<u64, WaitingPoll>,
+    polls_ever: u64,
     /// All handles, those that have just left included.
     pub(crate) handles: BTreeMap<u64, Handle>,
     /// Who has which name.
@@ -77,12 +81,11 @@ pub enum Poll {
     UnknownSession,
 }
 
-/// A poll that waits. It may be thrown away.
+/// A poll that waits. Who throws it away is a client that has left its poll: the gateway does not notice
+/// and loses the next event to it, as Janus does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PollTicket {
-    session: u64,
-    generation: u64,
-    queued: u64,
+    poll: u64,
     max_events: usize,
 }
 
@@ -97,7 +100,8 @@ impl Gateway {
             options,
             now: Duration::ZERO,
             sessions: BTreeMap::new(),
-            departed: BTreeMap::new(),
+            polls: BTreeMap::new(),
+            polls_ever: 0,
             handles: BTreeMap::new(),
             names: BTreeMap::new(),
             work: WorkQueue::default(),
@@ -148,39 +152,45 @@ impl Gateway {
         self.handle_timeout(now);
         let Some(entry) = self.sessions.get_mut(&session) else { return Poll::UnknownSession };
         entry.last_activity = self.now;
-        entry.polled = true;
         let max_events = max_events.max(1);
-        let Session { generation, queued, .. } = *entry;
-        let ticket = PollTicket { session, generation, queued, max_events };
         let events = entry.take_events(max_events);
-        if events.is_empty() { Poll::Wait(ticket) } else { Poll::Events(events) }
+        if !events.is_empty() {
+            return Poll::Events(events);
+        }
+        self.polls_ever += 1;
+        let (generation, deadline) = (entry.generation, self.now + POLL_LIMIT);
+        let poll = WaitingPoll { session, generation, max_events, deadline, answer: None };
+        self.polls.insert(self.polls_ever, poll);
+        Poll::Wait(PollTicket { poll: self.polls_ever, max_events })
     }
 
-    /// Looks again for a poll that waits. One whose session was destroyed or claimed waits in vain, as it
-    /// does in Janus, until the transport's limit of 30 s ends it.
+    /// Looks again for a poll that waits. After 30 s it is answered with a `keepalive`, and so is one whose
+    /// session was destroyed or claimed: it waits in vain until then, as it does in Janus.
     pub fn collect(&mut self, ticket: &PollTicket, now: Duration) -> Poll {
         self.handle_timeout(now);
-        if let Some(departed) = self.departed.remove(&ticket.session) {
-            return Poll::Events(departed.events);
+        match self.polls.get_mut(&ticket.poll) {
+            None => Poll::UnknownSession,
+            Some(poll) => match poll.answer.take() {
+                None => Poll::Wait(ticket.clone()),
+                Some(events) => {
+                    self.polls.remove(&ticket.poll);
+                    Poll::Events(events)
+                }
+            },
         }
-        let session = self.sessions.get_mut(&ticket.session);
-        let heard = session.filter(|session| {
-            session.generation == ticket.generation && session.queued != ticket.queued
-        });
-        let Some(session) = heard else { return Poll::Wait(ticket.clone()) };
-        let events = session.take_events(ticket.max_events);
-        // An event wakes all polls of a session: the first takes it and the others leave with nothing.
-        Poll::Events(if events.is_empty() { vec![reply::keepalive()] } else { events })
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called next, if there is anything to wait for.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Duration> {
         let ends = self.sessions.values().map(|session| self.end_of(session));
-        ends.chain(self.work.next_due()).min()
+        let waiting = self.polls.values().filter(|poll| poll.answer.is_none());
+        let limits = waiting.map(|poll| poll.deadline);
+        ends.chain(limits).chain(self.work.next_due()).min()
     }
 
-    /// Does what has fallen due by `now`: work of Janus' other threads, and the end of idle sessions.
+    /// Does what has fallen due by `now`: work of Janus' other threads, the end of idle sessions and that of
+    /// polls that have waited in vain.
     pub fn handle_timeout(&mut self, now: Duration) {
         loop {
             let until = self.next_timeout().filter(|due| *due <= now);
@@ -188,9 +198,9 @@ impl Gateway {
             self.now = self.now.max(until);
             self.run_due();
             self.end_idle_sessions();
+            self.end_vain_polls();
         }
         self.now = self.now.max(now);
-        self.departed.retain(|_, departed| departed.at + LAST_WORDS > now);
     }
 
     pub(crate) fn run_due(&mut self) {
@@ -218,10 +228,18 @@ impl Gateway {
         }
     }
 
-    /// Queues an event for a session's next poll; there may be no such session any more.
-    pub(crate) fn push(&mut self, session: u64, event: Value) {
-        if let Some(session) = self.sessions.get_mut(&session) {
-            session.queue(event);
+    /// Queues an event for a session, which may be gone. It wakes all polls that wait: the oldest takes it,
+    /// and the others leave with nothing.
+    pub(crate) fn push(&mut self, id: u64, event: Value) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        session.events.push_back(event);
+        for poll in self.polls.values_mut() {
+            let hears = poll.session == id && poll.generation == session.generation;
+            if hears && poll.answer.is_none() {
+                let events = session.take_events(poll.max_events);
+                poll.answer =
+                    Some(if events.is_empty() { vec![reply::keepalive()] } else { events });
+            }
         }
     }
 
@@ -248,13 +266,16 @@ impl Gateway {
             .collect();
         for id in idle {
             self.push(id, reply::timeout(id));
-            let Some(session) = self.sessions.get_mut(&id) else { continue };
-            if session.polled {
-                let events = session.events.drain(..).collect();
-                self.departed.insert(id, Departed { events, at: self.now });
-            }
             self.end_session(id);
         }
+    }
+
+    fn end_vain_polls(&mut self) {
+        let now = self.now;
+        for poll in self.polls.values_mut().filter(|poll| poll.deadline <= now) {
+            poll.answer.get_or_insert_with(|| vec![reply::keepalive()]);
+        }
+        self.polls.retain(|_, poll| poll.deadline + UNCOLLECTED_LIMIT > now);
     }
 }
 
@@ -270,14 +291,10 @@ impl Response {
     /// A poll's answer: an array, or the bare event for a poll that asked for one.
     #[must_use]
     pub fn events(mut events: Vec<Value>, max_events: usize) -> Self {
-        match events.pop() {
-            Some(event) if max_events <= 1 => Self::json(&event),
-            Some(event) => {
-                events.push(event);
-                Self::json(&Value::Array(events))
-            }
-            None => Self::keepalive(max_events),
+        if max_events > 1 {
+            return Self::json(&Value::Array(events));
         }
+        Self::json(&events.pop().unwrap_or_else(reply::keepalive))
     }
 
     /// The answer to a poll that has waited in vain.

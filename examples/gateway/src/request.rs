@@ -85,7 +85,6 @@ impl Gateway {
         }
         let id = if chosen > 0 { chosen } else { self.random.id() };
         self.sessions.insert(id, Session::new(self.now));
-        self.departed.remove(&id);
         Ok(reply::success_with_id(0, request.transaction, id))
     }
 

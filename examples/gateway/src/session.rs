@@ -12,27 +12,11 @@ pub(crate) struct Session {
     pub(crate) handles: Vec<u64>,
     /// Counts the claims. A poll from before a claim hears nothing any more.
     pub(crate) generation: u64,
-    /// Counts the events that were ever queued.
-    pub(crate) queued: u64,
-    /// Whether a poll has ever been left waiting: only such a one can hear of the session's end.
-    pub(crate) polled: bool,
 }
 
 impl Session {
     pub(crate) fn new(now: Duration) -> Self {
-        Self {
-            events: VecDeque::new(),
-            last_activity: now,
-            handles: Vec::new(),
-            generation: 0,
-            queued: 0,
-            polled: false,
-        }
-    }
-
-    pub(crate) fn queue(&mut self, event: Value) {
-        self.events.push_back(event);
-        self.queued += 1;
+        Self { events: VecDeque::new(), last_activity: now, handles: Vec::new(), generation: 0 }
     }
 
     pub(crate) fn take_events(&mut self, max_events: usize) -> Vec<Value> {
@@ -41,9 +25,13 @@ impl Session {
     }
 }
 
-/// The last words of a session that timed out, for the poll that was waiting.
+/// A poll that waits, or whose answer waits to be collected.
 #[derive(Debug)]
-pub(crate) struct Departed {
-    pub(crate) events: Vec<Value>,
-    pub(crate) at: Duration,
+pub(crate) struct WaitingPoll {
+    pub(crate) session: u64,
+    pub(crate) generation: u64,
+    pub(crate) max_events: usize,
+    /// It is answered by then, if with nothing but a keepalive.
+    pub(crate) deadline: Duration,
+    pub(crate) answer: Option<Vec<Value>>,
 }

@@ -8,6 +8,7 @@
     clippy::unwrap_used
 )]
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -20,6 +21,8 @@ const SDP: &str = "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n";
 struct World {
     gateway: Gateway,
     now: Duration,
+    /// The polls that wait, by session.
+    polls: BTreeMap<u64, PollTicket>,
 }
 
 #[derive(Clone, Copy)]
@@ -30,7 +33,8 @@ struct Client {
 
 impl World {
     fn new(timing: Timing) -> Self {
-        Self { gateway: Gateway::new(Options { timing, ..Options::default() }), now: MS }
+        let gateway = Gateway::new(Options { timing, ..Options::default() });
+        Self { gateway, now: MS, polls: BTreeMap::new() }
     }
 
     fn wait(&mut self, time: Duration) {
@@ -82,20 +86,37 @@ impl World {
         self.plugin(from, json!({ "request": "hangup" }), None)
     }
 
-    /// What a poll brings now, in short.
+    /// What a poll brings now, in short. One that brings nothing goes on.
     fn heard(&mut self, by: Client) -> Vec<String> {
-        match self.gateway.poll(by.session, 100, self.now) {
-            Poll::Events(events) => events.iter().map(in_short).collect(),
-            Poll::Wait(_) => Vec::new(),
-            Poll::UnknownSession => vec!["unknown session".to_owned()],
+        let mut heard = Vec::new();
+        loop {
+            let poll = match self.polls.remove(&by.session) {
+                Some(ticket) => self.gateway.collect(&ticket, self.now),
+                None => self.gateway.poll(by.session, 100, self.now),
+            };
+            match poll {
+                Poll::Events(events) => heard.extend(events.iter().map(in_short)),
+                Poll::Wait(ticket) => {
+                    self.polls.insert(by.session, ticket);
+                    return heard;
+                }
+                Poll::UnknownSession => return vec!["unknown session".to_owned()],
+            }
         }
     }
 
-    fn waiting_poll(&mut self, by: Client) -> PollTicket {
-        match self.gateway.poll(by.session, 1, self.now) {
-            Poll::Wait(ticket) => ticket,
-            other => panic!("expected nothing yet: {other:?}"),
+    fn collected(&mut self, ticket: &PollTicket) -> Option<Vec<String>> {
+        match self.gateway.collect(ticket, self.now) {
+            Poll::Events(events) => Some(events.iter().map(in_short).collect()),
+            Poll::Wait(_) => None,
+            Poll::UnknownSession => panic!("no such poll"),
         }
+    }
+
+    /// The poll that waits; from now on it is no longer that of [`heard`](Self::heard).
+    fn waiting_poll(&mut self, by: Client) -> PollTicket {
+        assert!(self.heard(by).is_empty());
+        self.polls.remove(&by.session).unwrap()
     }
 }
 
@@ -220,19 +241,42 @@ fn the_two_ends_close_at_one_tick_of_janus_clock() {
 }
 
 #[test]
-fn a_session_ends_with_a_word_to_the_poll_that_waits_and_frees_the_name() {
+fn an_idle_session_ends_with_a_word_to_the_poll_that_waits_and_frees_the_name() {
+    let mut world = World::new(Timing::default());
+    let short = Options { session_timeout: Duration::from_secs(10), ..Options::default() };
+    world.gateway = Gateway::new(short);
+    let a = world.client("a");
+    let ticket = world.waiting_poll(a);
+    world.wait(Duration::from_millis(9_999));
+    assert_eq!(world.collected(&ticket), None);
+    world.wait(MS);
+    assert_eq!(world.collected(&ticket), Some(vec!["timeout".to_owned()]));
+    assert_eq!(world.heard(a), ["unknown session"]);
+    world.client("a");
+}
+
+#[test]
+fn a_poll_is_answered_after_30_seconds_at_the_latest() {
     let mut world = World::new(Timing::default());
     let a = world.client("a");
     let ticket = world.waiting_poll(a);
-    world.wait(Duration::from_millis(59_999));
-    assert!(matches!(world.gateway.collect(&ticket, world.now), Poll::Wait(_)));
+    let limit = world.now + Duration::from_secs(30);
+    assert_eq!(world.gateway.next_timeout(), Some(limit));
+    world.wait(Duration::from_millis(29_999));
+    assert_eq!(world.collected(&ticket), None);
     world.wait(MS);
-    match world.gateway.collect(&ticket, world.now) {
-        Poll::Events(events) => assert_eq!(events[0]["janus"], "timeout"),
-        other => panic!("expected the timeout: {other:?}"),
-    }
-    assert_eq!(world.heard(a), ["unknown session"]);
-    world.client("a");
+    assert_eq!(world.collected(&ticket), Some(vec!["keepalive".to_owned()]));
+}
+
+#[test]
+fn an_event_wakes_all_polls_and_the_oldest_takes_it_even_if_its_reader_has_left() {
+    let mut world = World::new(Timing::default());
+    let a = world.client("a");
+    let _left = world.waiting_poll(a);
+    let second = world.waiting_poll(a);
+    world.plugin(a, json!({ "request": "list" }), None);
+    assert_eq!(world.collected(&second), Some(vec!["keepalive".to_owned()]));
+    assert!(world.heard(a).is_empty());
 }
 
 #[test]
@@ -242,11 +286,13 @@ fn a_poll_of_before_a_claim_or_a_destroy_is_deaf() {
     let ticket = world.waiting_poll(a);
     world.post(&format!("/{}", a.session), json!({ "janus": "claim" }));
     world.plugin(a, json!({ "request": "list" }), None);
-    assert!(matches!(world.gateway.collect(&ticket, world.now), Poll::Wait(_)));
+    assert_eq!(world.collected(&ticket), None);
     assert_eq!(world.heard(a), ["event"]);
     let ticket = world.waiting_poll(a);
     world.post(&format!("/{}", a.session), json!({ "janus": "destroy" }));
-    assert!(matches!(world.gateway.collect(&ticket, world.now), Poll::Wait(_)));
+    assert_eq!(world.collected(&ticket), None);
+    world.wait(Duration::from_secs(30));
+    assert_eq!(world.collected(&ticket), Some(vec!["keepalive".to_owned()]));
 }
 
 #[test]
@@ -260,11 +306,15 @@ fn candidates_reach_the_peer_as_soon_as_there_is_one() {
     world.post(&path(a), trickle(json!([candidate])));
     world.call(a, "b");
     assert_eq!(world.heard(b), ["incomingcall", "trickle"]);
+    // Answers the poll that waited, so that what comes next waits for another.
+    let ticket = world.polls.remove(&a.session).unwrap();
+    assert_eq!(world.collected(&ticket), Some(vec!["calling".to_owned()]));
+    // The caller hears of the callee's candidates before the answer.
     world.post(&path(b), trickle(json!([candidate, { "completed": true }])));
     let Poll::Events(events) = world.gateway.poll(a.session, 10, world.now) else {
-        panic!("the caller hears of the callee's candidates, be it before the answer");
+        panic!("the candidates wait for a poll");
     };
-    let sent: Vec<&Value> = events.iter().skip(1).map(|event| &event["candidate"]).collect();
+    let sent: Vec<&Value> = events.iter().map(|event| &event["candidate"]).collect();
     let mut expected = candidate;
     expected.as_object_mut().unwrap().remove("usernameFragment");
     assert_eq!(sent, [&expected, &json!({ "completed": true })]);

@@ -100,9 +100,17 @@ async fn a_short_cut_of_the_line_is_survived() -> Result {
     cut_until_noticed(&tap, &tom).await?;
     tap.mend();
 
-    // What crosses the gateway next arrives, in both directions.
+    // The media never stopped. A hang-up arrives, though a gateway may have given its first event, the one
+    // with the reason, to the poll that was cut.
     tokio::try_join!(tom.sees_both(), jack.sees_both())?;
-    hang_up(&jack, &tom).await?;
+    jack.run("await action.hangUp()").await?;
+    jack.ended("Tom", "Hung up").await?;
+    let args = tom.event("onHangUp").await?;
+    let reasons = ["Hung up", "The other side left"];
+    ensure!(args[0] == "Jack", "it ended as {args:?}");
+    ensure!(reasons.iter().any(|reason| args[1] == **reason), "it ended as {args:?}");
+
+    // From then on nothing is lost, in either direction.
     call(&jack, &tom).await?;
     hang_up(&tom, &jack).await?;
     for page in [&tom, &jack] {
@@ -121,7 +129,9 @@ async fn a_gateway_lost_for_good_ends_the_call_and_says_so() -> Result {
     tokio::try_join!(tom.sees_both(), jack.sees_both())?;
     tap.cut();
     let args = tom.event_within("onHangUp", Duration::from_secs(60)).await?;
-    ensure!(args == [json!("Jack"), json!("Connection lost")], "it ended as {args:?}");
+    let reasons = ["Connection lost", "Session lost"];
+    ensure!(args[0] == "Jack", "it ended as {args:?}");
+    ensure!(reasons.iter().any(|reason| args[1] == **reason), "it ended as {args:?}");
     tom.released(2).await?;
     tom.skip("onError").await?;
     jack.event_within("onHangUp", Duration::from_secs(90)).await?;

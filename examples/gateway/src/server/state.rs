@@ -5,14 +5,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
-use tokio::task::yield_now;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use super::Faults;
 use crate::{Gateway, Get, Options, Poll, PollTicket, Response};
-
-/// A poll is answered by then, if with nothing but a `keepalive`.
-const POLL_LIMIT: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -41,18 +37,12 @@ impl Shared {
 
     /// Answers a GET, a poll when there is something to say or at its limit.
     pub(super) async fn get(&self, path: &str, query: &str) -> Response {
-        // What falls due now belongs to a poll that waits already: let it have its turn first.
-        self.with(|gateway, now| gateway.handle_timeout(now));
+        let answer = self.with(|gateway, now| gateway.get(path, query, now));
+        // There is a limit more to keep, and what fell due meanwhile may be for others.
         self.changed.notify_waiters();
-        yield_now().await;
-        let ticket = match self.with(|gateway, now| gateway.get(path, query, now)) {
-            Get::Answer(answer) => return answer,
-            Get::Wait(ticket) => ticket,
-        };
-        let max_events = ticket.max_events();
-        match timeout(POLL_LIMIT, self.wait_for_events(ticket)).await {
-            Ok(answer) => answer,
-            Err(_) => Response::keepalive(max_events),
+        match answer {
+            Get::Answer(answer) => answer,
+            Get::Wait(ticket) => self.wait_for_events(ticket).await,
         }
     }
 
@@ -62,7 +52,8 @@ impl Shared {
             let changed = self.changed.notified();
             match self.with(|gateway, now| gateway.collect(&ticket, now)) {
                 Poll::Events(events) => return Response::events(events, ticket.max_events()),
-                Poll::Wait(_) | Poll::UnknownSession => changed.await,
+                Poll::Wait(_) => changed.await,
+                Poll::UnknownSession => return Response::keepalive(ticket.max_events()),
             }
         }
     }

@@ -1,0 +1,300 @@
+//! Pictures and sound, to and from a real peer connection in the same page.
+
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_test::wasm_bindgen_test;
+use web_sys::{HtmlVideoElement, MediaStream};
+
+use super::far_end::FarEnd;
+use super::gateway::{PEER, Rig, Script};
+use super::page::{
+    Container, Devices, Listeners, UNDEFINED, assert_error, fulfilled, has_ended, js, plays,
+    rejected, set, tracks, until,
+};
+
+const LOCAL: &str = "video.videortc-video.is-local-video";
+const REMOTE: &str = "video.videortc-video.is-remote-video";
+
+async fn stream(listeners: &Listeners, event: &str) -> MediaStream {
+    listeners.heard(event).await.0.unchecked_into()
+}
+
+/// Whether a track of a kind is being sent.
+fn is_enabled(stream: &MediaStream, kind: &str) -> bool {
+    tracks(stream).iter().find(|track| track.kind() == kind).unwrap().enabled()
+}
+
+#[wasm_bindgen_test]
+async fn a_call_shows_both_pictures_and_leaves_nothing_behind() {
+    let rig = Rig::connected().await;
+    let (listeners, container) = (Listeners::new(), Container::new());
+    let call = rig.registered(&listeners, &container.dom_elements()).await;
+    let mut far = FarEnd::new().await;
+    assert!(container.is_empty(), "no device opens before the call");
+
+    fulfilled(call.call(&PEER.into())).await;
+    assert_eq!(listeners.name("onCalling").await, PEER);
+    let local = container.find(LOCAL).expect("the local picture while it rings");
+    assert!(container.find(REMOTE).is_none());
+    far.answer(&rig.gateway).await;
+    assert_eq!(listeners.name("onAccepted").await, PEER);
+    let (remote_stream, peer) = listeners.heard("onRemoteStreamReady").await;
+    assert_eq!(peer, JsValue::from(PEER));
+
+    let remote = container.find(REMOTE).expect("the remote picture");
+    plays("the local picture", &local).await;
+    plays("the remote picture", &remote).await;
+    far.receives("video").await;
+    far.receives("audio").await;
+    assert_eq!(tracks(remote_stream.unchecked_ref()).len(), 2);
+    for (video, muted) in [(&local, true), (&remote, false)] {
+        assert_eq!(video.muted(), muted);
+        assert!(video.autoplay());
+        assert!(video.has_attribute("playsinline"));
+        assert!(!video.paused());
+    }
+    assert_eq!(listeners.count("onRemoteStreamReady"), 1, "once, though there are two tracks");
+
+    let local_stream = stream(&listeners, "onReadyLocalStream").await;
+    fulfilled(call.hang_up(&"dinner".into())).await;
+    assert_eq!(listeners.hang_up().await, (PEER.to_owned(), "dinner".to_owned()));
+    assert_eq!(rig.gateway.request("hangup").await.body["body"]["reason"], "dinner");
+    assert!(container.is_empty());
+    assert!(local.src_object().is_none() && remote.src_object().is_none());
+    assert!(has_ended(&local_stream), "the devices are released");
+    // The browser ends these tracks a moment after the connection is closed.
+    until("the peer connection is closed", || has_ended(remote_stream.unchecked_ref())).await;
+    rig.end().await;
+    assert_eq!(listeners.count("onHangUp"), 1);
+}
+
+#[wasm_bindgen_test]
+async fn call_inside_on_incoming_call_accepts_it() {
+    let rig = Rig::connected().await;
+    let (listeners, container) = (Listeners::new(), Container::new());
+    let call = std::rc::Rc::new(rig.registered(&listeners, &container.dom_elements()).await);
+    {
+        let call = call.clone();
+        listeners.on("onIncomingCall", move |_, _| call.call(&UNDEFINED).into());
+    }
+    let mut far = FarEnd::new().await;
+    far.call(&rig.gateway).await;
+    far.accepted(&rig.gateway).await;
+    assert_eq!(listeners.name("onAccepted").await, PEER);
+    plays("the remote picture", &container.find(REMOTE).unwrap()).await;
+    far.receives("video").await;
+    let local_stream = stream(&listeners, "onReadyLocalStream").await;
+    rig.gateway.peer_hangs_up("We did the hangup");
+    assert_eq!(listeners.hang_up().await, (PEER.to_owned(), "Hung up".to_owned()));
+    assert!(container.is_empty());
+    assert!(has_ended(&local_stream));
+    rig.end().await;
+    assert_eq!(listeners.count("onHangUp"), 1, "one for all three events of the gateway");
+}
+
+#[wasm_bindgen_test]
+async fn elements_of_the_page_are_used_and_given_back() {
+    let rig = Rig::connected().await;
+    let (listeners, container) = (Listeners::new(), Container::new());
+    let (local, remote) = (container.own_video(), container.own_video());
+    let elements = container.dom_elements();
+    set(&elements, "localVideo", &local);
+    set(&elements, "remoteVideo", &remote);
+    let call = rig.registered(&listeners, &elements).await;
+    let mut far = FarEnd::new().await;
+    fulfilled(call.call(&PEER.into())).await;
+    far.answer(&rig.gateway).await;
+    plays("the local picture", &local).await;
+    plays("the remote picture", &remote).await;
+    let same =
+        |found: Option<HtmlVideoElement>, wanted: &HtmlVideoElement| found.as_ref() == Some(wanted);
+    assert!(same(container.find(LOCAL), &local) && same(container.find(REMOTE), &remote));
+    assert_eq!(container.0.child_element_count(), 2, "no third element");
+    fulfilled(call.hang_up(&UNDEFINED)).await;
+    assert_eq!(container.0.child_element_count(), 2, "they are the page's");
+    assert!(container.find(".videortc-video").is_none());
+    assert!(local.src_object().is_none() && remote.src_object().is_none());
+    rig.end().await;
+}
+
+#[wasm_bindgen_test]
+async fn without_elements_the_streams_come_by_their_events() {
+    let rig = Rig::connected().await;
+    let listeners = Listeners::new();
+    let call = rig.registered(&listeners, &UNDEFINED).await;
+    let mut far = FarEnd::new().await;
+    fulfilled(call.call(&PEER.into())).await;
+    far.answer(&rig.gateway).await;
+    let own = Container::new();
+    let video = own.own_video();
+    video.set_muted(true);
+    video.set_autoplay(true);
+    video.set_src_object(Some(&stream(&listeners, "onRemoteStreamReady").await));
+    plays("the page's own element", &video).await;
+    rig.end().await;
+}
+
+#[wasm_bindgen_test]
+async fn muting_switches_what_is_sent() {
+    let rig = Rig::connected().await;
+    let listeners = Listeners::new();
+    let call = rig.registered(&listeners, &UNDEFINED).await;
+    for promise in [call.toggle_audio(), call.toggle_video()] {
+        assert_error(&rejected(promise).await, "NO_CALL", "there is no call");
+    }
+    fulfilled(call.call(&PEER.into())).await;
+    let local = stream(&listeners, "onReadyLocalStream").await;
+    for wanted in [false, true] {
+        assert_eq!(fulfilled(call.toggle_audio()).await, JsValue::from(wanted));
+        assert_eq!((is_enabled(&local, "audio"), is_enabled(&local, "video")), (wanted, true));
+    }
+    for wanted in [false, true] {
+        assert_eq!(fulfilled(call.toggle_video()).await, JsValue::from(wanted));
+        assert_eq!((is_enabled(&local, "audio"), is_enabled(&local, "video")), (true, wanted));
+    }
+    rig.end().await;
+}
+
+#[wasm_bindgen_test]
+async fn stream_options_become_constraints() {
+    let silent = "{ voiceProcessor: false, aDeviceId: 'mic', vDeviceId: 'cam', resolution: '640x480', frameRate: 15 }";
+    for (options, wanted) in [
+        ("{ videoEnabled: false }", "{\"audio\":ON,\"video\":false}"),
+        ("{ audioEnabled: false }", "{\"audio\":false,\"video\":{}}"),
+        ("{}", "{\"audio\":ON,\"video\":{}}"),
+        (
+            silent,
+            "{\"audio\":{\"echoCancellation\":false,\"noiseSuppression\":false,\"autoGainControl\":false,\
+             \"deviceId\":{\"exact\":\"mic\"}},\"video\":{\"deviceId\":{\"exact\":\"cam\"},\
+             \"width\":{\"ideal\":640},\"height\":{\"ideal\":480},\"frameRate\":{\"ideal\":15}}}",
+        ),
+    ] {
+        let on = "{\"echoCancellation\":true,\"noiseSuppression\":true,\"autoGainControl\":true}";
+        let rig = Rig::connected().await;
+        let options = format!("{{ stream: {options} }}");
+        let call = rig.video_call_with(&Listeners::new(), &UNDEFINED, &options).await;
+        fulfilled(call.register(&"Tom".into())).await;
+        let devices = Devices::new();
+        let calling = call.call(&PEER.into());
+        let asked: String = js_sys::JSON::stringify(&devices.asked().await).unwrap().into();
+        assert_eq!(asked, wanted.replace("ON", on), "{options}");
+        rig.end().await;
+        rejected(calling).await;
+    }
+}
+
+#[wasm_bindgen_test]
+async fn a_call_may_only_listen_and_watch() {
+    let rig = Rig::connected().await;
+    let (listeners, container) = (Listeners::new(), Container::new());
+    let options = "{ stream: { audioEnabled: false, videoEnabled: false } }";
+    let call = rig.video_call_with(&listeners, &container.dom_elements(), options).await;
+    fulfilled(call.register(&"Tom".into())).await;
+    let mut far = FarEnd::new().await;
+    let devices = Devices::new();
+    fulfilled(call.call(&PEER.into())).await;
+    assert_eq!(devices.waiting(), 0, "no device is asked for");
+    far.answer(&rig.gateway).await;
+    plays("the remote picture", &container.find(REMOTE).unwrap()).await;
+    assert_error(&rejected(call.toggle_audio()).await, "DEVICE_NOT_FOUND", "sends no audio");
+    assert_error(&rejected(call.toggle_video()).await, "DEVICE_NOT_FOUND", "sends no video");
+    rig.end().await;
+}
+
+#[wasm_bindgen_test]
+async fn disconnect_in_a_call_releases_everything() {
+    let rig = Rig::connected().await;
+    let (listeners, container) = (Listeners::new(), Container::new());
+    let call = rig.registered(&listeners, &container.dom_elements()).await;
+    let mut far = FarEnd::new().await;
+    fulfilled(call.call(&PEER.into())).await;
+    far.answer(&rig.gateway).await;
+    let remote = stream(&listeners, "onRemoteStreamReady").await;
+    let local = stream(&listeners, "onReadyLocalStream").await;
+    rig.end().await;
+    assert!(has_ended(&local));
+    until("the peer connection is closed", || has_ended(&remote)).await;
+    assert!(container.is_empty());
+    listeners.hang_up().await;
+}
+
+#[wasm_bindgen_test]
+async fn a_session_lost_in_a_call_releases_everything() {
+    let rig = Rig::new("none", "{}");
+    fulfilled(rig.app.connect()).await;
+    let (listeners, container) = (Listeners::new(), Container::new());
+    let call = rig.registered(&listeners, &container.dom_elements()).await;
+    let mut far = FarEnd::new().await;
+    fulfilled(call.call(&PEER.into())).await;
+    far.answer(&rig.gateway).await;
+    let remote = stream(&listeners, "onRemoteStreamReady").await;
+    let local = stream(&listeners, "onReadyLocalStream").await;
+    rig.gateway.push(serde_json::json!({ "janus": "timeout" }));
+    assert_eq!(listeners.hang_up().await, (PEER.to_owned(), "Session lost".to_owned()));
+    until("everything is released", || has_ended(&local) && has_ended(&remote)).await;
+    assert!(container.is_empty());
+    rig.end().await;
+}
+
+#[wasm_bindgen_test]
+async fn what_the_gateway_refuses_releases_the_devices() {
+    for (script, code, reason) in [
+        (Script::Refusal(478, "No such username"), "NO_SUCH_USER", "No such user"),
+        (
+            Script::Result(serde_json::json!(
+                { "event": "hangup", "username": "Tom", "reason": "User busy" }
+            )),
+            "USER_BUSY",
+            "User busy",
+        ),
+    ] {
+        let rig = Rig::new("none", "{}");
+        fulfilled(rig.app.connect()).await;
+        let (listeners, container) = (Listeners::new(), Container::new());
+        let call = rig.registered(&listeners, &container.dom_elements()).await;
+        rig.gateway.script("call", script);
+        assert_error(&rejected(call.call(&PEER.into())).await, code, PEER);
+        assert_eq!(listeners.hang_up().await, (PEER.to_owned(), reason.to_owned()));
+        assert!(has_ended(&stream(&listeners, "onReadyLocalStream").await));
+        assert!(container.is_empty());
+        rig.end().await;
+    }
+}
+
+#[wasm_bindgen_test]
+async fn an_offer_that_is_none_fails_the_call_and_not_the_page() {
+    let rig = Rig::new("none", "{}");
+    fulfilled(rig.app.connect()).await;
+    let (listeners, container) = (Listeners::new(), Container::new());
+    let call = rig.registered(&listeners, &container.dom_elements()).await;
+    rig.gateway.ring("this is no SDP");
+    listeners.heard("onIncomingCall").await;
+    assert_error(
+        &rejected(call.accept_call()).await,
+        "MEDIA_FAILED",
+        "the other side's description",
+    );
+    listeners.hang_up().await;
+    assert!(container.is_empty());
+    assert!(has_ended(&stream(&listeners, "onReadyLocalStream").await));
+    rig.end().await;
+}
+
+#[wasm_bindgen_test]
+async fn an_ice_server_that_the_browser_refuses_fails_the_call() {
+    let gateway = super::gateway::Gateway::new();
+    let ice_servers = js("[{ urls: 'not an ice server' }]");
+    let app = videortc::api::VideoRtc::new(
+        &gateway.address().into(),
+        &ice_servers,
+        &"none".into(),
+        &UNDEFINED,
+    );
+    let rig = Rig { gateway, app: app.unwrap() };
+    fulfilled(rig.app.connect()).await;
+    let listeners = Listeners::new();
+    let call = rig.registered(&listeners, &UNDEFINED).await;
+    assert_error(&rejected(call.call(&PEER.into())).await, "MEDIA_FAILED", "check iceServers");
+    assert!(has_ended(&stream(&listeners, "onReadyLocalStream").await));
+    assert!(rig.gateway.requests("call").is_empty());
+    rig.end().await;
+}
