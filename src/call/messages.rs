@@ -6,17 +6,6 @@ use crate::config::UserName;
 use crate::error::excerpt;
 use crate::event::Settings;
 
-/// Error codes of the plugin (`janus_videocall.c`). They overlap those of the gateway's core.
-pub(super) mod refusal {
-    pub(in crate::call) const REGISTER_FIRST: i64 = 473;
-    pub(in crate::call) const USERNAME_TAKEN: i64 = 476;
-    pub(in crate::call) const ALREADY_REGISTERED: i64 = 477;
-    pub(in crate::call) const NO_SUCH_USERNAME: i64 = 478;
-    pub(in crate::call) const USE_ECHO_TEST: i64 = 479;
-    pub(in crate::call) const ALREADY_IN_CALL: i64 = 480;
-    pub(in crate::call) const NO_CALL: i64 = 481;
-}
-
 pub(super) fn list() -> Value {
     json!({ "request": "list" })
 }

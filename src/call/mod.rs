@@ -3,6 +3,7 @@
 mod guest;
 mod machine;
 mod messages;
+mod refusal;
 mod talk;
 
 pub use machine::{Call, Command, LegState, Media, Output, Reply, RequestId};

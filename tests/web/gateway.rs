@@ -11,7 +11,7 @@ use wasm_bindgen::convert::TryFromJsValue;
 use wasm_bindgen::prelude::*;
 use web_sys::AbortSignal;
 
-use super::page::{Listeners, Patch, UNDEFINED, fulfilled, get, js, set, text, until};
+use super::page::{Devices, Listeners, Patch, UNDEFINED, fulfilled, get, js, set, text, until};
 
 /// The user's own name, in every script.
 pub(crate) const ME: &str = "Tom";
@@ -109,6 +109,7 @@ thread_local! {
 
 impl Gateway {
     pub(crate) fn new() -> Self {
+        Devices::reset();
         let number = LAST.get() + 1;
         LAST.set(number);
         let state = Rc::new(State {

@@ -317,6 +317,11 @@ pub(crate) struct Devices {
 }
 
 impl Devices {
+    /// Gives the browser's own devices back: a test that failed has not tidied up.
+    pub(crate) fn reset() {
+        Reflect::delete_property(&media_devices(), &"getUserMedia".into()).unwrap();
+    }
+
     pub(crate) fn new() -> Self {
         let asked: Rc<RefCell<Vec<_>>> = Rc::default();
         let patch = {

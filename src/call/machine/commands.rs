@@ -1,0 +1,153 @@
+//! The page's commands: what is refused at once, and what is set going.
+
+use super::*;
+
+impl Call {
+    /// Takes a name; without one, a guest name is made up.
+    pub fn register(&mut self, command: Command, wanted: Option<UserName>) {
+        if self.refuse_if_closed(command) {
+            return;
+        }
+        let error = match &self.name {
+            Name::Held(name) if wanted.as_ref().is_none_or(|wanted| wanted == name) => {
+                let name = name.clone();
+                self.event(Event::Registered { name: name.clone(), is_registered: true });
+                return self.done(command, Ok(Reply::Name(name)));
+            }
+            Name::Held(name) => Some(already_registered(name)),
+            Name::Asked { name, .. } => Some(Error::new(
+                Code::AlreadyRegistered,
+                format!("\"{name}\" is being registered: wait for onRegistered"),
+            )),
+            Name::None => None,
+        };
+        if let Some(error) = error {
+            return self.done(command, Err(error));
+        }
+        let guests_left = if wanted.is_some() { 0 } else { MOST_GUEST_NAMES };
+        match wanted.map_or_else(|| guest_name((self.random)()), Ok) {
+            Ok(name) => self.ask_for_name(name, command, guests_left),
+            Err(error) => self.done(command, Err(error)),
+        }
+    }
+
+    pub(super) fn ask_for_name(&mut self, name: UserName, command: Command, guests_left: u8) {
+        let body = messages::register(&name);
+        self.name = Name::Asked { name, command, guests_left };
+        self.request(Purpose::Register, body, None);
+    }
+
+    /// Asks for everybody's names.
+    pub fn list(&mut self, command: Command) {
+        if !self.refuse_if_closed(command) {
+            self.request(Purpose::List(command), messages::list(), None);
+        }
+    }
+
+    /// Changes what the gateway relays.
+    pub fn set(&mut self, command: Command, settings: Settings) {
+        if !self.refuse_if_closed(command) {
+            self.request(Purpose::Set(command, settings), messages::set(&settings), None);
+        }
+    }
+
+    /// Calls `peer`; while a call rings here, accepts it.
+    pub fn call(&mut self, command: Command, peer: Option<UserName>, now: Time) {
+        if self.refuse_if_closed(command) {
+            return;
+        }
+        if let Some(talk) = &self.talk {
+            let rings = matches!(talk.stage, Stage::RingingIn { .. });
+            if rings && peer.as_ref().is_none_or(|peer| *peer == talk.peer) {
+                return self.accept(command, now);
+            }
+            let error = format!("there is a call with \"{}\" already: hang up first", talk.peer);
+            return self.done(command, Err(Error::new(Code::AlreadyInCall, error)));
+        }
+        let Some(peer) = peer else {
+            let error = "call() needs a user name, since no call is ringing here";
+            return self.done(command, Err(Error::invalid(error)));
+        };
+        let Name::Held(me) = &self.name else {
+            let error = "register() a name before you call, and wait for onRegistered";
+            return self.done(command, Err(Error::new(Code::NotRegistered, error)));
+        };
+        if *me == peer {
+            self.event(Event::HangUp { peer, reason: reason::SELF.into() });
+            return self.done(command, Err(calling_self()));
+        }
+        let mut talk = Talk::new(peer, Stage::Offering, now + DEVICES);
+        talk.command = Some(command);
+        self.talk = Some(talk);
+        self.offer(now, now);
+    }
+
+    /// Accepts the call that rings here.
+    pub fn accept(&mut self, command: Command, now: Time) {
+        if self.refuse_if_closed(command) {
+            return;
+        }
+        let Some(Talk { stage: Stage::RingingIn { offer }, .. }) = &mut self.talk else {
+            let error = "no call is ringing here that could be accepted";
+            return self.done(command, Err(Error::new(Code::NoCall, error)));
+        };
+        let offer = std::mem::take(offer);
+        if let Some(talk) = &mut self.talk {
+            talk.command = Some(command);
+        }
+        self.answer(offer, now);
+    }
+
+    /// Hangs up, cancels or declines. Ends well once the gateway knows, or cannot be told.
+    pub fn hang_up(&mut self, command: Command, words: Option<&str>, now: Time) {
+        if self.refuse_if_closed(command) {
+            return;
+        }
+        let Some(talk) = &self.talk else {
+            return match &mut self.teardown {
+                Some(teardown) => teardown.commands.push(command),
+                None => {
+                    self.done(command, Err(Error::new(Code::NoCall, "there is no call to hang up")))
+                }
+            };
+        };
+        let own = match talk.stage {
+            Stage::RingingIn { .. } => reason::DECLINED,
+            Stage::Up => reason::HUNG_UP,
+            _ => reason::CANCELLED,
+        };
+        let words = words.unwrap_or(own);
+        let error = Error::new(Code::CallEnded, "hangUp() ended the call");
+        self.end(words, error, Farewell::HangUp(words), now);
+        match &mut self.teardown {
+            Some(teardown) => teardown.commands.push(command),
+            None => self.done(command, Ok(Reply::Done)),
+        }
+    }
+
+    /// Ends the call, and then the object.
+    pub fn close(&mut self, command: Command, now: Time) {
+        match &mut self.life {
+            Life::Closed => return self.done(command, Ok(Reply::Done)),
+            Life::Closing { commands, .. } => return commands.push(command),
+            Life::Open => self.life = Life::Closing { commands: vec![command], detaching: false },
+        }
+        let error = Error::new(Code::Closed, "closeUsecase() ended the call");
+        self.end(reason::HUNG_UP, error, Farewell::HangUp(reason::HUNG_UP), now);
+        self.detach_when_told();
+    }
+
+    /// Ends the call without detaching: the whole session is about to be ended.
+    pub fn leave(&mut self, now: Time) {
+        if matches!(self.life, Life::Open) {
+            self.life = Life::Closing { commands: Vec::new(), detaching: true };
+        }
+        let error = Error::new(Code::NotConnected, "disconnect() ended the call");
+        self.end(reason::HUNG_UP, error, Farewell::HangUp(reason::HUNG_UP), now);
+    }
+
+    /// Whether the gateway still has to be heard on a hang-up of ours.
+    pub fn is_leaving(&self) -> bool {
+        self.teardown.as_ref().is_some_and(|teardown| teardown.request.is_some())
+    }
+}

@@ -1,0 +1,108 @@
+//! The way to a call: offering, dialing, and what to do when two calls cross.
+
+use super::*;
+
+impl Call {
+    /// Has a new offer made, to be sent at `not_before`.
+    pub(super) fn offer(&mut self, not_before: Time, now: Time) {
+        let leg = self.next_leg();
+        let Some(talk) = &mut self.talk else { return };
+        talk.stage = Stage::Offering;
+        talk.deadline = Some(now + DEVICES);
+        talk.crossed_by = None;
+        talk.leg = Some(leg);
+        talk.hold_until = not_before;
+        self.media(Media::Offer(leg));
+    }
+
+    pub(super) fn answer(&mut self, offer: String, now: Time) {
+        let leg = self.next_leg();
+        let Some(talk) = &mut self.talk else { return };
+        talk.stage = Stage::Answering;
+        talk.deadline = Some(now + DEVICES);
+        talk.leg = Some(leg);
+        let early = std::mem::take(&mut talk.early_candidates);
+        self.media(Media::Answer(leg, offer));
+        if !early.is_empty() {
+            self.media(Media::Candidates(leg, early));
+        }
+    }
+
+    pub(super) fn dial_if_due(&mut self, now: Time) {
+        let Some(talk) = &mut self.talk else { return };
+        let Stage::Offered { sdp, not_before } = &mut talk.stage else { return };
+        if self.teardown.is_some() || *not_before > now {
+            return;
+        }
+        let jsep = Jsep::offer(std::mem::take(sdp));
+        let body = messages::call(&talk.peer);
+        let id = self.request(Purpose::Dial, body, Some(jsep));
+        if let Some(talk) = &mut self.talk {
+            talk.stage = Stage::Dialing(id);
+            talk.deadline = None;
+        }
+        self.flush_candidates();
+    }
+
+    /// The core refused our call because it was given another's meanwhile, which is whole and rings
+    /// here; or because it is not done with the call before.
+    pub(super) fn handle_core_busy(&mut self, error: Error, now: Time) {
+        let Some(talk) = &mut self.talk else { return };
+        if talk.redials >= MOST_REDIALS {
+            return self.end(reason::LOST, error, Farewell::Refused, now);
+        }
+        talk.redials = talk.redials.saturating_add(1);
+        let crossed_by = talk.crossed_by.take();
+        let wanted = crossed_by.as_ref().is_none_or(|(caller, _)| *caller == talk.peer);
+        talk.stage = Stage::Yielding;
+        talk.deadline = Some(now + CROSSER);
+        self.log(Level::Info, "the gateway is not ready for the call".into());
+        self.close_leg();
+        match crossed_by {
+            Some((_, offer)) if wanted => self.answer(offer, now),
+            Some(_) => self.decline(reason::BUSY, now),
+            None => {}
+        }
+    }
+
+    /// The plugin refused our call because it has us in another, and takes both down. The one whose
+    /// name comes first calls again.
+    pub(super) fn handle_crossing(&mut self, error: Error, now: Time) {
+        let Some(talk) = &self.talk else { return };
+        if talk.redials >= MOST_REDIALS {
+            return self.end(reason::LOST, error, Farewell::HangUp(reason::CROSSING), now);
+        }
+        let by_third = talk.crossed_by.as_ref().is_some_and(|(other, _)| *other != talk.peer);
+        self.log(Level::Info, format!("two calls crossed ({error})"));
+        if by_third {
+            return self.dial_again(Farewell::HangUp(reason::BUSY), now);
+        }
+        self.put_down(Farewell::HangUp(reason::CROSSING), now);
+        self.make_way(now);
+    }
+
+    /// After a crossing: the first by name calls again, the other waits for that call.
+    pub(super) fn make_way(&mut self, now: Time) {
+        let wins = match (&self.name, &self.talk) {
+            (Name::Held(me), Some(talk)) => *me < talk.peer,
+            _ => false,
+        };
+        if wins {
+            return self.dial_again(Farewell::Await, now);
+        }
+        self.put_down(Farewell::Await, now);
+        if let Some(talk) = &mut self.talk {
+            talk.stage = Stage::Yielding;
+            talk.deadline = Some(now + YIELD);
+            talk.redials = talk.redials.saturating_add(1);
+        }
+    }
+
+    pub(super) fn dial_again(&mut self, farewell: Farewell<'_>, now: Time) {
+        self.put_down(farewell, now);
+        if let Some(talk) = &mut self.talk {
+            talk.redials = talk.redials.saturating_add(1);
+            self.offer(now + REDIAL, now);
+        }
+    }
+}

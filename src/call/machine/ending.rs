@@ -1,0 +1,127 @@
+//! The way out of a call: its one end for the page, and the teardown at the gateway.
+
+use super::*;
+
+impl Call {
+    /// Ends the conversation for the page, once, and for the gateway as far as it needs to be told.
+    pub(super) fn end(&mut self, words: &str, error: Error, farewell: Farewell<'_>, now: Time) {
+        self.put_down(farewell, now);
+        let Some(talk) = self.talk.take() else { return };
+        self.log(Level::Info, format!("the call with \"{}\" ended: {words}", talk.peer));
+        self.media(Media::Release);
+        self.last = Some((talk.peer.clone(), now));
+        self.event(Event::HangUp { peer: talk.peer, reason: words.to_owned() });
+        if let Some(command) = talk.command {
+            self.done(command, Err(error));
+        }
+    }
+
+    /// Takes the conversation's leg down, at both ends of it.
+    pub(super) fn put_down(&mut self, farewell: Farewell<'_>, now: Time) {
+        self.candidates = Batch::default();
+        let Some(talk) = &mut self.talk else { return };
+        let known = talk.is_known_to_gateway();
+        let doom = talk.doom.take().unwrap_or_default();
+        talk.connected = false;
+        talk.early_candidates.clear();
+        let leg = talk.leg.take();
+        let farewell = if known { farewell } else { Farewell::None };
+        let linked = !matches!(farewell, Farewell::Refused);
+        let request = match farewell {
+            Farewell::None => {
+                if let Some(leg) = leg {
+                    self.media(Media::Close(leg));
+                }
+                return;
+            }
+            Farewell::Refused | Farewell::Await => None,
+            Farewell::HangUp(words) => {
+                Some(self.request(Purpose::HangUp, messages::hang_up(words), None))
+            }
+        };
+        if request.is_none()
+            && let Some(leg) = leg
+        {
+            self.media(Media::Close(leg));
+        }
+        let old = self.teardown.take().unwrap_or_default();
+        self.teardown = Some(Teardown {
+            request: request.or(old.request),
+            core: doom.core.is_none(),
+            echo: linked && !doom.remote_gone,
+            deadline: now + TEARDOWN,
+            leg: leg.filter(|_| request.is_some()),
+            commands: old.commands,
+        });
+        if let Some(leg) = old.leg {
+            self.media(Media::Close(leg));
+        }
+        self.check_teardown(now);
+    }
+
+    /// Tells the gateway that this call is not wanted, while another conversation is being prepared.
+    pub(super) fn decline(&mut self, words: &str, now: Time) {
+        let id = self.request(Purpose::HangUp, messages::hang_up(words), None);
+        let old = self.teardown.take().unwrap_or_default();
+        self.teardown = Some(Teardown {
+            request: Some(id),
+            core: true,
+            echo: true,
+            deadline: now + TEARDOWN,
+            ..old
+        });
+    }
+
+    pub(super) fn check_teardown(&mut self, now: Time) {
+        if let Some(teardown) = self.teardown.take_if(|t| t.request.is_none() && !t.core && !t.echo)
+        {
+            self.finish_teardown(teardown);
+            self.dial_if_due(now);
+        } else if let Some(teardown) = &mut self.teardown
+            && teardown.request.is_none()
+        {
+            // The peer has been told: nothing depends on this peer connection any more.
+            let (leg, commands) = (teardown.leg.take(), std::mem::take(&mut teardown.commands));
+            self.settle(leg, commands);
+        }
+    }
+
+    pub(super) fn finish_teardown(&mut self, teardown: Teardown) {
+        self.settle(teardown.leg, teardown.commands);
+    }
+
+    pub(super) fn settle(&mut self, leg: Option<LegId>, commands: Vec<Command>) {
+        if let Some(leg) = leg {
+            self.media(Media::Close(leg));
+        }
+        for command in commands {
+            self.done(command, Ok(Reply::Done));
+        }
+        self.detach_when_told();
+    }
+
+    pub(super) fn detach_when_told(&mut self) {
+        let told = !self.is_leaving();
+        if let Life::Closing { detaching, .. } = &mut self.life
+            && told
+            && !std::mem::replace(detaching, true)
+        {
+            self.outputs.push_back(Output::Detach);
+        }
+    }
+
+    pub(super) fn become_closed(&mut self) {
+        if let Life::Closing { commands, .. } = std::mem::replace(&mut self.life, Life::Closed) {
+            for command in commands {
+                self.done(command, Ok(Reply::Done));
+            }
+        }
+    }
+
+    pub(super) fn close_leg(&mut self) {
+        self.candidates = Batch::default();
+        if let Some(leg) = self.talk.as_mut().and_then(|talk| talk.leg.take()) {
+            self.media(Media::Close(leg));
+        }
+    }
+}

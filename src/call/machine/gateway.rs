@@ -1,0 +1,385 @@
+//! The gateway's news: answers to requests, and what it tells unasked.
+
+use super::*;
+
+impl Call {
+    /// The session is gone, and the handle with it.
+    pub fn handle_session_end(&mut self, error: &Error, now: Time) {
+        self.end(reason::SESSION_LOST, error.clone(), Farewell::None, now);
+        if let Some(teardown) = self.teardown.take() {
+            self.finish_teardown(teardown);
+        }
+        for (_, purpose) in std::mem::take(&mut self.requests) {
+            if let Purpose::List(command) | Purpose::Set(command, _) = purpose {
+                self.done(command, Err(error.clone()));
+            }
+        }
+        if let Name::Asked { name, command, .. } = std::mem::replace(&mut self.name, Name::None) {
+            self.event(Event::Registered { name, is_registered: false });
+            self.done(command, Err(error.clone()));
+        }
+        self.become_closed();
+    }
+
+    /// The handle is detached, or nobody is there to detach it.
+    pub fn handle_detached(&mut self, now: Time) {
+        if !matches!(self.life, Life::Closed) {
+            let error = Error::new(Code::Closed, "the gateway closed this video call");
+            self.handle_session_end(&error, now);
+        }
+    }
+
+    /// What became of a request.
+    pub fn handle_answer(&mut self, id: RequestId, answer: Result<Answer, Error>, now: Time) {
+        let Some(purpose) = self.requests.remove(&id) else { return };
+        let result = match answer {
+            Ok(Answer::Plugin { data, .. }) => messages::parse(&data)
+                .map_err(|(code, words)| refused(code, &words, self.asked_name(&purpose))),
+            Ok(_) => Ok(PluginEvent::Unknown("answer without a message".into())),
+            Err(error) => Err(error),
+        };
+        match purpose {
+            Purpose::Register => self.handle_registered(result),
+            Purpose::List(command) => self.done(
+                command,
+                match result {
+                    Ok(PluginEvent::List(names)) => Ok(Reply::Names(names)),
+                    Ok(other) => Err(unexpected(&other)),
+                    Err(error) => Err(error),
+                },
+            ),
+            Purpose::Set(command, settings) => {
+                let result = result.and_then(|event| match event {
+                    PluginEvent::Set => Ok(Reply::Set(settings)),
+                    other => Err(unexpected(&other)),
+                });
+                if result.is_ok() {
+                    self.event(Event::SetCall(settings));
+                }
+                self.done(command, result);
+            }
+            Purpose::Dial => self.handle_dialed(id, result, now),
+            Purpose::Accept => self.handle_accept_answered(id, result, now),
+            Purpose::HangUp => {
+                if let Some(teardown) = &mut self.teardown
+                    && teardown.request == Some(id)
+                {
+                    teardown.request = None;
+                    if let Err(error) = result {
+                        self.log(
+                            Level::Warn,
+                            format!("the gateway did not take the hang-up: {error}"),
+                        );
+                    }
+                    self.check_teardown(now);
+                }
+            }
+        }
+    }
+
+    /// The name that a request was about, for its error.
+    pub(super) fn asked_name(&self, purpose: &Purpose) -> &str {
+        match (purpose, &self.name, &self.talk) {
+            (Purpose::Register, Name::Asked { name, .. }, _) => name.as_str(),
+            (Purpose::Dial | Purpose::Accept, _, Some(talk)) => talk.peer.as_str(),
+            _ => "",
+        }
+    }
+
+    pub(super) fn handle_registered(&mut self, result: Result<PluginEvent, Error>) {
+        let before = std::mem::replace(&mut self.name, Name::None);
+        let Name::Asked { name, command, guests_left } = before else {
+            self.name = before;
+            return;
+        };
+        let error = match result {
+            Ok(PluginEvent::Registered) => return self.hold(name, command),
+            Ok(other) => unexpected(&other),
+            Err(error) => error,
+        };
+        match error.gateway_code {
+            Some(code::USERNAME_TAKEN) if guests_left > 0 => {
+                if let Ok(other) = guest_name((self.random)()) {
+                    return self.ask_for_name(other, command, guests_left.saturating_sub(1));
+                }
+            }
+            // A registration whose answer was lost, and that was asked for again.
+            Some(code::ALREADY_REGISTERED)
+                if error
+                    .cause
+                    .as_ref()
+                    .is_some_and(|words| words.contains(&format!("({name})"))) =>
+            {
+                return self.hold(name, command);
+            }
+            _ => {}
+        }
+        self.event(Event::Registered { name, is_registered: false });
+        self.done(command, Err(error));
+    }
+
+    pub(super) fn hold(&mut self, name: UserName, command: Command) {
+        self.log(Level::Info, format!("registered as \"{name}\""));
+        self.name = Name::Held(name.clone());
+        self.event(Event::Registered { name: name.clone(), is_registered: true });
+        self.done(command, Ok(Reply::Name(name)));
+    }
+
+    pub(super) fn handle_dialed(
+        &mut self,
+        id: RequestId,
+        result: Result<PluginEvent, Error>,
+        now: Time,
+    ) {
+        let Some(talk) = &mut self.talk else { return };
+        if talk.stage != Stage::Dialing(id) {
+            return;
+        }
+        let peer = talk.peer.clone();
+        match result {
+            Ok(PluginEvent::Calling) => {
+                talk.stage = Stage::RingingOut;
+                talk.deadline = Some(now + self.config.ring_timeout);
+                self.announce();
+            }
+            Ok(PluginEvent::HangUp(_)) => {
+                let fresh = self
+                    .last
+                    .as_ref()
+                    .is_some_and(|(last, at)| *last == peer && now.since(*at) < AFTERGLOW);
+                if fresh && talk.redials < MOST_REDIALS {
+                    return self.dial_again(Farewell::Refused, now);
+                }
+                let error = Error::new(Code::UserBusy, format!("\"{peer}\" is in another call"));
+                self.end(reason::BUSY, error, Farewell::Refused, now);
+            }
+            Ok(other) => {
+                let error = unexpected(&other);
+                self.end(reason::LOST, error, Farewell::HangUp(reason::CANCELLED), now);
+            }
+            Err(error) => match error.gateway_code {
+                Some(code::ALREADY_IN_CALL) => self.handle_crossing(error, now),
+                Some(CORE_BUSY) => self.handle_core_busy(error, now),
+                Some(code::NO_SUCH_USERNAME) => {
+                    self.end(reason::NO_SUCH_USER, error, Farewell::Refused, now);
+                }
+                Some(code::USE_ECHO_TEST) => self.end(reason::SELF, error, Farewell::Refused, now),
+                _ => self.end(reason::LOST, error, Farewell::HangUp(reason::CANCELLED), now),
+            },
+        }
+    }
+
+    pub(super) fn handle_accept_answered(
+        &mut self,
+        id: RequestId,
+        result: Result<PluginEvent, Error>,
+        now: Time,
+    ) {
+        if !self.talk.as_ref().is_some_and(|talk| talk.stage == Stage::Accepting(id)) {
+            return;
+        }
+        let error = match result {
+            Ok(PluginEvent::Accepted) => return self.come_up(now),
+            Ok(other) => unexpected(&other),
+            Err(error) => error,
+        };
+        if error.gateway_code == Some(code::NO_CALL) {
+            return self.end(reason::CANCELLED, error, Farewell::Await, now);
+        }
+        self.end(reason::LOST, error, Farewell::HangUp(reason::LOST), now);
+    }
+
+    /// What the gateway tells unasked.
+    pub fn handle_notice(&mut self, notice: Notice, now: Time) {
+        match notice {
+            Notice::Event { data, jsep } => match messages::parse(&data) {
+                Ok(event) => self.handle_plugin_event(event, jsep, now),
+                Err((code, words)) => {
+                    self.log(Level::Warn, format!("the plugin complains: {words} ({code})"));
+                }
+            },
+            Notice::Candidates(candidates) => self.handle_remote_candidates(candidates),
+            Notice::Hangup(words) => self.handle_core_hangup(words, now),
+            Notice::IceFailed => self.log(Level::Warn, "ICE failed at the gateway's end".into()),
+            Notice::Detached => self.handle_detached(now),
+            Notice::SlowLink { media, uplink, lost } => {
+                self.event(Event::SlowLink { media, uplink, lost });
+            }
+            Notice::WebrtcUp => {
+                self.log(Level::Debug, "the gateway's media connection is up".into())
+            }
+            Notice::Media { kind, receiving } => {
+                self.log(Level::Debug, format!("the gateway receives {kind}: {receiving}"));
+            }
+        }
+    }
+
+    pub(super) fn handle_plugin_event(
+        &mut self,
+        event: PluginEvent,
+        jsep: Option<Jsep>,
+        now: Time,
+    ) {
+        match (event, jsep) {
+            (PluginEvent::IncomingCall(peer), Some(Jsep { kind: JsepKind::Offer, sdp })) => {
+                self.handle_incoming(peer, sdp, now);
+            }
+            (PluginEvent::IncomingCall(peer), _) => {
+                self.log(Level::Warn, format!("\"{peer}\" calls without an offer; declined"));
+                self.decline(reason::DECLINED, now);
+            }
+            (PluginEvent::Accepted, jsep) => self.handle_accepted(jsep, now),
+            (PluginEvent::HangUp(words), _) => self.handle_hang_up(words, now),
+            // The core's own notice tells the same, with the number of lost packets.
+            (PluginEvent::SlowLink(media), _) => {
+                self.log(Level::Debug, format!("the plugin reports a slow link for {media}"));
+            }
+            (PluginEvent::Update, _) => {
+                self.log(Level::Warn, "the other side renegotiates; that is not answered".into());
+            }
+            (other, _) => self.log(Level::Warn, format!("skipped {other:?}")),
+        }
+    }
+
+    pub(super) fn handle_incoming(&mut self, peer: UserName, offer: String, now: Time) {
+        if !matches!(self.life, Life::Open) {
+            return;
+        }
+        // The gateway tells in order: our hang-up, not yet answered, will hit this call.
+        if self.is_leaving() {
+            self.log(Level::Warn, format!("a call from \"{peer}\" crossed a hang-up and is lost"));
+            return;
+        }
+        match &mut self.talk {
+            None => {}
+            Some(talk) => match talk.stage {
+                // Both want to talk, and the other was faster: no need to call any more.
+                Stage::Offering | Stage::Offered { .. } | Stage::RingingOut | Stage::Yielding
+                    if talk.peer == peer =>
+                {
+                    self.log(Level::Info, format!("\"{peer}\" calls too: accepting"));
+                    self.close_leg();
+                    return self.answer(offer, now);
+                }
+                Stage::Offering | Stage::Offered { .. } | Stage::Yielding => {
+                    self.log(Level::Info, format!("\"{peer}\" calls meanwhile: busy"));
+                    return self.decline(reason::BUSY, now);
+                }
+                // The answer to our own call decides.
+                Stage::Dialing(_) => {
+                    talk.crossed_by = Some((peer, offer));
+                    return;
+                }
+                // The gateway lets nobody through to one who is in a call: so that call is over.
+                _ => {
+                    let error = Error::new(Code::CallEnded, "the gateway ended the call");
+                    self.end(reason::LOST, error, Farewell::None, now);
+                }
+            },
+        }
+        let stage = Stage::RingingIn { offer };
+        self.talk = Some(Talk::new(peer.clone(), stage, now + self.config.ring_timeout));
+        self.event(Event::IncomingCall(peer));
+    }
+
+    pub(super) fn handle_accepted(&mut self, jsep: Option<Jsep>, now: Time) {
+        let Some(talk) = &mut self.talk else { return };
+        if !matches!(talk.stage, Stage::Dialing(_) | Stage::RingingOut) {
+            return;
+        }
+        let (Some(leg), Some(Jsep { kind: JsepKind::Answer, sdp })) = (talk.leg, jsep) else {
+            let error =
+                Error::new(Code::GatewayProtocol, "the call was accepted without an answer");
+            return self.end(reason::LOST, error, Farewell::HangUp(reason::LOST), now);
+        };
+        self.announce();
+        self.media(Media::Remote(leg, sdp));
+        self.come_up(now);
+    }
+
+    pub(super) fn come_up(&mut self, now: Time) {
+        let Some(talk) = &mut self.talk else { return };
+        talk.stage = Stage::Up;
+        talk.deadline = (!talk.connected).then(|| now + self.config.connect_timeout);
+        let (peer, command) = (talk.peer.clone(), talk.command.take());
+        self.event(Event::Accepted(peer));
+        if let Some(command) = command {
+            self.done(command, Ok(Reply::Done));
+        }
+    }
+
+    pub(super) fn announce(&mut self) {
+        let Some(talk) = &mut self.talk else { return };
+        if !std::mem::replace(&mut talk.announced, true) {
+            let (peer, command) = (talk.peer.clone(), talk.command.take());
+            self.event(Event::Calling(peer));
+            if let Some(command) = command {
+                self.done(command, Ok(Reply::Done));
+            }
+        }
+    }
+
+    /// The plugin says that a call is over.
+    pub(super) fn handle_hang_up(&mut self, words: String, now: Time) {
+        if words == REMOTE_GONE {
+            return self.handle_remote_gone(now);
+        }
+        let Some(talk) = &self.talk else { return };
+        let own = match &talk.stage {
+            // Nothing of this conversation is at the gateway: this is about the one before. A call
+            // that was just sent has an answer of its own.
+            Stage::Offering | Stage::Offered { .. } | Stage::Yielding | Stage::Dialing(_) => return,
+            Stage::RingingOut if words == reason::CROSSING => return self.make_way(now),
+            Stage::RingingOut => reason::DECLINED,
+            Stage::RingingIn { .. } | Stage::Answering | Stage::Accepting(_) => reason::CANCELLED,
+            Stage::Up => reason::HUNG_UP,
+        };
+        let words = match words.as_str() {
+            reason::NO_DEVICE => reason::PEER_NO_DEVICE,
+            words if DEFAULT_REASONS.contains(&words) => own,
+            words => words,
+        };
+        let error = Error::new(Code::CallEnded, format!("the other side ended the call: {words}"));
+        self.end(words, error, Farewell::Await, now);
+    }
+
+    /// The plugin says that the other end's media connection is gone: an echo of the hang-up before,
+    /// or the end of this call, whose reason may follow.
+    pub(super) fn handle_remote_gone(&mut self, now: Time) {
+        if let Some(teardown) = &mut self.teardown
+            && std::mem::take(&mut teardown.echo)
+        {
+            return self.check_teardown(now);
+        }
+        if let Some(talk) = &mut self.talk
+            && talk.is_linked()
+        {
+            talk.doom(now + WORDS).remote_gone = true;
+        }
+    }
+
+    /// The core says that the media connection is gone.
+    pub(super) fn handle_core_hangup(&mut self, words: String, now: Time) {
+        if let Some(teardown) = &mut self.teardown
+            && std::mem::take(&mut teardown.core)
+        {
+            return self.check_teardown(now);
+        }
+        if let Some(talk) = &mut self.talk
+            && talk.is_linked()
+        {
+            talk.doom(now + WORDS).core = Some(words);
+        }
+    }
+
+    pub(super) fn handle_remote_candidates(&mut self, candidates: Vec<Candidate>) {
+        let Some(talk) = &mut self.talk else { return };
+        match talk.leg {
+            Some(leg) => self.media(Media::Candidates(leg, candidates)),
+            None => {
+                let room = MOST_EARLY_CANDIDATES.saturating_sub(talk.early_candidates.len());
+                talk.early_candidates.extend(candidates.into_iter().take(room));
+            }
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The peer connection's news: descriptions, candidates, and whether media flows.
+
+use super::*;
+
+impl Call {
+    /// The offer or answer that was asked for, or why there is none.
+    pub fn handle_description(&mut self, leg: LegId, result: Result<String, Error>, now: Time) {
+        let Some(talk) = self.talk.as_mut().filter(|talk| talk.leg == Some(leg)) else { return };
+        match (&talk.stage, result) {
+            (Stage::Offering, Ok(sdp)) => {
+                talk.stage = Stage::Offered { sdp, not_before: talk.hold_until };
+                // A teardown ends by its own deadline, and so does what waits for it.
+                talk.deadline = None;
+                self.dial_if_due(now);
+            }
+            (Stage::Answering, Ok(sdp)) => {
+                let jsep = Jsep::answer(sdp);
+                let id = self.request(Purpose::Accept, messages::accept(), Some(jsep));
+                if let Some(talk) = &mut self.talk {
+                    talk.stage = Stage::Accepting(id);
+                    talk.deadline = None;
+                }
+                self.flush_candidates();
+            }
+            (Stage::Offering | Stage::Answering, Err(error)) => {
+                self.end(reason::NO_DEVICE, error, Farewell::HangUp(reason::NO_DEVICE), now);
+            }
+            _ => {}
+        }
+    }
+
+    /// A local candidate.
+    pub fn handle_candidate(&mut self, leg: LegId, candidate: Candidate, now: Time) {
+        if self.talk.as_ref().is_none_or(|talk| talk.leg != Some(leg)) {
+            return;
+        }
+        let last = candidate == Candidate::End;
+        self.candidates.candidates.push(candidate);
+        if last {
+            self.flush_candidates();
+        } else if self.talk.as_ref().is_some_and(Talk::is_negotiating) {
+            self.candidates.due.get_or_insert(now + BATCH);
+        }
+    }
+
+    /// The peer connection came up or failed.
+    pub fn handle_leg_state(&mut self, leg: LegId, state: LegState, now: Time) {
+        let Some(talk) = self.talk.as_mut().filter(|talk| talk.leg == Some(leg)) else { return };
+        match state {
+            LegState::Connected => {
+                talk.connected = true;
+                if talk.stage == Stage::Up && talk.doom.is_none() {
+                    talk.deadline = None;
+                }
+            }
+            LegState::Failed => self.end(
+                reason::MEDIA_FAILED,
+                media_failed(),
+                Farewell::HangUp(reason::MEDIA_FAILED),
+                now,
+            ),
+        }
+    }
+
+    /// Audio or video of the other side flows.
+    pub fn handle_remote_media(&mut self, leg: LegId) {
+        if let Some(talk) = self.talk.as_ref().filter(|talk| talk.leg == Some(leg)) {
+            let peer = talk.peer.clone();
+            self.event(Event::RemoteMedia(peer));
+        }
+    }
+}
