@@ -82,11 +82,21 @@ impl FarEnd {
         fulfilled(self.connection.set_local_description(offer.unchecked_ref())).await;
     }
 
-    /// Takes the page's answer to its call.
+    /// Whether it has sent all of its candidates.
+    pub(crate) fn has_gathered(&self) -> bool {
+        text(&self.connection, "iceGatheringState") == "complete"
+    }
+
+    /// Takes the page's answer to its call, and the page's candidates.
     pub(crate) async fn accepted(&self, gateway: &Gateway) {
+        self.take_answer(gateway).await;
+        self.take_candidates(gateway).await;
+    }
+
+    /// Takes the page's answer to its call alone.
+    pub(crate) async fn take_answer(&self, gateway: &Gateway) {
         let answer = gateway.request("accept").await;
         self.set_remote(RtcSdpType::Answer, answer.sdp()).await;
-        self.take_candidates(gateway).await;
     }
 
     /// Waits until the page's pictures are decoded here, or its sound arrives.

@@ -7,8 +7,8 @@ use web_sys::{HtmlVideoElement, MediaStream};
 use super::far_end::FarEnd;
 use super::gateway::{PEER, Rig, Script};
 use super::page::{
-    Container, Devices, Listeners, UNDEFINED, assert_error, fulfilled, has_ended, js, plays,
-    rejected, set, tracks, until,
+    Container, Devices, Listeners, UNDEFINED, assert_error, camera, fulfilled, has_ended, js,
+    plays, rejected, set, tracks, until,
 };
 
 const LOCAL: &str = "video.videortc-video.is-local-video";
@@ -89,6 +89,28 @@ async fn call_inside_on_incoming_call_accepts_it() {
     assert!(has_ended(&local_stream));
     rig.end().await;
     assert_eq!(listeners.count("onHangUp"), 1, "one for all three events of the gateway");
+}
+
+#[wasm_bindgen_test]
+async fn candidates_that_come_before_the_devices_are_open_are_kept() {
+    let rig = Rig::connected().await;
+    let (listeners, container) = (Listeners::new(), Container::new());
+    let call = rig.registered(&listeners, &container.dom_elements()).await;
+    let mut far = FarEnd::new().await;
+    let stream = camera().await;
+    let devices = Devices::new();
+    far.call(&rig.gateway).await;
+    listeners.heard("onIncomingCall").await;
+    let accepting = call.accept_call();
+    devices.asked().await;
+    until("all candidates have come", || far.has_gathered() && rig.gateway.is_polled()).await;
+    devices.grant(&stream);
+    // It gets none of the page's: only the page can find the way.
+    far.take_answer(&rig.gateway).await;
+    fulfilled(accepting).await;
+    listeners.heard("onRemoteStreamReady").await;
+    plays("the remote picture", &container.find(REMOTE).unwrap()).await;
+    rig.end().await;
 }
 
 #[wasm_bindgen_test]

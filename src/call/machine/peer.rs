@@ -23,7 +23,11 @@ impl Call {
                 self.flush_candidates();
             }
             (Stage::Offering | Stage::Answering, Err(error)) => {
-                self.end(reason::NO_DEVICE, error, Farewell::HangUp(reason::NO_DEVICE), now);
+                let words = match error.code {
+                    Code::MediaFailed => reason::MEDIA_FAILED,
+                    _ => reason::NO_DEVICE,
+                };
+                self.end(words, error, Farewell::HangUp(words), now);
             }
             _ => {}
         }
