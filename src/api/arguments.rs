@@ -118,13 +118,15 @@ impl<'a> Fields<'a> {
     pub(super) fn number(
         &self,
         key: &str,
-        least: f64,
-        most: f64,
+        least: u32,
+        most: u32,
         unit: &str,
     ) -> Result<Option<f64>, Error> {
         let value = self.value(key)?;
         match value.as_f64() {
-            Some(number) if (least..=most).contains(&number) => Ok(Some(number)),
+            Some(number) if (f64::from(least)..=f64::from(most)).contains(&number) => {
+                Ok(Some(number))
+            }
             None if is_absent(&value) => Ok(None),
             _ => {
                 let wanted = format!("a number of {unit} from {least} to {most}");

@@ -18,7 +18,7 @@ use crate::event::Settings;
 use crate::log::Level;
 
 /// The longest time that can be set, in milliseconds: an hour.
-const LONGEST: f64 = 3_600_000.0;
+const LONGEST: u32 = 3_600_000;
 
 /// What `new VideoRTC` was given.
 pub(super) struct Setup {
@@ -55,13 +55,13 @@ pub(super) fn setup(
     gateway.api_secret = options.text("apiSecret")?.map(Secret::new);
     gateway.token = options.text("token")?.map(Secret::new);
     gateway.account = options.text("account")?;
-    if let Some(timeout) = millis(&options, "requestTimeout", 100.0)? {
+    if let Some(timeout) = millis(&options, "requestTimeout", 100)? {
         gateway.request_timeout = timeout;
     }
-    if let Some(limit) = millis(&options, "retryLimit", 0.0)? {
+    if let Some(limit) = millis(&options, "retryLimit", 0)? {
         gateway.retry_limit = limit;
     }
-    if let Some(events) = options.number("pollEvents", 1.0, 100.0, "events")? {
+    if let Some(events) = options.number("pollEvents", 1, 100, "events")? {
         gateway.poll_events = events as u32;
     }
     Ok(Setup {
@@ -153,7 +153,7 @@ fn ice_servers(value: &JsValue) -> Result<JsValue, Error> {
     Ok(servers.into())
 }
 
-fn millis(fields: &Fields<'_>, key: &str, least: f64) -> Result<Option<Duration>, Error> {
+fn millis(fields: &Fields<'_>, key: &str, least: u32) -> Result<Option<Duration>, Error> {
     let millis = fields.number(key, least, LONGEST, "milliseconds")?;
     Ok(millis.map(|millis| Duration::from_millis(millis as u64)))
 }
@@ -177,10 +177,10 @@ pub(super) fn video_call(
     )?;
     warn_of_unknown(console, &unknown);
     let mut config = CallConfig::default();
-    if let Some(timeout) = millis(&options, "ringTimeout", 1000.0)? {
+    if let Some(timeout) = millis(&options, "ringTimeout", 1000)? {
         config.ring_timeout = timeout;
     }
-    if let Some(timeout) = millis(&options, "connectTimeout", 1000.0)? {
+    if let Some(timeout) = millis(&options, "connectTimeout", 1000)? {
         config.connect_timeout = timeout;
     }
     check_data_channel(console, &options.value("dataChannel")?)?;
@@ -234,7 +234,7 @@ fn stream(console: Console, value: &JsValue) -> Result<StreamOptions, Error> {
         audio_device: fields.text("aDeviceId")?,
         video_device: fields.text("vDeviceId")?,
         resolution: resolution(&fields.value("resolution")?)?,
-        frame_rate: fields.number("frameRate", 1.0, 240.0, "frames per second")?,
+        frame_rate: fields.number("frameRate", 1, 240, "frames per second")?,
         voice_processor: fields.flag("voiceProcessor")?.unwrap_or(true),
     })
 }

@@ -161,7 +161,7 @@ enum Pattern {
     Predicate(Function),
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Order {
     Ascending,
     Descending,
@@ -202,10 +202,11 @@ impl Filter {
                 wanted.push(name);
             }
         }
-        match self.order {
-            Some(Order::Ascending) => wanted.sort(),
-            Some(Order::Descending) => wanted.sort_by(|a, b| b.cmp(a)),
-            None => {}
+        if let Some(order) = self.order {
+            wanted.sort_unstable();
+            if order == Order::Descending {
+                wanted.reverse();
+            }
         }
         Ok(wanted.iter().map(|name| JsValue::from_str(name)).collect::<Array>().into())
     }

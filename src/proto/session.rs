@@ -306,9 +306,9 @@ impl Session {
             if let Stage::Posted(http) = pending.stage {
                 self.outputs.push_back(Output::Abort(http));
             }
-            let seconds = self.config.request_timeout.as_secs_f32();
+            let limit = self.config.request_timeout.as_millis();
             let message =
-                format!("the gateway did not answer {kind:?} within {seconds} s; try again");
+                format!("the gateway did not answer {kind:?} within {limit} ms; try again");
             self.finish(ticket, Err(Error::new(Code::GatewayTimeout, message)), now);
             self.pump(lane);
         }
