@@ -1,7 +1,9 @@
 //! One page's connection: the session and its video calls, joined. Still pure.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
+
+use vecmap::VecMap;
 
 use crate::call::{self, Call, Command, Media, Reply};
 use crate::config::{CallConfig, GatewayConfig};
@@ -50,8 +52,8 @@ pub struct Client {
     session: Session,
     random: Rc<dyn Fn() -> u64>,
     phase: Phase,
-    calls: BTreeMap<CallId, Slot>,
-    tickets: BTreeMap<Ticket, Purpose>,
+    calls: VecMap<CallId, Slot>,
+    tickets: VecMap<Ticket, Purpose>,
     last_call: u64,
     outputs: VecDeque<Output>,
 }
@@ -87,8 +89,8 @@ impl Client {
             session: Session::new(config, random.clone()),
             random,
             phase: Phase::Disconnected,
-            calls: BTreeMap::new(),
-            tickets: BTreeMap::new(),
+            calls: VecMap::new(),
+            tickets: VecMap::new(),
             last_call: 0,
             outputs: VecDeque::new(),
         }

@@ -1,9 +1,9 @@
 //! The shell of one video call: its devices, peer connections, pictures and listeners.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use vecmap::VecMap;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{MediaStream, RtcConfiguration};
@@ -12,13 +12,14 @@ use super::driver::Driver;
 use super::failure;
 use super::media::{self, StreamOptions};
 use super::page::Listeners;
-use super::peer::{News, Peer};
+use super::peer::{MOST_EARLY_CANDIDATES, News, Peer};
 use super::view::{Picture, View};
 use crate::call::{Call, LegId, LegState, Media};
 use crate::client::CallId;
 use crate::config::UserName;
 use crate::error::{Code, Error};
 use crate::event::{Event, Settings};
+use crate::proto::Candidate;
 use crate::time::Time;
 
 /// What a video call is made with.
@@ -37,8 +38,15 @@ pub(crate) struct CallShell {
     remote: RefCell<Option<MediaStream>>,
     /// Counts conversations, so that devices that open too late are closed at once.
     conversation: Cell<u64>,
-    /// Every leg that is wanted, with its peer connection once that is made.
-    legs: RefCell<BTreeMap<LegId, Option<Rc<Peer>>>>,
+    /// Every leg that is wanted.
+    legs: RefCell<VecMap<LegId, Leg>>,
+}
+
+/// A leg on the browser's side.
+enum Leg {
+    /// Its devices are being opened. Candidates that come meanwhile wait for its peer connection.
+    Opening(Vec<Candidate>),
+    Made(Rc<Peer>),
 }
 
 /// Which description to make.
@@ -78,13 +86,16 @@ impl CallShell {
                     }
                 });
             }
-            Media::Candidates(leg, candidates) => {
-                if let Some(peer) = self.peer(leg) {
-                    peer.add_candidates(candidates);
+            Media::Candidates(leg, candidates) => match self.legs.borrow_mut().get_mut(&leg) {
+                Some(Leg::Opening(early)) => {
+                    let room = MOST_EARLY_CANDIDATES.saturating_sub(early.len());
+                    early.extend(candidates.into_iter().take(room));
                 }
-            }
+                Some(Leg::Made(peer)) => peer.add_candidates(candidates),
+                None => {}
+            },
             Media::Close(leg) => {
-                if let Some(Some(peer)) = self.legs.borrow_mut().remove(&leg) {
+                if let Some(Leg::Made(peer)) = self.legs.borrow_mut().remove(&leg) {
                     peer.close();
                 }
             }
@@ -93,7 +104,7 @@ impl CallShell {
     }
 
     fn describe(self: &Rc<Self>, driver: &Rc<Driver>, id: CallId, leg: LegId, want: Want) {
-        self.legs.borrow_mut().insert(leg, None);
+        self.legs.borrow_mut().insert(leg, Leg::Opening(Vec::new()));
         let (shell, driver) = (self.clone(), driver.clone());
         spawn_local(async move {
             let result = shell.make_description(&driver, id, leg, want).await;
@@ -117,7 +128,10 @@ impl CallShell {
             Rc::new(move |news| driver.handle_news(id, leg, news))
         };
         let peer = Peer::new(&self.configuration, sink)?;
-        self.legs.borrow_mut().insert(leg, Some(peer.clone()));
+        let before = self.legs.borrow_mut().insert(leg, Leg::Made(peer.clone()));
+        if let Some(Leg::Opening(early)) = before {
+            peer.add_candidates(early);
+        }
         match want {
             Want::Offer => peer.offer(&stream).await,
             Want::Answer(offer) => peer.answer(&offer, &stream).await,
@@ -156,14 +170,19 @@ impl CallShell {
 
     /// Closes everything: the call object is at its end.
     pub(crate) fn close(&self) {
-        for peer in std::mem::take(&mut *self.legs.borrow_mut()).into_values().flatten() {
-            peer.close();
+        for leg in std::mem::take(&mut *self.legs.borrow_mut()).into_values() {
+            if let Leg::Made(peer) = leg {
+                peer.close();
+            }
         }
         self.release();
     }
 
     fn peer(&self, leg: LegId) -> Option<Rc<Peer>> {
-        self.legs.borrow().get(&leg).cloned().flatten()
+        match self.legs.borrow().get(&leg) {
+            Some(Leg::Made(peer)) => Some(peer.clone()),
+            Some(Leg::Opening(_)) | None => None,
+        }
     }
 
     /// Mutes or unmutes what is sent; the new state.

@@ -1,11 +1,11 @@
 //! The driver: feeds the core, and does what it says. No decision is made here.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use gloo_timers::callback::Timeout;
 use js_sys::{Function, Promise};
+use vecmap::VecMap;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{AbortController, RtcConfiguration};
@@ -31,11 +31,11 @@ pub(crate) struct Driver {
     /// The outputs are being drained, further up on the stack: a listener called us back.
     draining: Cell<bool>,
     timer: RefCell<Option<Timeout>>,
-    requests: RefCell<BTreeMap<HttpId, AbortController>>,
-    calls: RefCell<BTreeMap<CallId, Rc<CallShell>>>,
+    requests: RefCell<VecMap<HttpId, AbortController>>,
+    calls: RefCell<VecMap<CallId, Rc<CallShell>>>,
     /// What `videoCall()` was given, until the gateway has attached it.
-    attaching: RefCell<BTreeMap<Command, CallOptions>>,
-    commands: RefCell<BTreeMap<Command, Settler>>,
+    attaching: RefCell<VecMap<Command, CallOptions>>,
+    commands: RefCell<VecMap<Command, Settler>>,
     last_command: Cell<u64>,
 }
 

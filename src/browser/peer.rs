@@ -17,8 +17,8 @@ use super::media;
 use crate::error::Error;
 use crate::proto::Candidate;
 
-/// Remote candidates kept until the remote description is there.
-const MOST_EARLY_CANDIDATES: usize = 64;
+/// How many remote candidates are kept until they can be added.
+pub(super) const MOST_EARLY_CANDIDATES: usize = 64;
 
 /// What a peer connection tells.
 pub(super) enum News {

@@ -7,11 +7,12 @@ mod ending;
 mod gateway;
 mod peer;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
 use serde_json::Value;
+use vecmap::VecMap;
 
 use super::guest::guest_name;
 use super::messages::{self, PluginEvent};
@@ -139,7 +140,7 @@ pub struct Call {
     teardown: Option<Teardown>,
     /// With whom the last conversation was, and when it ended.
     last: Option<(UserName, Time)>,
-    requests: BTreeMap<RequestId, Purpose>,
+    requests: VecMap<RequestId, Purpose>,
     candidates: Batch,
     last_request: u64,
     last_leg: u64,
@@ -221,7 +222,7 @@ impl Call {
             talk: None,
             teardown: None,
             last: None,
-            requests: BTreeMap::new(),
+            requests: VecMap::new(),
             candidates: Batch::default(),
             last_request: 0,
             last_leg: 0,

@@ -1,10 +1,11 @@
 //! The session: connecting, transactions with deadlines, and the end.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use vecmap::VecMap;
 
 use super::poll::Poll;
 use super::wire::{self, Candidate, HandleId, Jsep, Message, Notice, Request, SessionId};
@@ -112,7 +113,7 @@ pub struct Session {
     state: State,
     poll: Poll,
     /// Requests without an answer, the oldest first.
-    pending: BTreeMap<Ticket, Pending>,
+    pending: VecMap<Ticket, Pending>,
     last_ticket: u64,
     last_http: u64,
     outputs: VecDeque<Output>,
@@ -171,7 +172,7 @@ impl Session {
             random,
             state: State::Closed,
             poll: Poll::default(),
-            pending: BTreeMap::new(),
+            pending: VecMap::new(),
             last_ticket: 0,
             last_http: 0,
             outputs: VecDeque::new(),

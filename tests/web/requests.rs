@@ -126,7 +126,11 @@ async fn what_is_no_gateway_is_told_apart() {
 async fn a_gateway_that_says_nothing_is_given_up() {
     let rig = Rig::new("none", "{ requestTimeout: 100 }");
     rig.gateway.script("create", Script::Silence);
-    assert_error(&rejected(rig.app.connect()).await, "GATEWAY_TIMEOUT", "the gateway did not answer Create within");
+    assert_error(
+        &rejected(rig.app.connect()).await,
+        "GATEWAY_TIMEOUT",
+        "the gateway did not answer Create within",
+    );
     assert!(rig.gateway.request("create").await.is_aborted());
     rig.end().await;
 }
