@@ -20,6 +20,13 @@ impl ServerUrl {
             )))
         };
         let trimmed = text.trim();
+        // Before anything is quoted: a password may stand there.
+        if trimmed.split(['/', '?', '#']).any(|part| part.contains('@')) {
+            return Err(Error::invalid(
+                "a gateway address holds a user name, which browsers refuse to send: leave out what stands \
+                 before the @",
+            ));
+        }
         let rest = match trimmed.split_once("://") {
             Some((scheme, rest)) if is_http(scheme) => rest,
             Some(("ws" | "wss", _)) => {
@@ -31,9 +38,6 @@ impl ServerUrl {
         let host = rest.split('/').next().unwrap_or_default();
         if host.is_empty() {
             return refuse("it names no host");
-        }
-        if host.contains('@') {
-            return refuse("it holds a user name, which browsers refuse to send");
         }
         if rest.contains(['?', '#']) {
             return refuse("it must not have a query or a fragment");

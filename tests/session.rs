@@ -236,6 +236,29 @@ fn secrets_go_with_every_request_and_into_no_log() {
 }
 
 #[test]
+fn an_answer_that_echoes_the_request_leaks_no_secret() {
+    let mut config = config(&["https://a.test/janus"]);
+    config.api_secret = Some(Secret::new("s3cret & more"));
+    let mut rig = Rig::new(config);
+    rig.answer(created);
+    let echo = |request: &HttpRequest| {
+        let body = format!("Cannot GET {} with s3cret & more", request.url);
+        HttpResponse::Answered { status: 502, body }
+    };
+    rig.answer(echo);
+    rig.session.attach("janus.plugin.videocall", rig.now).unwrap();
+    rig.drain();
+    let url = rig.requests[0].url.clone();
+    let id = url.rsplit('/').next().unwrap();
+    let reason = format!("No such session {id} for s3cret & more");
+    let body = format!(r#"{{"janus":"error","error":{{"code":458,"reason":"{reason}"}}}}"#);
+    rig.answer(|_| ok(&body));
+    let said = format!("{:?}\n{:?}", rig.log, rig.lost);
+    assert!(said.contains("502") && said.contains("SessionLost"), "{said}");
+    assert!(!said.contains("s3cret") && !said.contains(id), "{said}");
+}
+
+#[test]
 fn one_poll_at_a_time_and_always_one() {
     let mut rig = Rig::open();
     for _ in 0..5 {

@@ -332,6 +332,6 @@ pub(super) fn device_list(value: &JsValue) -> Result<ListOptions, Error> {
 /// Unknown keys are most often typing errors.
 fn warn_of_unknown(console: Console, unknown: &[String]) {
     for path in unknown {
-        console.write(Level::Warn, &format!("{path} is not known here and has no effect"));
+        console.warn_author(&format!("{path} is not known here and has no effect"));
     }
 }

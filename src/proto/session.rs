@@ -397,7 +397,7 @@ impl Session {
     }
 
     fn handle_post(&mut self, ticket: Ticket, response: HttpResponse, now: Time) {
-        let result = match read_post(response) {
+        let result = match self.read(&response, read_post) {
             Ok(Message::Ack { .. }) => match self.pending.get_mut(&ticket) {
                 Some(pending) if pending.kind == Kind::Message => {
                     pending.stage = Stage::Acknowledged;
@@ -408,6 +408,38 @@ impl Session {
             other => other,
         };
         self.finish(ticket, result, now);
+    }
+
+    /// Reads a response. What answers may echo the request: the words of an error are taken from a body
+    /// without what must not show.
+    fn read<T>(
+        &self,
+        response: &HttpResponse,
+        read: impl Fn(&HttpResponse) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        read(response).or_else(|error| match response {
+            HttpResponse::Answered { status, body } => {
+                read(&HttpResponse::Answered { status: *status, body: self.without_secrets(body) })
+            }
+            HttpResponse::Failed(_) => Err(error),
+        })
+    }
+
+    /// A text without the secrets, in either spelling, and without the session's id. JSON stays JSON.
+    fn without_secrets(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for (_, secret) in self.secrets() {
+            let secret = secret.reveal();
+            if !secret.is_empty() {
+                text = text.replace(secret, "…").replace(&percent_encode(secret), "…");
+            }
+        }
+        match &self.state {
+            State::Open { id, .. } | State::Closing { id, .. } => {
+                text.replace(&id.0.to_string(), "0")
+            }
+            State::Opening { .. } | State::Closed => text,
+        }
     }
 
     /// Ends a request, and does what its end means for the session.
@@ -495,7 +527,7 @@ impl Session {
     }
 
     fn handle_poll(&mut self, response: HttpResponse, now: Time) {
-        let batch = match read_poll(response) {
+        let batch = match self.read(&response, read_poll) {
             Ok(batch) => batch,
             Err(error) if matches!(error.code, Code::SessionLost | Code::Unauthorized) => {
                 self.lose(error);
@@ -532,24 +564,29 @@ impl Session {
             Message::Notice { sender, notice } => {
                 self.outputs.push_back(Output::Notice(sender, notice))
             }
-            Message::Reply { transaction, .. }
-            | Message::Success { transaction, .. }
-            | Message::Error { transaction: Some(transaction), .. } => {
-                let ticket = Ticket(transaction);
-                let lane = self.pending.get(&ticket).map(|pending| pending.lane);
-                self.finish(ticket, Ok(message), now);
-                if let Some(lane) = lane {
-                    self.pump(lane);
-                }
+            Message::Error { transaction: Some(transaction), code, reason } => {
+                let error = core_failure(code, &self.without_secrets(&reason));
+                self.handle_polled_answer(Ticket(transaction), Err(error), now);
+            }
+            Message::Reply { transaction, .. } | Message::Success { transaction, .. } => {
+                self.handle_polled_answer(Ticket(transaction), Ok(message), now);
             }
             Message::Error { transaction: None, code, reason } => {
-                self.lose_if_session_error(code, &reason);
+                self.lose_if_session_error(code, &self.without_secrets(&reason));
             }
             Message::Timeout => self.lose(session_lost()),
             Message::Ack { .. } => {}
             Message::Unknown(what) => {
                 self.outputs.push_back(Output::Log(Level::Warn, format!("skipped {what}")));
             }
+        }
+    }
+
+    fn handle_polled_answer(&mut self, ticket: Ticket, result: Result<Message, Error>, now: Time) {
+        let lane = self.pending.get(&ticket).map(|pending| pending.lane);
+        self.finish(ticket, result, now);
+        if let Some(lane) = lane {
+            self.pump(lane);
         }
     }
 
@@ -597,7 +634,6 @@ impl Session {
 /// What an answered request brought, by what was asked.
 fn answer_of(kind: Kind, message: Message) -> Result<Answer, Error> {
     match (kind, message) {
-        (_, Message::Error { code, reason, .. }) => Err(core_failure(code, &reason)),
         (Kind::Create | Kind::Attach, Message::Success { id, .. }) => {
             Ok(Answer::Attached(HandleId(wire::checked_id(id)?)))
         }
@@ -616,29 +652,34 @@ fn answer_of(kind: Kind, message: Message) -> Result<Answer, Error> {
     }
 }
 
-fn read_post(response: HttpResponse) -> Result<Message, Error> {
-    let body = checked_body(response)?;
-    wire::parse_one(&body)
+fn read_post(response: &HttpResponse) -> Result<Message, Error> {
+    match wire::parse_one(checked_body(response)?)? {
+        Message::Error { code, reason, .. } => Err(core_failure(code, &reason)),
+        message => Ok(message),
+    }
 }
 
-fn read_poll(response: HttpResponse) -> Result<Vec<Message>, Error> {
+fn read_poll(response: &HttpResponse) -> Result<Vec<Message>, Error> {
     if let HttpResponse::Answered { status: 404, .. } = response {
         return Err(session_lost());
     }
-    let batch = wire::parse_batch(&checked_body(response)?)?;
+    let batch = wire::parse_batch(checked_body(response)?)?;
     match batch.as_slice() {
         [Message::Error { transaction: None, code, reason }] => Err(core_failure(*code, reason)),
         _ => Ok(batch),
     }
 }
 
-fn checked_body(response: HttpResponse) -> Result<String, Error> {
+fn checked_body(response: &HttpResponse) -> Result<&str, Error> {
     match response {
         HttpResponse::Answered { status: 200, body } => Ok(body),
         HttpResponse::Answered { status: 403, .. } => Err(unauthorized()),
         HttpResponse::Answered { status, body } => Err(Error::new(
             Code::GatewayProtocol,
-            format!("HTTP status {status} \"{}\"; check the address and its path", excerpt(body.trim())),
+            format!(
+                "HTTP status {status} \"{}\"; check the address and its path",
+                excerpt(body.trim())
+            ),
         )),
         HttpResponse::Failed(cause) => Err(Error::new(
             Code::GatewayUnreachable,

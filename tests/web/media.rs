@@ -295,7 +295,7 @@ async fn an_offer_that_is_none_fails_the_call_and_not_the_page() {
         "MEDIA_FAILED",
         "the other side's description",
     );
-    listeners.hang_up().await;
+    assert_eq!(listeners.hang_up().await.1, "Media connection failed");
     assert!(container.is_empty());
     assert!(has_ended(&stream(&listeners, "onReadyLocalStream").await));
     rig.end().await;
