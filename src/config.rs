@@ -21,7 +21,8 @@ impl ServerUrl {
         };
         let trimmed = text.trim();
         // Before anything is quoted: a password may stand there.
-        if trimmed.split(['/', '?', '#']).any(|part| part.contains('@')) {
+        let after_scheme = trimmed.split_once("://").map_or(trimmed, |(_, rest)| rest);
+        if after_scheme.split(['/', '?', '#']).next().is_some_and(|host| host.contains('@')) {
             return Err(Error::invalid(
                 "a gateway address holds a user name, which browsers refuse to send: leave out what stands \
                  before the @",

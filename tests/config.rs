@@ -12,6 +12,7 @@ fn good_addresses_are_taken_and_lose_their_last_slash() {
         ("https://example.com/janus", "https://example.com/janus"),
         ("http://localhost:8088/janus/", "http://localhost:8088/janus"),
         (" HTTPS://[::1]:8089/a/b// ", "HTTPS://[::1]:8089/a/b"),
+        ("https://example.com/@janus", "https://example.com/@janus"),
         ("https://bücher.example/janus", "https://bücher.example/janus"),
     ] {
         assert_eq!(

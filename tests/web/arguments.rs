@@ -46,7 +46,7 @@ fn servers_that_are_none_are_refused() {
         ("'wss://gateway.test'", "\"wss://gateway.test\" is not a gateway address: only the http"),
         ("'ftp://gateway.test'", "it must begin with http:// or https://"),
         ("'https:///janus'", "it names no host"),
-        ("'https://user:word@gateway.test'", "it holds a user name"),
+        ("'https://user:word@gateway.test'", "holds a user name"),
         ("'https://gateway.test/janus?x=1'", "query or a fragment"),
         ("'https://gateway.test:99999/janus'", "its port is not a number below 65536"),
         ("'https://gateway.test/a b'", "a character that URLs do not have"),
