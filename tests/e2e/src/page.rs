@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail, ensure};
 use fantoccini::Client;
@@ -170,6 +170,20 @@ impl Page {
     /// The call with `peer` ended here with this reason.
     pub async fn ended(&self, peer: &str, reason: &str) -> Result {
         self.expect("onHangUp", json!([peer, reason])).await
+    }
+
+    /// Waits until the gateway's list has no such name any more.
+    pub async fn gone_from_the_list(&self, name: &str, limit: Duration) -> Result {
+        let end = Instant::now() + limit;
+        let wait = format!(
+            "return await harness.until('', async () => !(await action.getPeers()).includes({}), 10000)
+                .catch(() => false)",
+            quote(name)
+        );
+        while self.run(&wait).await? != json!(true) {
+            ensure!(Instant::now() < end, "{name} is still in the list");
+        }
+        self.skip("onGotPeers").await
     }
 
     /// How many events of this name there have been, read or not.

@@ -153,7 +153,9 @@ async fn a_closed_tab_ends_the_call_at_the_other_side() -> Result {
     gone(&tom, "Jack").await?;
     tom.released(2).await?;
 
-    // The name is free for the page that comes back, at the latest when the session has died.
+    // The name is free for the page that comes back, at the latest when the session has died. Where media
+    // flows directly, the call ends before that.
+    tom.gone_from_the_list("Jack", GONE).await?;
     let jack = rig.register("Jack").await?;
     call(&jack, &tom).await?;
     jack.run("await action.hangUp()").await?;
