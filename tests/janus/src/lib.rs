@@ -31,6 +31,8 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 
 /// Between two looks at a gateway that is starting.
 const START_POLL: Duration = Duration::from_millis(20);
+/// How long a paused gateway's threads may take to stop.
+const STOP_LIMIT: Duration = Duration::from_secs(10);
 
 /// How many ports to try. A port is free when we choose it and may be taken when the gateway binds.
 const PORT_ATTEMPTS: usize = 5;
@@ -178,8 +180,27 @@ impl Janus {
     }
 
     /// Stops the process without ending it: connections stay open and nothing is answered any more.
+    /// Returns once every thread has stopped: on a busy machine the signal takes its time.
     pub fn pause(&self) -> Result<()> {
-        self.signal("STOP")
+        self.signal("STOP")?;
+        let limit = Instant::now() + STOP_LIMIT;
+        while !self.is_stopped()? {
+            ensure!(Instant::now() < limit, "the gateway did not stop within {STOP_LIMIT:?}");
+            thread::sleep(START_POLL);
+        }
+        Ok(())
+    }
+
+    /// Whether all threads are in state T, which follows the name in parentheses (proc(5)).
+    fn is_stopped(&self) -> Result<bool> {
+        let pid = self.pid().context("the gateway does not run")?;
+        for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+            let stat = fs::read_to_string(task?.path().join("stat"))?;
+            if !stat.rsplit(')').next().unwrap_or_default().trim_start().starts_with('T') {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Lets a [paused](Self::pause) gateway go on.
