@@ -80,7 +80,12 @@ impl<'a> Fields<'a> {
             return Err(wrong(name, "an object", value));
         }
         let object: Object = value.clone().unchecked_into();
-        let unknown = Object::keys(&object)
+        // A `Proxy` of the page may throw here.
+        let keys = Reflect::own_keys(&object).map_err(|thrown| {
+            Error::invalid(format!("{name} threw when its keys were read"))
+                .with_cause(failure::words(&thrown))
+        })?;
+        let unknown = keys
             .iter()
             .filter_map(|key| key.as_string())
             .filter(|key| !known.contains(&key.as_str()))

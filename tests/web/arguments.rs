@@ -134,6 +134,10 @@ fn options_that_are_none_are_refused() {
         ("{ retryLimit: Infinity }", "but is the number Infinity"),
         ("{ pollEvents: 0 }", "options.pollEvents must be a number of events from 1 to 100"),
         ("{ get token() { throw new Error('trap') } }", "options.token threw when it was read"),
+        (
+            "new Proxy({}, { ownKeys() { throw new Error('trap') } })",
+            "options threw when its keys were read",
+        ),
         ("{ get token() { throw new Error('trap') } }", "Error: trap"),
     ] {
         assert_error(&refusal("'https://gateway.test'", "[]", "'error'", options), INVALID, part);
