@@ -57,6 +57,21 @@ fn a_call_is_made_accepted_and_hung_up() {
 }
 
 #[test]
+fn hanging_up_twice_is_hanging_up_once() {
+    let mut world = in_call();
+    let first = world.hang_up(TOM);
+    let second = world.hang_up(TOM);
+    assert_eq!([world.outcome(TOM, first), world.outcome(TOM, second)], ["open", "open"]);
+    world.run_for(Duration::from_millis(30));
+    // The gateway knows, though it is not done: there is nothing more to hang up.
+    assert_eq!([world.outcome(TOM, first), world.outcome(TOM, second)], ["done", "done"]);
+    let late = world.hang_up(TOM);
+    assert_eq!(world.outcome(TOM, late), "NO_CALL");
+    world.run_for(SECOND * 2);
+    assert_eq!(world.told(TOM), ["hang-up Jack: Hung up"]);
+}
+
+#[test]
 fn call_accepts_what_rings() {
     let mut world = World::with(&["Tom", "Jack"]);
     world.call(TOM, "Jack");

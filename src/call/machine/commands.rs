@@ -104,9 +104,10 @@ impl Call {
             return;
         }
         let Some(talk) = &self.talk else {
+            // Said twice, it ends with the first.
             return match &mut self.teardown {
-                Some(teardown) => teardown.commands.push(command),
-                None => {
+                Some(teardown) if teardown.request.is_some() => teardown.commands.push(command),
+                _ => {
                     self.done(command, Err(Error::new(Code::NoCall, "there is no call to hang up")))
                 }
             };
