@@ -41,7 +41,11 @@ impl ServerUrl {
             return refuse("it names no host");
         }
         if rest.contains(['?', '#']) {
-            return refuse("it must not have a query or a fragment");
+            // Not quoted: a token may stand there.
+            return Err(Error::invalid(
+                "a gateway address must not have a query or a fragment: leave out what follows the ? or #, and \
+                 give secrets as apiSecret or token",
+            ));
         }
         if trimmed.chars().any(|c| c.is_whitespace() || c.is_control() || "<>\"\\".contains(c)) {
             return refuse("it holds a character that URLs do not have");

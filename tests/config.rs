@@ -36,8 +36,6 @@ fn bad_addresses_are_refused_by_name() {
         "https:///janus",
         "https://example.com:0x50/janus",
         "https://example.com:99999",
-        "https://example.com/janus?x=1",
-        "https://example.com/#janus",
         "https://exa mple.com",
         "https://example.com/<img src=x>",
         "javascript:alert(1)",
@@ -51,8 +49,10 @@ fn bad_addresses_are_refused_by_name() {
 
 #[test]
 fn a_password_in_an_address_is_not_repeated() {
-    let error = ServerUrl::parse("https://tom:pa55@example.com/janus").err();
-    assert!(error.is_some_and(|error| !error.message.contains("pa55")));
+    for given in ["https://tom:pa55@example.com/janus", "https://example.com/janus?token=pa55"] {
+        let error = ServerUrl::parse(given).err();
+        assert!(error.is_some_and(|error| !error.message.contains("pa55")));
+    }
 }
 
 #[test]

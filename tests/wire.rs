@@ -99,9 +99,9 @@ fn what_is_not_janus_is_told_in_one_short_sentence() {
 
 #[test]
 fn a_body_beyond_all_measure_is_not_parsed() {
-    let body = format!("[{}]", "0,".repeat(600_000));
+    let body = format!("[{}]", "0,".repeat(4_200_000));
     let error = parse_batch(&body).unwrap_err();
-    assert!(error.message.contains("1200002 bytes"), "{}", error.message);
+    assert!(error.message.contains("8400002 bytes"), "{}", error.message);
 }
 
 proptest! {

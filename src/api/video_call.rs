@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use js_sys::{Array, Function, JsString, Promise, RegExp};
+use js_sys::{Array, Function, Promise, Reflect, RegExp, Symbol};
 use wasm_bindgen::prelude::*;
 
 use super::arguments::{is_absent, show, text, user_name};
@@ -218,7 +218,9 @@ impl Pattern {
             Self::Any => Ok(true),
             Self::Substring(part) => Ok(name.contains(part.as_str())),
             // `search` begins at the start, wherever `lastIndex` of a sticky or global one stands.
-            Self::Expression(expression) => Ok(JsString::from(name).search(expression) >= 0),
+            Self::Expression(expression) => search(name, expression).map_err(|thrown| {
+                Error::invalid("the filter expression threw").with_cause(failure::words(&thrown))
+            }),
             Self::Predicate(predicate) => predicate
                 .call1(&JsValue::UNDEFINED, &JsValue::from_str(name))
                 .map(|answer| answer.is_truthy())
@@ -227,4 +229,11 @@ impl Pattern {
                 }),
         }
     }
+}
+
+/// `String.prototype.search`, with what it may throw: a frozen or subclassed expression can.
+fn search(name: &str, expression: &RegExp) -> Result<bool, JsValue> {
+    let search: Function = Reflect::get(expression, &Symbol::search())?.dyn_into()?;
+    let found = search.call1(expression, &JsValue::from_str(name))?;
+    Ok(found.as_f64().is_some_and(|at| at >= 0.0))
 }

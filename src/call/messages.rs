@@ -23,6 +23,7 @@ pub(super) fn accept() -> Value {
 }
 
 pub(super) fn hang_up(reason: &str) -> Value {
+    let reason: String = reason.chars().take(LONGEST_REASON).collect();
     json!({ "request": "hangup", "reason": reason })
 }
 
@@ -69,7 +70,7 @@ pub enum PluginEvent {
 /// The plugin's message, or its refusal by number and words.
 pub type PluginReply = Result<PluginEvent, (i64, String)>;
 
-/// The longest reason taken from a stranger, in characters.
+/// The longest reason sent, and taken from a stranger, in characters.
 const LONGEST_REASON: usize = 200;
 
 /// Reads a message of the plugin. It cannot fail: what is not understood is `Unknown`.
@@ -80,7 +81,9 @@ pub fn parse(data: &Value) -> PluginReply {
     let unknown = |what: &str| PluginEvent::Unknown(format!("the plugin's \"{}\"", excerpt(what)));
     let Some(result) = data.get("result") else { return Ok(unknown("message without a result")) };
     if let Some(names) = result.get("list").and_then(Value::as_array) {
-        let names = names.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+        // Names that could not be called back are left out: they are a stranger's mischief.
+        let names = names.iter().filter_map(Value::as_str);
+        let names = names.filter(|name| UserName::parse(name).is_ok()).map(str::to_owned).collect();
         return Ok(PluginEvent::List(names));
     }
     let text = |key: &str| result.get(key).and_then(Value::as_str).unwrap_or_default();

@@ -24,6 +24,8 @@ pub(super) struct Talk {
     pub(super) hold_until: Time,
     /// Media flows.
     pub(super) connected: bool,
+    /// The other side's media flows.
+    pub(super) flows: bool,
     /// `onCalling` was fired.
     pub(super) announced: bool,
     /// How often the call was sent again after a crossing.
@@ -91,6 +93,7 @@ impl Talk {
             leg: None,
             hold_until: Time::default(),
             connected: false,
+            flows: false,
             announced: false,
             redials: 0,
             crossed_by: None,

@@ -527,6 +527,15 @@ impl Session {
     }
 
     fn handle_poll(&mut self, response: HttpResponse, now: Time) {
+        // Too long to read is no silence: whoever made it so must not end the session by it.
+        if let HttpResponse::Answered { status: 200, body } = &response
+            && body.len() > wire::LONGEST_BODY
+        {
+            let line = format!("a poll brought {} bytes and was skipped", body.len());
+            self.outputs.push_back(Output::Log(Level::Warn, line));
+            self.poll.succeeded(true, now);
+            return self.start_poll(now);
+        }
         let batch = match self.read(&response, read_poll) {
             Ok(batch) => batch,
             Err(error) if matches!(error.code, Code::SessionLost | Code::Unauthorized) => {

@@ -9,7 +9,7 @@ const LARGEST_ID: u64 = (1 << 53) - 1;
 
 /// The longest body that is parsed, in bytes. A batch of ten events with an SDP each stays well
 /// below; a stranger's gateway cannot make us chew on more.
-const LONGEST_BODY: usize = 1 << 20;
+pub(super) const LONGEST_BODY: usize = 8 << 20;
 
 /// Names a session at the gateway. Whoever knows it owns the session.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -160,7 +160,7 @@ pub enum Notice {
     SlowLink {
         /// `"audio"` or `"video"`.
         media: String,
-        /// True if what this client sends gets lost.
+        /// True if what the gateway sends gets lost: it speaks of its own uplink.
         uplink: bool,
         /// Packets lost since the last notice.
         lost: u64,

@@ -192,7 +192,7 @@ async fn events_that_nobody_knows_break_nothing() {
     rig.gateway.push(info);
     let (info, _) = listeners.heard("onSlowLink").await;
     assert_eq!(text(&info, "media"), "video");
-    assert_eq!(get(&info, "uplink"), JsValue::TRUE);
+    assert_eq!(get(&info, "uplink"), JsValue::FALSE);
     assert_eq!(get(&info, "lost"), JsValue::from(25));
     fulfilled(call.get_peers(&UNDEFINED, &UNDEFINED)).await;
     rig.end().await;

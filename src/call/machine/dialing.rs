@@ -83,6 +83,11 @@ impl Call {
 
     /// After a crossing: the first by name calls again, the other waits for that call.
     pub(super) fn make_way(&mut self, now: Time) {
+        // A peer that says so again and again must not keep us calling.
+        if self.talk.as_ref().is_some_and(|talk| talk.redials >= MOST_REDIALS) {
+            let error = Error::new(Code::CallEnded, "the two calls crossed too often");
+            return self.end(reason::DECLINED, error, Farewell::Await, now);
+        }
         let wins = match (&self.name, &self.talk) {
             (Name::Held(me), Some(talk)) => *me < talk.peer,
             _ => false,

@@ -23,6 +23,7 @@ impl Call {
         let known = talk.is_known_to_gateway();
         let doom = talk.doom.take().unwrap_or_default();
         talk.connected = false;
+        talk.flows = false;
         talk.early_candidates.clear();
         let leg = talk.leg.take();
         let farewell = if known { farewell } else { Farewell::None };

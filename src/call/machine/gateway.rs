@@ -203,7 +203,8 @@ impl Call {
             Notice::IceFailed => self.log(Level::Warn, "ICE failed at the gateway's end".into()),
             Notice::Detached => self.handle_detached(now),
             Notice::SlowLink { media, uplink, lost } => {
-                self.event(Event::SlowLink { media, uplink, lost });
+                // The gateway's uplink is what it sends: our downlink.
+                self.event(Event::SlowLink { media, uplink: !uplink, lost });
             }
             Notice::WebrtcUp => {
                 self.log(Level::Debug, "the gateway's media connection is up".into())
@@ -300,9 +301,14 @@ impl Call {
     pub(super) fn come_up(&mut self, now: Time) {
         let Some(talk) = &mut self.talk else { return };
         talk.stage = Stage::Up;
+        // What was told of an end before this was about the call before.
+        talk.doom = None;
         talk.deadline = (!talk.connected).then(|| now + self.config.connect_timeout);
-        let (peer, command) = (talk.peer.clone(), talk.command.take());
-        self.event(Event::Accepted(peer));
+        let (peer, command, flows) = (talk.peer.clone(), talk.command.take(), talk.flows);
+        self.event(Event::Accepted(peer.clone()));
+        if flows {
+            self.event(Event::RemoteMedia(peer));
+        }
         if let Some(command) = command {
             self.done(command, Ok(Reply::Done));
         }

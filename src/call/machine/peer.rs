@@ -68,7 +68,10 @@ impl Call {
 
     /// Audio or video of the other side flows.
     pub fn handle_remote_media(&mut self, leg: LegId) {
-        if let Some(talk) = self.talk.as_ref().filter(|talk| talk.leg == Some(leg)) {
+        let Some(talk) = self.talk.as_mut().filter(|talk| talk.leg == Some(leg)) else { return };
+        talk.flows = true;
+        // Media may be faster than the gateway's word that the call is accepted.
+        if talk.stage == Stage::Up {
             let peer = talk.peer.clone();
             self.event(Event::RemoteMedia(peer));
         }
