@@ -325,6 +325,7 @@ async function refresh() {
 
 /** Calls somebody. */
 function place(peer) {
+  if (call) return; // A double click.
   call = { peer };
   say("");
   dressAll(peer);
