@@ -247,11 +247,6 @@ impl Call {
         earliest(earliest(talk, teardown), self.candidates.due)
     }
 
-    /// Whether a conversation is going on, in whatever stage.
-    pub fn is_in_call(&self) -> bool {
-        self.talk.is_some()
-    }
-
     /// The time has come.
     pub fn handle_timeout(&mut self, now: Time) {
         if self.candidates.due.is_some_and(|due| due <= now) {
@@ -260,7 +255,7 @@ impl Call {
         if self.teardown.as_ref().is_some_and(|teardown| teardown.deadline <= now)
             && let Some(teardown) = self.teardown.take()
         {
-            self.finish_teardown(teardown);
+            self.settle(teardown.leg, teardown.commands);
         }
         self.dial_if_due(now);
         if self.talk.as_ref().and_then(|talk| talk.deadline).is_some_and(|deadline| deadline <= now)

@@ -76,7 +76,7 @@ impl Call {
     pub(super) fn check_teardown(&mut self, now: Time) {
         if let Some(teardown) = self.teardown.take_if(|t| t.request.is_none() && !t.core && !t.echo)
         {
-            self.finish_teardown(teardown);
+            self.settle(teardown.leg, teardown.commands);
             self.dial_if_due(now);
         } else if let Some(teardown) = &mut self.teardown
             && teardown.request.is_none()
@@ -85,10 +85,6 @@ impl Call {
             let (leg, commands) = (teardown.leg.take(), std::mem::take(&mut teardown.commands));
             self.settle(leg, commands);
         }
-    }
-
-    pub(super) fn finish_teardown(&mut self, teardown: Teardown) {
-        self.settle(teardown.leg, teardown.commands);
     }
 
     pub(super) fn settle(&mut self, leg: Option<LegId>, commands: Vec<Command>) {

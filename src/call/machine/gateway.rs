@@ -7,7 +7,7 @@ impl Call {
     pub fn handle_session_end(&mut self, error: &Error, now: Time) {
         self.end(reason::SESSION_LOST, error.clone(), Farewell::None, now);
         if let Some(teardown) = self.teardown.take() {
-            self.finish_teardown(teardown);
+            self.settle(teardown.leg, teardown.commands);
         }
         for (_, purpose) in std::mem::take(&mut self.requests) {
             if let Purpose::List(command) | Purpose::Set(command, _) = purpose {
