@@ -56,6 +56,18 @@ pub enum Code {
     DeviceError,
     /// The media connection could not be made, or was lost.
     MediaFailed,
+    /// Data is switched off, at this end or the other.
+    DataDisabled,
+    /// The other side does not use this library, and cannot take what was sent.
+    NotSupportedByPeer,
+    /// The receiver does not take the type. See `allowedTypes`.
+    TypeNotAllowed,
+    /// The receiver does not take so many bytes. See `maxSize`.
+    TooLarge,
+    /// One side cancelled the transfer.
+    TransferCancelled,
+    /// The transfer broke: a source that cannot be read, a receiver that is gone or out of room.
+    TransferFailed,
 }
 
 impl Code {
@@ -87,6 +99,12 @@ impl Code {
             Self::DeviceInUse => "DEVICE_IN_USE",
             Self::DeviceError => "DEVICE_ERROR",
             Self::MediaFailed => "MEDIA_FAILED",
+            Self::DataDisabled => "DATA_DISABLED",
+            Self::NotSupportedByPeer => "NOT_SUPPORTED_BY_PEER",
+            Self::TypeNotAllowed => "TYPE_NOT_ALLOWED",
+            Self::TooLarge => "TOO_LARGE",
+            Self::TransferCancelled => "TRANSFER_CANCELLED",
+            Self::TransferFailed => "TRANSFER_FAILED",
         }
     }
 }

@@ -17,6 +17,7 @@ pub mod event;
 pub mod log;
 pub mod proto;
 pub mod time;
+pub mod transfer;
 
 #[cfg(target_family = "wasm")]
 pub mod api;

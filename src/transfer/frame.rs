@@ -1,0 +1,302 @@
+//! The frames of the data protocol, to bytes and back.
+
+use super::{LARGEST, Meta};
+
+/// Begins every greeting, so that nothing else is taken for one.
+const MAGIC: [u8; 4] = *b"VRTC";
+
+/// The head of a [`Frame::Chunk`], in bytes.
+pub(super) const CHUNK_HEAD: usize = 17;
+
+/// One binary message. Numbers are unsigned and big-endian. `id` is the sender's name for a transfer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Frame<'a> {
+    /// "I speak this": repeated until the other side's came.
+    Hello {
+        /// The highest version spoken.
+        version: u8,
+        /// The other side's greeting was heard.
+        seen: bool,
+        /// How many bytes of chunks may be on their way to the one who says this.
+        window: u32,
+    },
+    /// A transfer begins; with its content if that is short, else chunks follow.
+    Offer {
+        /// The transfer.
+        id: u32,
+        /// What it is.
+        meta: Meta,
+        /// All of it, or nothing.
+        content: &'a [u8],
+        /// CRC-32 of `content`.
+        crc: u32,
+    },
+    /// The next bytes of a transfer.
+    Chunk {
+        /// The transfer.
+        id: u32,
+        /// Where in it they begin.
+        offset: u64,
+        /// CRC-32 of `content`.
+        crc: u32,
+        /// The bytes; never none.
+        content: &'a [u8],
+    },
+    /// The sender heard nothing for a while: "where are you?"
+    Ask {
+        /// The transfer.
+        id: u32,
+        /// How much of it was sent before this.
+        sent: u64,
+    },
+    /// The sender takes a transfer back. Answered by [`Frame::Result`].
+    Cancel {
+        /// The transfer.
+        id: u32,
+    },
+    /// So much has arrived.
+    Ack {
+        /// The transfer.
+        id: u32,
+        /// How many bytes, from its start and without a gap.
+        received: u64,
+        /// Bytes after these are missing: send from there again.
+        again: bool,
+    },
+    /// How a transfer ended. What follows for it is dropped.
+    Result {
+        /// The transfer.
+        id: u32,
+        /// How.
+        verdict: Verdict,
+    },
+    /// The transfer was never heard of: offer it again.
+    Unknown {
+        /// The transfer.
+        id: u32,
+    },
+}
+
+/// How a transfer ended at the receiver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Verdict {
+    /// It arrived whole and was handed to the page.
+    Received = 0,
+    /// Its type is not among those that the receiver takes.
+    TypeRefused = 1,
+    /// It is larger than the receiver takes.
+    TooLarge = 2,
+    /// The receiver cancelled it.
+    CancelledByReceiver = 3,
+    /// The sender cancelled it, in time.
+    CancelledBySender = 4,
+    /// The receiver could not keep it.
+    NotKept = 5,
+    /// It broke the protocol.
+    Malformed = 6,
+    /// A reason of a later version.
+    Other = 255,
+}
+
+impl Verdict {
+    fn from_byte(byte: u8) -> Self {
+        match byte {
+            0 => Self::Received,
+            1 => Self::TypeRefused,
+            2 => Self::TooLarge,
+            3 => Self::CancelledByReceiver,
+            4 => Self::CancelledBySender,
+            5 => Self::NotKept,
+            6 => Self::Malformed,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Why bytes are no frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Broken {
+    /// A kind that this version does not know.
+    UnknownKind(u8),
+    /// It ends too early, or too late.
+    Length,
+    /// A field holds what it must not.
+    Field,
+}
+
+impl Frame<'_> {
+    /// The bytes of the message. Texts longer than a field can tell are cut by the caller.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        match self {
+            Frame::Hello { version, seen, window } => {
+                out.push(1);
+                out.extend(MAGIC);
+                out.extend([*version, u8::from(*seen)]);
+                out.extend(window.to_be_bytes());
+            }
+            Frame::Offer { id, meta, content, crc } => {
+                out.reserve_exact(content.len().saturating_add(540));
+                out.push(2);
+                out.extend(id.to_be_bytes());
+                out.push(u8::from(meta.is_text) | (u8::from(meta.filename.is_some()) << 1));
+                out.extend(meta.size.to_be_bytes());
+                out.extend(crc.to_be_bytes());
+                push_text(&mut out, &meta.kind);
+                push_text(&mut out, meta.filename.as_deref().unwrap_or_default());
+                out.extend_from_slice(content);
+            }
+            Frame::Chunk { id, offset, crc, content } => {
+                out.reserve_exact(content.len().saturating_add(CHUNK_HEAD));
+                out.push(3);
+                out.extend(id.to_be_bytes());
+                out.extend(offset.to_be_bytes());
+                out.extend(crc.to_be_bytes());
+                out.extend_from_slice(content);
+            }
+            Frame::Ask { id, sent } => {
+                out.push(4);
+                out.extend(id.to_be_bytes());
+                out.extend(sent.to_be_bytes());
+            }
+            Frame::Cancel { id } => {
+                out.push(5);
+                out.extend(id.to_be_bytes());
+            }
+            Frame::Ack { id, received, again } => {
+                out.push(6);
+                out.extend(id.to_be_bytes());
+                out.extend(received.to_be_bytes());
+                out.push(u8::from(*again));
+            }
+            Frame::Result { id, verdict } => {
+                out.push(7);
+                out.extend(id.to_be_bytes());
+                out.push(*verdict as u8);
+            }
+            Frame::Unknown { id } => {
+                out.push(8);
+                out.extend(id.to_be_bytes());
+            }
+        }
+        out
+    }
+
+    /// Reads a stranger's message.
+    pub fn decode(message: &[u8]) -> Result<Frame<'_>, Broken> {
+        let mut input = Input(message);
+        let kind = input.u8()?;
+        let frame = match kind {
+            1 => {
+                if input.take(MAGIC.len())? != MAGIC {
+                    return Err(Broken::Field);
+                }
+                let hello = Frame::Hello {
+                    version: input.u8()?,
+                    seen: input.flag()?,
+                    window: input.u32()?,
+                };
+                // A later version may say more.
+                if input.0.is_empty() || matches!(hello, Frame::Hello { version: 2.., .. }) {
+                    return Ok(hello);
+                }
+                return Err(Broken::Length);
+            }
+            2 => {
+                let id = input.u32()?;
+                let flags = input.u8()?;
+                let size = input.size()?;
+                let crc = input.u32()?;
+                let kind = input.text()?;
+                let filename = input.text()?;
+                if flags > 3 || kind.is_empty() {
+                    return Err(Broken::Field);
+                }
+                let content = std::mem::take(&mut input.0);
+                if !content.is_empty() && content.len() as u64 != size {
+                    return Err(Broken::Length);
+                }
+                let filename = (flags & 2 != 0).then_some(filename);
+                Frame::Offer {
+                    id,
+                    meta: Meta { kind, filename, size, is_text: flags & 1 != 0 },
+                    content,
+                    crc,
+                }
+            }
+            3 => {
+                let (id, offset, crc) = (input.u32()?, input.size()?, input.u32()?);
+                let content = std::mem::take(&mut input.0);
+                if content.is_empty() {
+                    return Err(Broken::Length);
+                }
+                Frame::Chunk { id, offset, crc, content }
+            }
+            4 => Frame::Ask { id: input.u32()?, sent: input.size()? },
+            5 => Frame::Cancel { id: input.u32()? },
+            6 => Frame::Ack { id: input.u32()?, received: input.size()?, again: input.flag()? },
+            7 => Frame::Result { id: input.u32()?, verdict: Verdict::from_byte(input.u8()?) },
+            8 => Frame::Unknown { id: input.u32()? },
+            other => return Err(Broken::UnknownKind(other)),
+        };
+        if input.0.is_empty() { Ok(frame) } else { Err(Broken::Length) }
+    }
+}
+
+/// The integrity check of content: CRC-32 as in ISO-HDLC (Ethernet, zip).
+pub fn crc(content: &[u8]) -> u32 {
+    // The small table: 1 kB, and still far faster than the link.
+    static CRC: crc::Crc<u32, crc::Table<1>> =
+        crc::Crc::<u32, crc::Table<1>>::new(&crc::CRC_32_ISO_HDLC);
+    CRC.checksum(content)
+}
+
+fn push_text(out: &mut Vec<u8>, text: &str) {
+    let bytes = text.as_bytes();
+    let bytes = bytes.get(..usize::from(u8::MAX)).unwrap_or(bytes);
+    out.push(u8::try_from(bytes.len()).unwrap_or(u8::MAX));
+    out.extend_from_slice(bytes);
+}
+
+/// What is left to read.
+struct Input<'a>(&'a [u8]);
+
+impl<'a> Input<'a> {
+    fn take(&mut self, count: usize) -> Result<&'a [u8], Broken> {
+        let (taken, rest) = self.0.split_at_checked(count).ok_or(Broken::Length)?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], Broken> {
+        self.take(N)?.try_into().map_err(|_| Broken::Length)
+    }
+
+    fn u8(&mut self) -> Result<u8, Broken> {
+        self.array().map(|[byte]| byte)
+    }
+
+    fn u32(&mut self) -> Result<u32, Broken> {
+        self.array().map(u32::from_be_bytes)
+    }
+
+    fn size(&mut self) -> Result<u64, Broken> {
+        let size = u64::from_be_bytes(self.array()?);
+        if size <= LARGEST { Ok(size) } else { Err(Broken::Field) }
+    }
+
+    fn flag(&mut self) -> Result<bool, Broken> {
+        match self.u8()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(Broken::Field),
+        }
+    }
+
+    fn text(&mut self) -> Result<String, Broken> {
+        let length = self.u8()?;
+        let bytes = self.take(usize::from(length))?;
+        std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| Broken::Field)
+    }
+}
