@@ -42,6 +42,15 @@ function createApi(load) {
     return promise;
   }
 
+  // Calls a function of the page, if it is one. What it throws is reported, and breaks nothing.
+  function tell(name, callback, value) {
+    try {
+      if (typeof callback === "function") callback(value);
+    } catch (error) {
+      console.error(`[videortc] ${name} threw`, error);
+    }
+  }
+
   class VideoCall {
     #core;
 
@@ -79,6 +88,19 @@ function createApi(load) {
 
     toggleVideo() {
       return run(() => this.#core.toggleVideo());
+    }
+
+    sendData(type, data, cOk, cKo, optional) {
+      const sent = run(() => {
+        for (const callback of [cOk, cKo]) {
+          if (callback !== undefined && callback !== null && typeof callback !== "function") {
+            throw new VideoRTCError("INVALID_ARGUMENT", "cOk and cKo must be functions, where they are given");
+          }
+        }
+        return this.#core.sendData(type, data, optional);
+      });
+      sent.then((transfer) => tell("cOk", cOk, transfer), (error) => tell("cKo", cKo, error));
+      return sent;
     }
 
     closeUsecase() {

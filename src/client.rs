@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use vecmap::VecMap;
 
-use crate::call::{self, Call, Command, Media, Reply};
+use crate::call::{self, Call, Command, Data, Media, Reply};
 use crate::config::{CallConfig, GatewayConfig};
 use crate::error::{Code, Error};
 use crate::event::Event;
@@ -34,6 +34,8 @@ pub enum Output {
     Abort(HttpId),
     /// Do this with a call's devices and peer connections.
     Media(CallId, Media),
+    /// Do this with a call's data channels, or tell the page of them.
+    Data(CallId, Data),
     /// Tell the page.
     Event(CallId, Event),
     /// A command of the page ended.
@@ -340,6 +342,7 @@ impl Client {
                 }
             }
             call::Output::Media(media) => self.outputs.push_back(Output::Media(id, media)),
+            call::Output::Data(data) => self.outputs.push_back(Output::Data(id, data)),
             call::Output::Event(event) => self.outputs.push_back(Output::Event(id, event)),
             call::Output::Done(command, result) => {
                 self.done_with(command, result.map(Outcome::Reply));

@@ -172,17 +172,40 @@ impl GatewayConfig {
     }
 }
 
-/// How patiently to call.
-#[derive(Clone, Copy, Debug)]
+/// How patiently to call, and what data to take.
+#[derive(Clone, Debug)]
 pub struct CallConfig {
     /// How long a call may ring, at either end. Default 60 s.
     pub ring_timeout: Duration,
     /// How long the media connection may take once a call is accepted. Default 30 s.
     pub connect_timeout: Duration,
+    /// What is taken from the other side on the data channel.
+    pub data: Policy,
 }
 
 impl Default for CallConfig {
     fn default() -> Self {
-        Self { ring_timeout: Duration::from_secs(60), connect_timeout: Duration::from_secs(30) }
+        Self {
+            ring_timeout: Duration::from_secs(60),
+            connect_timeout: Duration::from_secs(30),
+            data: Policy::default(),
+        }
+    }
+}
+
+/// What the page takes from the other side on the data channel.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Whether there is a data channel at all. Default true.
+    pub enabled: bool,
+    /// The types that are taken; `image/*` stands for all that begin so. Default: every type.
+    pub allowed: Option<Vec<String>>,
+    /// The largest size that is taken, in bytes. Default 1 GiB.
+    pub max_size: u64,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self { enabled: true, allowed: None, max_size: 1 << 30 }
     }
 }

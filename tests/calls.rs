@@ -134,7 +134,7 @@ fn the_ring_timeout_can_be_set() {
     let mut world = World::empty(Timing::like_janus(), 1);
     let config = CallConfig { ring_timeout: SECOND * 5, ..CallConfig::default() };
     for name in ["Tom", "Jack"] {
-        let page = world.page(config);
+        let page = world.page(config.clone());
         world.register(page, name);
     }
     world.run_for(SECOND);

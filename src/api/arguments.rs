@@ -6,6 +6,7 @@ use wasm_bindgen::prelude::*;
 use crate::browser::failure;
 use crate::config::UserName;
 use crate::error::{Error, excerpt};
+use crate::transfer::LARGEST;
 
 /// A short text for a value, for messages.
 pub(super) fn show(value: &JsValue) -> String {
@@ -35,7 +36,7 @@ pub(super) fn is_absent(value: &JsValue) -> bool {
     value.is_undefined() || value.is_null()
 }
 
-fn wrong(what: &str, wanted: &str, got: &JsValue) -> Error {
+pub(super) fn wrong(what: &str, wanted: &str, got: &JsValue) -> Error {
     Error::invalid(format!("{what} must be {wanted}, but is {}", show(got)))
 }
 
@@ -137,6 +138,18 @@ impl<'a> Fields<'a> {
                 let wanted = format!("a number of {unit} from {least} to {most}");
                 Err(wrong(&self.path(key), &wanted, &value))
             }
+        }
+    }
+
+    /// A number of bytes that a JavaScript number holds exactly.
+    pub(super) fn size(&self, key: &str) -> Result<Option<u64>, Error> {
+        let value = self.value(key)?;
+        match value.as_f64() {
+            Some(size) if size.fract() == 0.0 && (0.0..=LARGEST as f64).contains(&size) => {
+                Ok(Some(size as u64))
+            }
+            None if is_absent(&value) => Ok(None),
+            _ => Err(wrong(&self.path(key), "a whole number of bytes from 0 to 2^53 - 1", &value)),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod options;
+mod sending;
 mod video_call;
 mod video_rtc;
 

@@ -12,10 +12,11 @@ use crate::browser::console::Console;
 use crate::browser::media::{ListOptions, StreamOptions, set};
 use crate::browser::page::{EVENTS, Listeners};
 use crate::browser::view::View;
-use crate::config::{CallConfig, GatewayConfig, Secret, ServerUrl};
+use crate::config::{CallConfig, GatewayConfig, Policy, Secret, ServerUrl};
 use crate::error::Error;
 use crate::event::Settings;
 use crate::log::Level;
+use crate::transfer::is_kind;
 
 /// The longest time that can be set, in milliseconds: an hour.
 const LONGEST: u32 = 3_600_000;
@@ -183,21 +184,62 @@ pub(super) fn video_call(
     if let Some(timeout) = millis(&options, "connectTimeout", 1000)? {
         config.connect_timeout = timeout;
     }
-    check_data_channel(console, &options.value("dataChannel")?)?;
+    config.data = data_channel(console, &options.value("dataChannel")?)?;
+    let (stream, data_enabled) = stream(console, &options.value("stream")?)?;
+    config.data.enabled &= data_enabled;
     let call = CallOptions {
         listeners: Listeners(on_events.clone()),
         view: view(console, dom_elements)?,
-        stream: stream(console, &options.value("stream")?)?,
+        stream,
+        data: config.data.enabled,
     };
     Ok((call, config))
 }
 
-fn check_data_channel(console: Console, value: &JsValue) -> Result<(), Error> {
+fn data_channel(console: Console, value: &JsValue) -> Result<Policy, Error> {
     let (fields, unknown) =
         Fields::new("options.dataChannel", value, &["dataEnabled", "allowedTypes", "maxSize"])?;
     warn_of_unknown(console, &unknown);
-    fields.flag("dataEnabled")?;
-    Ok(())
+    let default = Policy::default();
+    Ok(Policy {
+        enabled: fields.flag("dataEnabled")?.unwrap_or(true),
+        allowed: allowed_types(console, &fields.value("allowedTypes")?)?,
+        max_size: fields.size("maxSize")?.unwrap_or(default.max_size),
+    })
+}
+
+fn allowed_types(console: Console, value: &JsValue) -> Result<Option<Vec<String>>, Error> {
+    const NAME: &str = "options.dataChannel.allowedTypes";
+    if is_absent(value) {
+        return Ok(None);
+    }
+    if !Array::is_array(value) {
+        let wanted = "must be an array of MIME types such as \"text/plain\" or \"image/*\"";
+        return Err(Error::invalid(format!("{NAME} {wanted}, but is {}", show(value))));
+    }
+    let given: &Array = value.unchecked_ref();
+    let mut types = Vec::new();
+    for (i, entry) in given.iter().enumerate() {
+        let Some(text) = entry.as_string().filter(|text| is_kind(text)) else {
+            let wanted = "must be a MIME type such as \"text/plain\"";
+            return Err(Error::invalid(format!("{NAME}[{i}] {wanted}, but is {}", show(&entry))));
+        };
+        types.push(match meant(&text) {
+            Some(meant) => {
+                console.warn_author(&format!("{NAME}[{i}]: \"{text}\" is taken for \"{meant}\""));
+                meant
+            }
+            None => text,
+        });
+    }
+    Ok(Some(types))
+}
+
+/// The MIME type that is meant by one with a dash where its slash should be, as in `text-plain`.
+fn meant(text: &str) -> Option<String> {
+    let (family, rest) = text.split_once('-')?;
+    let families = ["application", "audio", "font", "image", "message", "model", "text", "video"];
+    (!text.contains('/') && families.contains(&family)).then(|| format!("{family}/{rest}"))
 }
 
 fn view(console: Console, value: &JsValue) -> Result<View, Error> {
@@ -211,7 +253,8 @@ fn view(console: Console, value: &JsValue) -> Result<View, Error> {
     ))
 }
 
-fn stream(console: Console, value: &JsValue) -> Result<StreamOptions, Error> {
+/// The media, and whether there is to be data.
+fn stream(console: Console, value: &JsValue) -> Result<(StreamOptions, bool), Error> {
     let (fields, unknown) = Fields::new(
         "options.stream",
         value,
@@ -227,8 +270,8 @@ fn stream(console: Console, value: &JsValue) -> Result<StreamOptions, Error> {
         ],
     )?;
     warn_of_unknown(console, &unknown);
-    fields.flag("dataEnabled")?;
-    Ok(StreamOptions {
+    let data = fields.flag("dataEnabled")?.unwrap_or(true);
+    let stream = StreamOptions {
         audio: fields.flag("audioEnabled")?.unwrap_or(true),
         video: fields.flag("videoEnabled")?.unwrap_or(true),
         audio_device: fields.text("aDeviceId")?,
@@ -236,7 +279,8 @@ fn stream(console: Console, value: &JsValue) -> Result<StreamOptions, Error> {
         resolution: resolution(&fields.value("resolution")?)?,
         frame_rate: fields.number("frameRate", 1, 240, "frames per second")?,
         voice_processor: fields.flag("voiceProcessor")?.unwrap_or(true),
-    })
+    };
+    Ok((stream, data))
 }
 
 /// `"640x480"`, or `{ width, height }`.

@@ -6,7 +6,7 @@ use js_sys::{Array, Function, Promise, Reflect, RegExp, Symbol};
 use wasm_bindgen::prelude::*;
 
 use super::arguments::{is_absent, show, text, user_name};
-use super::{options, rejected, resolved};
+use super::{options, rejected, resolved, sending};
 use crate::browser::call::settings_to_js;
 use crate::browser::driver::Driver;
 use crate::browser::failure;
@@ -105,6 +105,15 @@ impl VideoCall {
     #[wasm_bindgen(js_name = toggleVideo)]
     pub fn toggle_video(&self) -> Promise {
         self.toggle("video")
+    }
+
+    /// Sends a message or file. Resolves once the other side has it whole.
+    #[wasm_bindgen(js_name = sendData)]
+    pub fn send_data(&self, kind: &JsValue, data: &JsValue, optional: &JsValue) -> Promise {
+        match sending::sending(kind, data, optional) {
+            Ok(sending) => self.driver.send_data(self.id, sending),
+            Err(error) => rejected(&error),
+        }
     }
 
     /// Ends the call, frees the name and detaches.

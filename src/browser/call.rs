@@ -3,16 +3,19 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use js_sys::Function;
 use vecmap::VecMap;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{MediaStream, RtcConfiguration};
 
+use super::channel;
 use super::driver::Driver;
 use super::failure;
 use super::media::{self, StreamOptions};
 use super::page::Listeners;
 use super::peer::{MOST_EARLY_CANDIDATES, News, Peer};
+use super::transfers::Transfers;
 use super::view::{Picture, View};
 use crate::call::{Call, LegId, LegState, Media};
 use crate::client::CallId;
@@ -27,6 +30,8 @@ pub(crate) struct CallOptions {
     pub(crate) listeners: Listeners,
     pub(crate) view: View,
     pub(crate) stream: StreamOptions,
+    /// Whether there are data channels.
+    pub(crate) data: bool,
 }
 
 /// The browser's side of one video call.
@@ -40,6 +45,10 @@ pub(crate) struct CallShell {
     conversation: Cell<u64>,
     /// Every leg that is wanted.
     legs: RefCell<VecMap<LegId, Leg>>,
+    /// Messages and files.
+    pub(super) transfers: Transfers,
+    /// What `transfer.cancel()` calls, once there was a transfer.
+    pub(super) canceller: RefCell<Option<Function>>,
 }
 
 /// A leg on the browser's side.
@@ -64,6 +73,8 @@ impl CallShell {
             remote: RefCell::default(),
             conversation: Cell::default(),
             legs: RefCell::default(),
+            transfers: Transfers::default(),
+            canceller: RefCell::default(),
         }
     }
 
@@ -127,7 +138,7 @@ impl CallShell {
             let driver = driver.clone();
             Rc::new(move |news| driver.handle_news(id, leg, news))
         };
-        let peer = Peer::new(&self.configuration, sink)?;
+        let peer = Peer::new(&self.configuration, self.options.data, sink)?;
         let before = self.legs.borrow_mut().insert(leg, Leg::Made(peer.clone()));
         if let Some(Leg::Opening(early)) = before {
             peer.add_candidates(early);
@@ -178,7 +189,7 @@ impl CallShell {
         self.release();
     }
 
-    fn peer(&self, leg: LegId) -> Option<Rc<Peer>> {
+    pub(super) fn peer(&self, leg: LegId) -> Option<Rc<Peer>> {
         match self.legs.borrow().get(&leg) {
             Some(Leg::Made(peer)) => Some(peer.clone()),
             Some(Leg::Opening(_)) | None => None,
@@ -265,11 +276,17 @@ impl Driver {
                 }
             }
             News::Flows => self.tell(id, |call, _| call.handle_remote_media(leg)),
+            News::Channel(news) => self.tell(id, |call, now| match news {
+                channel::News::Open(lane) => call.handle_channel_open(leg, lane, now),
+                channel::News::Text(text) => call.handle_text(leg, text),
+                channel::News::Message(message) => call.handle_message(leg, &message, now),
+                channel::News::Buffered(bytes) => call.handle_buffered(leg, bytes, now),
+            }),
         }
     }
 
     /// Gives a call's core some news, if it still exists.
-    fn tell(self: &Rc<Self>, id: CallId, act: impl FnOnce(&mut Call, Time)) {
+    pub(super) fn tell(self: &Rc<Self>, id: CallId, act: impl FnOnce(&mut Call, Time)) {
         self.input(|client, now| client.with_call(id, None, now, |call| act(call, now)));
     }
 }

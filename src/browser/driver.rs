@@ -153,6 +153,11 @@ impl Driver {
                     call.handle_media(self, id, media);
                 }
             }
+            Output::Data(id, data) => {
+                if let Some(call) = self.call(id) {
+                    call.handle_data(self, id, data);
+                }
+            }
             Output::Event(id, event) => {
                 if let Some(call) = self.call(id) {
                     call.fire(&event);
@@ -189,6 +194,10 @@ impl Driver {
         if let (Some(options), Ok(Outcome::Attached(id))) = (options, &result) {
             let shell = CallShell::new(options, self.configuration.clone());
             self.calls.borrow_mut().insert(*id, Rc::new(shell));
+        }
+        let calls: Vec<_> = self.calls.borrow().values().cloned().collect();
+        for call in calls {
+            call.finish_transfer(command, result.as_ref().map(|_| ()));
         }
         let Some(settler) = self.commands.borrow_mut().remove(&command) else { return };
         let result = match result {

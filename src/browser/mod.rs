@@ -1,13 +1,16 @@
 //! The shell: the browser's APIs, each in a room of its own, and the driver that moves the core.
 
 pub(crate) mod call;
+mod channel;
 pub(crate) mod console;
 pub(crate) mod driver;
 pub(crate) mod failure;
+pub(crate) mod file;
 mod http;
 mod listener;
 pub(crate) mod media;
 pub(crate) mod page;
 mod peer;
 pub(crate) mod system;
+pub(crate) mod transfers;
 pub(crate) mod view;

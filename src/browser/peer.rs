@@ -6,11 +6,12 @@ use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{
-    MediaStream, RtcConfiguration, RtcIceCandidateInit, RtcPeerConnection,
+    MediaStream, RtcConfiguration, RtcDataChannelEvent, RtcIceCandidateInit, RtcPeerConnection,
     RtcPeerConnectionIceEvent, RtcPeerConnectionState, RtcRtpTransceiverDirection,
     RtcRtpTransceiverInit, RtcSdpType, RtcSessionDescriptionInit, RtcTrackEvent,
 };
 
+use super::channel::{self, Channels};
 use super::failure;
 use super::listener::Listener;
 use super::media;
@@ -19,6 +20,9 @@ use crate::proto::Candidate;
 
 /// How many remote candidates are kept until they can be added.
 pub(super) const MOST_EARLY_CANDIDATES: usize = 64;
+
+/// How many channels of the other side are listened to. It needs two.
+const MOST_FOREIGN_CHANNELS: usize = 8;
 
 /// What a peer connection tells.
 pub(super) enum News {
@@ -29,6 +33,8 @@ pub(super) enum News {
     Track(MediaStream),
     /// Media of the other side flows.
     Flows,
+    /// What the data channels tell.
+    Channel(channel::News),
 }
 
 /// A peer connection; closed when dropped.
@@ -36,6 +42,10 @@ pub(super) struct Peer {
     connection: RtcPeerConnection,
     remote: RefCell<Remote>,
     listeners: RefCell<Vec<Listener>>,
+    /// Those of this side; absent where data is off.
+    channels: Option<Channels>,
+    /// Those that the other side, or the gateway, opened.
+    foreign: RefCell<Vec<Vec<Listener>>>,
 }
 
 /// Candidates may not be added before the remote description is set.
@@ -47,21 +57,33 @@ enum Remote {
 type Sink = Rc<dyn Fn(News)>;
 
 impl Peer {
-    pub(super) fn new(configuration: &RtcConfiguration, sink: Sink) -> Result<Rc<Self>, Error> {
+    /// A connection, with data channels if `data` is true.
+    pub(super) fn new(
+        configuration: &RtcConfiguration,
+        data: bool,
+        sink: Sink,
+    ) -> Result<Rc<Self>, Error> {
         let connection =
             RtcPeerConnection::new_with_configuration(configuration).map_err(|thrown| {
                 failure::from_peer("make a peer connection (check iceServers)", &thrown)
             })?;
+        let channels = data.then(|| {
+            let sink = sink.clone();
+            Channels::new(&connection, Rc::new(move |news| sink(News::Channel(news))))
+        });
         let peer = Rc::new(Self {
             connection,
             remote: RefCell::new(Remote::Awaited(Vec::new())),
             listeners: RefCell::default(),
+            channels,
+            foreign: RefCell::default(),
         });
         peer.listen(sink)?;
         Ok(peer)
     }
 
     fn listen(self: &Rc<Self>, sink: Sink) -> Result<(), Error> {
+        let channel_sink = sink.clone();
         let on_candidate = {
             let sink = sink.clone();
             move |event: web_sys::Event| {
@@ -99,12 +121,36 @@ impl Peer {
                 peer.listeners.borrow_mut().push(Listener::new(&track, "unmute", on_unmute));
             }
         };
+        let weak = Rc::downgrade(self);
+        let on_channel = {
+            let sink = channel_sink;
+            move |event: web_sys::Event| {
+                let channel = event.unchecked_into::<RtcDataChannelEvent>().channel();
+                let Some(peer) = weak.upgrade().filter(|peer| peer.channels.is_some()) else {
+                    return;
+                };
+                let mut foreign = peer.foreign.borrow_mut();
+                if foreign.len() < MOST_FOREIGN_CHANNELS {
+                    let sink = sink.clone();
+                    foreign.push(channel::hear(
+                        &channel,
+                        Rc::new(move |news| sink(News::Channel(news))),
+                    ));
+                }
+            }
+        };
         *self.listeners.borrow_mut() = vec![
+            Listener::new(&self.connection, "datachannel", on_channel),
             Listener::new(&self.connection, "icecandidate", on_candidate),
             Listener::new(&self.connection, "connectionstatechange", on_state),
             Listener::new(&self.connection, "track", on_track),
         ];
         Ok(())
+    }
+
+    /// The data channels of this side.
+    pub(super) fn channels(&self) -> Option<&Channels> {
+        self.channels.as_ref()
     }
 
     /// Makes an offer that sends what `stream` has, and receives sound and picture where it has
@@ -197,6 +243,10 @@ impl Peer {
     /// Closes the connection. Nothing is told any more.
     pub(super) fn close(&self) {
         self.listeners.borrow_mut().clear();
+        self.foreign.borrow_mut().clear();
+        if let Some(channels) = &self.channels {
+            channels.close();
+        }
         self.connection.close();
     }
 }

@@ -2,6 +2,7 @@
 //! requests, media commands and the page's events out.
 
 mod commands;
+mod data;
 mod dialing;
 mod ending;
 mod gateway;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use serde_json::Value;
 use vecmap::VecMap;
 
+use super::data::{Data, Transfer, TransferId, TransferState};
 use super::guest::guest_name;
 use super::messages::{self, PluginEvent};
 use super::reason;
@@ -25,6 +27,7 @@ use crate::event::{Event, Settings};
 use crate::log::Level;
 use crate::proto::{Answer, Candidate, Jsep, JsepKind, Notice};
 use crate::time::{Time, earliest};
+use crate::transfer::{Lane, Meta, sdp};
 
 /// How long the user may take to grant the devices.
 const DEVICES: Duration = Duration::from_secs(120);
@@ -76,6 +79,8 @@ pub enum Reply {
     Names(Vec<String>),
     /// The settings that apply now.
     Set(Settings),
+    /// What was sent has arrived whole there.
+    Sent(UserName),
 }
 
 /// What to do with devices and peer connections.
@@ -122,6 +127,8 @@ pub enum Output {
     Detach,
     /// Do this with the media.
     Media(Media),
+    /// Do this with the data channels, or tell the page of them.
+    Data(Data),
     /// Tell the page.
     Event(Event),
     /// A command of the page ended.
@@ -244,7 +251,8 @@ impl Call {
             _ => talk.deadline,
         });
         let teardown = self.teardown.as_ref().map(|teardown| teardown.deadline);
-        earliest(earliest(talk, teardown), self.candidates.due)
+        let data = self.talk.as_ref().and_then(|talk| talk.link.poll_timeout());
+        earliest(earliest(talk, teardown), earliest(data, self.candidates.due))
     }
 
     /// The time has come.
@@ -258,6 +266,7 @@ impl Call {
             self.settle(teardown.leg, teardown.commands);
         }
         self.dial_if_due(now);
+        self.with_link(|link| link.handle_timeout(now));
         if self.talk.as_ref().and_then(|talk| talk.deadline).is_some_and(|deadline| deadline <= now)
         {
             self.handle_talk_timeout(now);

@@ -1,11 +1,13 @@
 //! The video call plugin, `janus.plugin.videocall`: its messages, and the call's state machine.
 
+mod data;
 mod guest;
 mod machine;
 mod messages;
 mod refusal;
 mod talk;
 
+pub use data::{Data, Transfer, TransferId, TransferState};
 pub use machine::{Call, Command, LegState, Media, Output, Reply, RequestId};
 pub use talk::LegId;
 

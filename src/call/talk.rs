@@ -1,8 +1,11 @@
 //! One conversation, from the first wish to call, or the first ring, to its one end.
 
-use crate::config::UserName;
+use vecmap::VecMap;
+
+use crate::config::{Policy, UserName};
 use crate::proto::Candidate;
 use crate::time::Time;
+use crate::transfer::{Link, sdp};
 
 use super::machine::{Command, RequestId};
 
@@ -11,7 +14,6 @@ use super::machine::{Command, RequestId};
 pub struct LegId(pub(super) u64);
 
 /// A conversation. It always has a deadline, unless the media flows.
-#[derive(Debug)]
 pub(super) struct Talk {
     pub(super) peer: UserName,
     pub(super) stage: Stage,
@@ -36,6 +38,12 @@ pub(super) struct Talk {
     pub(super) doom: Option<Doom>,
     /// Remote candidates that came before there was a leg to give them to.
     pub(super) early_candidates: Vec<Candidate>,
+    /// Messages and files. What is sent before the call is up waits there.
+    pub(super) link: Link,
+    /// The page's commands behind the link's numbers.
+    pub(super) sending: VecMap<u64, Command>,
+    /// What the other side's description said about data.
+    pub(super) support: sdp::Support,
 }
 
 /// What the gateway told of a conversation's end without saying why.
@@ -84,7 +92,7 @@ pub(super) enum Stage {
 }
 
 impl Talk {
-    pub(super) fn new(peer: UserName, stage: Stage, deadline: Time) -> Self {
+    pub(super) fn new(peer: UserName, stage: Stage, deadline: Time, data: Policy) -> Self {
         Self {
             peer,
             stage,
@@ -99,6 +107,9 @@ impl Talk {
             crossed_by: None,
             doom: None,
             early_candidates: Vec::new(),
+            link: Link::new(data),
+            sending: VecMap::new(),
+            support: sdp::Support::None,
         }
     }
 

@@ -5,8 +5,9 @@
 use vecmap::VecMap;
 
 use super::frame::{Frame, Verdict, crc};
-use super::policy::{Policy, clean_filename};
+use super::policy::clean_filename;
 use super::{ACK_EVERY, Meta, SLOTS};
+use crate::config::Policy;
 
 /// What the receiver wants done, in this order.
 pub(super) enum Want {

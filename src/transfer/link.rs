@@ -6,9 +6,10 @@ use std::time::Duration;
 use super::frame::{Broken, Frame, Verdict};
 use super::incoming::{self, Content, Incoming};
 use super::outgoing::{self, Body, Outgoing, Queued, Room};
-use super::policy::{Policy, is_kind};
+use super::policy::is_kind;
 use super::sdp::Support;
 use super::{LONGEST_INLINE, LONGEST_MESSAGE, Lane, MOST_WINDOW, Meta, VERSION, WINDOW};
+use crate::config::Policy;
 use crate::error::{Code, Error, excerpt};
 use crate::log::Level;
 use crate::time::Time;
@@ -157,9 +158,14 @@ impl Link {
         self.send(meta, body, now)
     }
 
+    /// The number that the next transfer will have.
+    pub fn next_number(&self) -> u64 {
+        self.last_number.saturating_add(1)
+    }
+
     fn send(&mut self, meta: Meta, body: Body, now: Time) -> u64 {
-        self.last_number = self.last_number.saturating_add(1);
-        let number = self.last_number;
+        let number = self.next_number();
+        self.last_number = number;
         debug_assert!(is_kind(&meta.kind), "the caller checks the type");
         let queued = Queued { number, meta, body };
         match &self.phase {
@@ -210,6 +216,12 @@ impl Link {
             Lane::Bulk => self.bulk_open = true,
         }
         self.begin(now);
+    }
+
+    /// The peer connection was given up before the call was up: another will have channels of its own.
+    pub fn handle_channels_gone(&mut self) {
+        self.messages_open = false;
+        self.bulk_open = false;
     }
 
     /// The call is over: what is left ends with this error.

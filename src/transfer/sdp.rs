@@ -20,6 +20,9 @@ pub enum Support {
 
 /// The description with this side's version at the end of its data section; 0 says that data is off.
 pub fn announce(sdp: &str, version: u8) -> String {
+    if support(sdp) == Support::None {
+        return sdp.to_owned();
+    }
     let attribute = format!("{ATTRIBUTE}{version}\r\n");
     let mut out = String::with_capacity(sdp.len().saturating_add(attribute.len()));
     let mut in_data = false;

@@ -415,6 +415,8 @@ impl World {
                 Output::Http(request) => self.send(page, request),
                 Output::Abort(id) => self.pages[page].aborted.push(id),
                 Output::Media(id, media) => self.handle_media(page, id, media),
+                // No channel opens in this world: `transfer.rs` has one.
+                Output::Data(..) => {}
                 Output::Event(_, event) => self.pages[page].events.push(event),
                 Output::Done(command, result) => {
                     let this = &mut self.pages[page];

@@ -76,7 +76,7 @@ impl Call {
             self.event(Event::HangUp { peer, reason: reason::SELF.into() });
             return self.done(command, Err(calling_self()));
         }
-        let mut talk = Talk::new(peer, Stage::Offering, now + DEVICES);
+        let mut talk = Talk::new(peer, Stage::Offering, now + DEVICES, self.config.data.clone());
         talk.command = Some(command);
         self.talk = Some(talk);
         self.offer(now, now);

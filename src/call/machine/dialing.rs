@@ -21,6 +21,7 @@ impl Call {
         talk.stage = Stage::Answering;
         talk.deadline = Some(now + DEVICES);
         talk.leg = Some(leg);
+        talk.support = sdp::support(&offer);
         let early = std::mem::take(&mut talk.early_candidates);
         self.media(Media::Answer(leg, offer));
         if !early.is_empty() {
@@ -34,7 +35,7 @@ impl Call {
         if self.teardown.is_some() || *not_before > now {
             return;
         }
-        let jsep = Jsep::offer(std::mem::take(sdp));
+        let jsep = Jsep::offer(sdp::announce(sdp, talk.link.version()));
         let body = messages::call(&talk.peer);
         let id = self.request(Purpose::Dial, body, Some(jsep));
         if let Some(talk) = &mut self.talk {

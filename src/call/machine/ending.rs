@@ -5,6 +5,8 @@ use super::*;
 impl Call {
     /// Ends the conversation for the page, once, and for the gateway as far as it needs to be told.
     pub(super) fn end(&mut self, words: &str, error: Error, farewell: Farewell<'_>, now: Time) {
+        // Before its peer connection goes: what is on its way is named by that.
+        self.with_link(|link| link.close(&error));
         self.put_down(farewell, now);
         let Some(talk) = self.talk.take() else { return };
         self.log(Level::Info, format!("the call with \"{}\" ended: {words}", talk.peer));
@@ -25,6 +27,7 @@ impl Call {
         talk.connected = false;
         talk.flows = false;
         talk.early_candidates.clear();
+        talk.link.handle_channels_gone();
         let leg = talk.leg.take();
         let farewell = if known { farewell } else { Farewell::None };
         let linked = !matches!(farewell, Farewell::Refused);

@@ -279,7 +279,8 @@ impl Call {
             },
         }
         let stage = Stage::RingingIn { offer };
-        self.talk = Some(Talk::new(peer.clone(), stage, now + self.config.ring_timeout));
+        let deadline = now + self.config.ring_timeout;
+        self.talk = Some(Talk::new(peer.clone(), stage, deadline, self.config.data.clone()));
         self.event(Event::IncomingCall(peer));
     }
 
@@ -293,6 +294,7 @@ impl Call {
                 Error::new(Code::GatewayProtocol, "the call was accepted without an answer");
             return self.end(reason::LOST, error, Farewell::HangUp(reason::LOST), now);
         };
+        talk.support = sdp::support(&sdp);
         self.announce();
         self.media(Media::Remote(leg, sdp));
         self.come_up(now);
@@ -305,6 +307,7 @@ impl Call {
         talk.doom = None;
         talk.deadline = (!talk.connected).then(|| now + self.config.connect_timeout);
         let (peer, command, flows) = (talk.peer.clone(), talk.command.take(), talk.flows);
+        let support = talk.support;
         self.event(Event::Accepted(peer.clone()));
         if flows {
             self.event(Event::RemoteMedia(peer));
@@ -312,6 +315,7 @@ impl Call {
         if let Some(command) = command {
             self.done(command, Ok(Reply::Done));
         }
+        self.with_link(|link| link.handle_up(support, now));
     }
 
     pub(super) fn announce(&mut self) {

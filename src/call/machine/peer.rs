@@ -14,7 +14,7 @@ impl Call {
                 self.dial_if_due(now);
             }
             (Stage::Answering, Ok(sdp)) => {
-                let jsep = Jsep::answer(sdp);
+                let jsep = Jsep::answer(sdp::announce(&sdp, talk.link.version()));
                 let id = self.request(Purpose::Accept, messages::accept(), Some(jsep));
                 if let Some(talk) = &mut self.talk {
                     talk.stage = Stage::Accepting(id);

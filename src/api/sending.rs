@@ -1,0 +1,92 @@
+//! What `sendData()` was given, read and checked.
+
+use js_sys::{ArrayBuffer, Function, JsString};
+use wasm_bindgen::prelude::*;
+use web_sys::{AbortSignal, Blob};
+
+use super::arguments::{Fields, is_absent, show, text, wrong};
+use crate::browser::failure;
+use crate::browser::file::blob_of;
+use crate::browser::transfers::{Sending, Source};
+use crate::error::Error;
+use crate::transfer::{LONGEST_INLINE, LONGEST_TEXT, is_kind};
+
+/// The longest type and the longest file name, for messages.
+const NAME_LIMIT: &str = "of 1 to 255 bytes without control characters";
+
+pub(super) fn sending(
+    kind: &JsValue,
+    data: &JsValue,
+    optional: &JsValue,
+) -> Result<Sending, Error> {
+    let kind = text("the type", kind)?.unwrap_or_default();
+    if !is_kind(&kind) {
+        let wanted = format!("a text {NAME_LIMIT}, such as \"text/plain\"");
+        return Err(wrong("the type", &wanted, &kind.into()));
+    }
+    let content = content(data)?;
+    let (filename, on_progress, signal) = options(optional)?;
+    // A file brings its name along; `File` is told by having one, since one of another frame is as good.
+    let filename = filename.or_else(|| data.dyn_ref::<web_sys::File>().map(web_sys::File::name));
+    Ok(Sending { kind, content, filename, on_progress, signal })
+}
+
+fn content(data: &JsValue) -> Result<Source, Error> {
+    if let Some(text) = data.dyn_ref::<JsString>() {
+        // In UTF-8 it is at least as long.
+        if text.length() as usize <= LONGEST_INLINE {
+            let text = String::from(text);
+            if text.len() <= LONGEST_INLINE {
+                return Ok(Source::Text(text));
+            }
+        }
+        let blob = blob(data)?;
+        if blob.size() > LONGEST_TEXT as f64 {
+            return Err(Error::invalid(format!(
+                "data is a string of {} bytes, and at most {LONGEST_TEXT} can be sent as a string: send a Blob \
+                 instead",
+                blob.size()
+            )));
+        }
+        return Ok(Source::Blob(blob, true));
+    }
+    // What can still change, a buffer of the page, is copied here and now.
+    let is_bytes = data.is_instance_of::<ArrayBuffer>() || ArrayBuffer::is_view(data);
+    match data.dyn_ref::<Blob>() {
+        Some(blob) => Ok(Source::Blob(blob.clone(), false)),
+        None if is_bytes => Ok(Source::Blob(blob(data)?, false)),
+        None => {
+            let wanted = "a string, a Blob, a File, an ArrayBuffer or a view of one";
+            Err(Error::invalid(format!("data must be {wanted}, but is {}", show(data))))
+        }
+    }
+}
+
+fn blob(data: &JsValue) -> Result<Blob, Error> {
+    blob_of(data).map_err(|thrown| {
+        Error::invalid("the browser cannot read data").with_cause(failure::words(&thrown))
+    })
+}
+
+type Options = (Option<String>, Option<Function>, Option<AbortSignal>);
+
+/// A file name, or `{ filename, onProgress, signal }`.
+fn options(optional: &JsValue) -> Result<Options, Error> {
+    if is_absent(optional) {
+        return Ok((None, None, None));
+    }
+    if optional.is_string() {
+        return Ok((text("the file name", optional)?, None, None));
+    }
+    let known = ["filename", "onProgress", "signal"];
+    let (fields, unknown) = Fields::new("optional", optional, &known)?;
+    if let Some(unknown) = unknown.first() {
+        return Err(Error::invalid(format!("{unknown} is not known here: it may have {known:?}")));
+    }
+    fields.check_function("onProgress")?;
+    Ok((
+        fields.text("filename")?,
+        fields.instance("onProgress", "a function")?,
+        fields.instance("signal", "an AbortSignal")?,
+    ))
+}

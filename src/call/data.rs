@@ -1,0 +1,69 @@
+//! What goes between a call and the shell about messages and files.
+
+use super::machine::Command;
+use super::talk::LegId;
+use crate::config::UserName;
+use crate::error::Error;
+use crate::transfer::{Content, Lane, Meta};
+
+/// Names a transfer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TransferId {
+    /// By the command that sends it.
+    Outgoing(Command),
+    /// By the peer connection it comes through, and the sender's number there.
+    Incoming(LegId, u32),
+}
+
+/// A message or file on its way.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Transfer {
+    /// Its name.
+    pub id: TransferId,
+    /// What it is.
+    pub meta: Meta,
+    /// How many bytes the receiver has.
+    pub transferred: u64,
+    /// Where it stands.
+    pub state: TransferState,
+}
+
+/// Where a transfer stands.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TransferState {
+    /// It goes on.
+    Active,
+    /// The receiver has it whole.
+    Done,
+    /// It will never be whole.
+    Failed(Error),
+}
+
+/// What to do with data channels, or what to tell the page of them.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Data {
+    /// Send this message on a channel.
+    Send(LegId, Lane, Vec<u8>),
+    /// Send this text on the channel for messages.
+    SendText(LegId, String),
+    /// Read so many bytes of what a command sends; tell [`super::Call::handle_read`].
+    Read {
+        /// The command that sends it.
+        command: Command,
+        /// Where to begin.
+        offset: u64,
+        /// How many.
+        length: u64,
+    },
+    /// Put this at the end of what is kept for an incoming transfer.
+    Keep(TransferId, Vec<u8>),
+    /// Give the page a message or file that is whole; tell [`super::Call::handle_delivered`].
+    Deliver(Transfer, UserName, Content),
+    /// Give the page a text of a peer that does not use this library.
+    PlainText(UserName, String),
+    /// Give the page bytes of a peer that does not use this library.
+    PlainBytes(UserName, Vec<u8>),
+    /// Bytes of a transfer moved, or an incoming one failed. That an outgoing one ended is told by its
+    /// command's result.
+    Changed(Transfer, UserName),
+}
