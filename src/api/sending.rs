@@ -41,11 +41,11 @@ fn content(data: &JsValue) -> Result<Source, Error> {
             }
         }
         let blob = blob(data)?;
-        if blob.size() > LONGEST_TEXT as f64 {
+        let size = blob.size() as u64;
+        if size > LONGEST_TEXT {
             return Err(Error::invalid(format!(
-                "data is a string of {} bytes, and at most {LONGEST_TEXT} can be sent as a string: send a Blob \
-                 instead",
-                blob.size()
+                "data is a string of {size} bytes, and at most {LONGEST_TEXT} can be sent as a string: send a \
+                 Blob instead",
             )));
         }
         return Ok(Source::Blob(blob, true));
@@ -78,10 +78,11 @@ fn options(optional: &JsValue) -> Result<Options, Error> {
     if optional.is_string() {
         return Ok((text("the file name", optional)?, None, None));
     }
-    let known = ["filename", "onProgress", "signal"];
-    let (fields, unknown) = Fields::new("optional", optional, &known)?;
+    let (fields, unknown) =
+        Fields::new("optional", optional, &["filename", "onProgress", "signal"])?;
     if let Some(unknown) = unknown.first() {
-        return Err(Error::invalid(format!("{unknown} is not known here: it may have {known:?}")));
+        let wanted = "it may have filename, onProgress and signal";
+        return Err(Error::invalid(format!("{unknown} is not known here: {wanted}")));
     }
     fields.check_function("onProgress")?;
     Ok((
