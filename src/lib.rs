@@ -14,6 +14,7 @@ pub mod client;
 pub mod config;
 pub mod error;
 pub mod event;
+pub mod json;
 pub mod log;
 pub mod proto;
 pub mod time;

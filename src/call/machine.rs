@@ -12,7 +12,6 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
-use serde_json::Value;
 use vecmap::VecMap;
 
 use super::data::{Data, Transfer, TransferId, TransferState};
@@ -24,6 +23,7 @@ use super::talk::{Doom, LegId, Stage, Talk};
 use crate::config::{CallConfig, UserName};
 use crate::error::{Code, Error};
 use crate::event::{Event, Settings};
+use crate::json::Object;
 use crate::log::Level;
 use crate::proto::{Answer, Candidate, Jsep, JsepKind, Notice};
 use crate::time::{Time, earliest};
@@ -117,7 +117,7 @@ pub enum Output {
         /// Comes back with the answer.
         id: RequestId,
         /// The message.
-        body: Value,
+        body: Object,
         /// An offer or answer that goes with it.
         jsep: Option<Jsep>,
     },
@@ -329,7 +329,7 @@ impl Call {
         }
     }
 
-    fn request(&mut self, purpose: Purpose, body: Value, jsep: Option<Jsep>) -> RequestId {
+    fn request(&mut self, purpose: Purpose, body: Object, jsep: Option<Jsep>) -> RequestId {
         self.last_request = self.last_request.saturating_add(1);
         let id = RequestId(self.last_request);
         self.requests.insert(id, purpose);

@@ -1,45 +1,50 @@
 //! The plugin's messages: requests as JSON, answers and events as words.
 
-use serde_json::{Map, Value, json};
-
 use crate::config::UserName;
 use crate::error::excerpt;
 use crate::event::Settings;
+use crate::json::{Object, Value};
 
-pub(super) fn list() -> Value {
-    json!({ "request": "list" })
+pub(super) fn list() -> Object {
+    Object::new("request", "list")
 }
 
-pub(super) fn register(name: &UserName) -> Value {
-    json!({ "request": "register", "username": name.as_str() })
+pub(super) fn register(name: &UserName) -> Object {
+    with_name("register", name)
 }
 
-pub(super) fn call(name: &UserName) -> Value {
-    json!({ "request": "call", "username": name.as_str() })
+pub(super) fn call(name: &UserName) -> Object {
+    with_name("call", name)
 }
 
-pub(super) fn accept() -> Value {
-    json!({ "request": "accept" })
+fn with_name(request: &str, name: &UserName) -> Object {
+    let mut object = Object::new("request", request);
+    object.text("username", name.as_str());
+    object
 }
 
-pub(super) fn hang_up(reason: &str) -> Value {
+pub(super) fn accept() -> Object {
+    Object::new("request", "accept")
+}
+
+pub(super) fn hang_up(reason: &str) -> Object {
     let reason: String = reason.chars().take(LONGEST_REASON).collect();
-    json!({ "request": "hangup", "reason": reason })
+    let mut object = Object::new("request", "hangup");
+    object.text("reason", &reason);
+    object
 }
 
-pub(super) fn set(settings: &Settings) -> Value {
-    let mut object = Map::new();
-    object.insert("request".into(), json!("set"));
-    if let Some(audio) = settings.audio {
-        object.insert("audio".into(), json!(audio));
-    }
-    if let Some(video) = settings.video {
-        object.insert("video".into(), json!(video));
+pub(super) fn set(settings: &Settings) -> Object {
+    let mut object = Object::new("request", "set");
+    for (key, flag) in [("audio", settings.audio), ("video", settings.video)] {
+        if let Some(flag) = flag {
+            object.flag(key, flag);
+        }
     }
     if let Some(bitrate) = settings.bitrate {
-        object.insert("bitrate".into(), json!(bitrate));
+        object.number("bitrate", bitrate.into());
     }
-    Value::Object(object)
+    object
 }
 
 /// What the plugin says, asked or unasked.
@@ -75,18 +80,21 @@ const LONGEST_REASON: usize = 200;
 
 /// Reads a message of the plugin. It cannot fail: what is not understood is `Unknown`.
 pub fn parse(data: &Value) -> PluginReply {
-    if let Some(code) = data.get("error_code").and_then(Value::as_i64) {
-        return Err((code, excerpt(data.get("error").and_then(Value::as_str).unwrap_or_default())));
+    if let Some(code) = data.get("error_code").as_i64() {
+        return Err((code, excerpt(data.get("error").as_str().unwrap_or_default())));
     }
     let unknown = |what: &str| PluginEvent::Unknown(format!("the plugin's \"{}\"", excerpt(what)));
-    let Some(result) = data.get("result") else { return Ok(unknown("message without a result")) };
-    if let Some(names) = result.get("list").and_then(Value::as_array) {
+    let result = data.get("result");
+    if result.is_null() {
+        return Ok(unknown("message without a result"));
+    }
+    if let Some(names) = result.get("list").as_list() {
         // Names that could not be called back are left out: they are a stranger's mischief.
         let names = names.iter().filter_map(Value::as_str);
         let names = names.filter(|name| UserName::parse(name).is_ok()).map(str::to_owned).collect();
         return Ok(PluginEvent::List(names));
     }
-    let text = |key: &str| result.get(key).and_then(Value::as_str).unwrap_or_default();
+    let text = |key: &str| result.get(key).as_str().unwrap_or_default();
     Ok(match text("event") {
         "registered" => PluginEvent::Registered,
         "calling" => PluginEvent::Calling,

@@ -4,13 +4,13 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
 use vecmap::VecMap;
 
 use super::poll::Poll;
 use super::wire::{self, Candidate, HandleId, Jsep, Message, Notice, Request, SessionId};
 use crate::config::{GatewayConfig, Secret, ServerUrl};
 use crate::error::{Code, Error, excerpt};
+use crate::json::{Object, Value};
 use crate::log::Level;
 use crate::time::{Time, earliest};
 
@@ -221,7 +221,7 @@ impl Session {
     pub fn message(
         &mut self,
         handle: HandleId,
-        body: Value,
+        body: Object,
         jsep: Option<&Jsep>,
         now: Time,
     ) -> Result<Ticket, Error> {
@@ -355,11 +355,11 @@ impl Session {
         self.last_ticket = self.last_ticket.saturating_add(1);
         let ticket = Ticket(self.last_ticket);
         let mut object = request.into_json();
-        object.insert("transaction".into(), json!(ticket.0.to_string()));
+        object.text("transaction", &ticket.0.to_string());
         for (key, secret) in self.secrets() {
-            object.insert(key.into(), json!(secret.reveal()));
+            object.text(key, secret.reveal());
         }
-        let body = Value::Object(object).to_string();
+        let body = object.finish();
         let deadline = now + self.config.request_timeout;
         self.pending
             .insert(ticket, Pending { kind, lane, deadline, stage: Stage::Queued { url, body } });
@@ -557,7 +557,7 @@ impl Session {
                 return;
             }
         };
-        let brought_something = batch.iter().any(|message| *message != Message::Keepalive);
+        let brought_something = !batch.iter().all(|message| matches!(message, Message::Keepalive));
         self.poll.succeeded(brought_something, now);
         for message in batch {
             self.handle_message(message, now);

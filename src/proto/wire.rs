@@ -1,8 +1,7 @@
 //! The gateway's messages: JSON in, typed words out, and the requests the other way.
 
-use serde_json::{Map, Value, json};
-
 use crate::error::{Code, Error, excerpt};
+use crate::json::{Object, Value};
 
 /// The largest integer that JavaScript, and so the gateway, keeps exactly: 2^53 - 1.
 const LARGEST_ID: u64 = (1 << 53) - 1;
@@ -73,16 +72,18 @@ impl Jsep {
     }
 
     fn parse(value: &Value) -> Option<Self> {
-        let kind = match value.get("type")?.as_str()? {
+        let kind = match value.get("type").as_str()? {
             "offer" => JsepKind::Offer,
             "answer" => JsepKind::Answer,
             _ => return None,
         };
-        Some(Self { kind, sdp: value.get("sdp")?.as_str()?.to_owned() })
+        Some(Self { kind, sdp: value.get("sdp").as_str()?.to_owned() })
     }
 
-    fn to_json(&self) -> Value {
-        json!({ "type": self.kind.as_str(), "sdp": self.sdp })
+    fn to_json(&self) -> String {
+        let mut object = Object::new("type", self.kind.as_str());
+        object.text("sdp", &self.sdp);
+        object.finish()
     }
 }
 
@@ -104,32 +105,28 @@ pub enum Candidate {
 
 impl Candidate {
     fn parse(value: &Value) -> Option<Self> {
-        if value.get("completed").and_then(Value::as_bool) == Some(true) {
+        if value.get("completed").as_bool() == Some(true) {
             return Some(Self::End);
         }
         Some(Self::Found {
-            candidate: value.get("candidate")?.as_str()?.to_owned(),
-            mid: value.get("sdpMid").and_then(Value::as_str).map(str::to_owned),
-            line: value
-                .get("sdpMLineIndex")
-                .and_then(Value::as_u64)
-                .and_then(|line| u16::try_from(line).ok()),
+            candidate: value.get("candidate").as_str()?.to_owned(),
+            mid: value.get("sdpMid").as_str().map(str::to_owned),
+            line: value.get("sdpMLineIndex").as_u64().and_then(|line| u16::try_from(line).ok()),
         })
     }
 
-    fn to_json(&self) -> Value {
+    fn to_json(&self) -> String {
         match self {
-            Self::End => json!({ "completed": true }),
+            Self::End => "{\"completed\":true}".to_owned(),
             Self::Found { candidate, mid, line } => {
-                let mut object = Map::new();
-                object.insert("candidate".into(), json!(candidate));
+                let mut object = Object::new("candidate", candidate);
                 if let Some(mid) = mid {
-                    object.insert("sdpMid".into(), json!(mid));
+                    object.text("sdpMid", mid);
                 }
                 if let Some(line) = line {
-                    object.insert("sdpMLineIndex".into(), json!(line));
+                    object.number("sdpMLineIndex", (*line).into());
                 }
-                Value::Object(object)
+                object.finish()
             }
         }
     }
@@ -229,32 +226,31 @@ pub enum Message {
 impl Message {
     /// Reads one message. It cannot fail: what is not understood is [`Message::Unknown`], so that it
     /// never takes the rest of its batch with it.
-    pub fn parse(value: &Value) -> Self {
-        let Some(kind) = value.get("janus").and_then(Value::as_str) else {
+    pub fn parse(mut value: Value) -> Self {
+        let Value::Text(kind) = value.take("janus") else {
             return Self::Unknown("a message without \"janus\"".into());
         };
-        let transaction =
-            value.get("transaction").and_then(Value::as_str).and_then(|t| t.parse().ok());
-        let sender = value.get("sender").and_then(Value::as_u64).map(HandleId);
-        let known = match (kind, sender) {
+        let transaction = value.get("transaction").as_str().and_then(|t| t.parse().ok());
+        let sender = value.get("sender").as_u64().map(HandleId);
+        let known = match (kind.as_str(), sender) {
             ("ack", _) => transaction.map(|transaction| Self::Ack { transaction }),
             ("success", _) => transaction.map(|transaction| Self::Success {
                 transaction,
-                id: value.pointer("/data/id").and_then(Value::as_u64),
-                data: value.pointer("/plugindata/data").cloned(),
+                id: value.get("data").get("id").as_u64(),
+                data: plugin_data(&mut value),
             }),
             ("error", _) => Some(Self::Error {
                 transaction,
-                code: value.pointer("/error/code").and_then(Value::as_i64).unwrap_or(490),
-                reason: text(value.pointer("/error/reason")),
+                code: value.get("error").get("code").as_i64().unwrap_or(490),
+                reason: text(value.get("error").get("reason")),
             }),
             ("keepalive", _) => Some(Self::Keepalive),
             ("timeout", _) => Some(Self::Timeout),
-            (_, Some(sender)) => Self::parse_from_handle(kind, sender, transaction, value),
+            (kind, Some(sender)) => Self::parse_from_handle(kind, sender, transaction, &mut value),
             _ => None,
         };
         known.unwrap_or_else(|| {
-            Self::Unknown(format!("a message \"{}\" that is not understood", excerpt(kind)))
+            Self::Unknown(format!("a message \"{}\" that is not understood", excerpt(&kind)))
         })
     }
 
@@ -262,12 +258,12 @@ impl Message {
         kind: &str,
         sender: HandleId,
         transaction: Option<u64>,
-        value: &Value,
+        value: &mut Value,
     ) -> Option<Self> {
         let notice = match kind {
             "event" => {
-                let data = value.pointer("/plugindata/data")?.clone();
-                let jsep = value.get("jsep").and_then(Jsep::parse);
+                let data = plugin_data(value)?;
+                let jsep = Jsep::parse(value.get("jsep"));
                 match transaction {
                     Some(transaction) => {
                         return Some(Self::Reply { transaction, sender, data, jsep });
@@ -275,21 +271,19 @@ impl Message {
                     None => Notice::Event { data, jsep },
                 }
             }
-            "trickle" => {
-                Notice::Candidates(match value.get("candidates").and_then(Value::as_array) {
-                    Some(several) => several.iter().filter_map(Candidate::parse).collect(),
-                    None => vec![Candidate::parse(value.get("candidate")?)?],
-                })
-            }
+            "trickle" => Notice::Candidates(match value.get("candidates").as_list() {
+                Some(several) => several.iter().filter_map(Candidate::parse).collect(),
+                None => vec![Candidate::parse(value.get("candidate"))?],
+            }),
             "webrtcup" => Notice::WebrtcUp,
             "media" => Notice::Media {
                 kind: text(value.get("type")),
-                receiving: value.get("receiving")?.as_bool()?,
+                receiving: value.get("receiving").as_bool()?,
             },
             "slowlink" => Notice::SlowLink {
                 media: text(value.get("media")),
-                uplink: value.get("uplink")?.as_bool()?,
-                lost: value.get("lost").and_then(Value::as_u64).unwrap_or(0),
+                uplink: value.get("uplink").as_bool()?,
+                lost: value.get("lost").as_u64().unwrap_or(0),
             },
             "hangup" => Notice::Hangup(text(value.get("reason"))),
             "detached" => Notice::Detached,
@@ -303,15 +297,15 @@ impl Message {
 /// Reads a body that is one message or an array of them (`maxev` above 1).
 pub fn parse_batch(body: &str) -> Result<Vec<Message>, Error> {
     Ok(match parse_body(body)? {
-        Value::Array(messages) => messages.iter().map(Message::parse).collect(),
-        message => vec![Message::parse(&message)],
+        Value::List(messages) => messages.into_iter().map(Message::parse).collect(),
+        message => vec![Message::parse(message)],
     })
 }
 
 /// Reads a body that is one message, as every answer to a POST is.
 pub(super) fn parse_one(body: &str) -> Result<Message, Error> {
     match parse_body(body)? {
-        value @ Value::Object(_) => Ok(Message::parse(&value)),
+        value @ Value::Object(_) => Ok(Message::parse(value)),
         _ => Err(not_the_gateway(body, "the JSON is not an object")),
     }
 }
@@ -323,7 +317,7 @@ fn parse_body(body: &str) -> Result<Value, Error> {
             format!("the answer has {} bytes; at most {LONGEST_BODY} are read", body.len()),
         ));
     }
-    serde_json::from_str(body).map_err(|_| not_the_gateway(body, "it is not JSON"))
+    Value::parse(body).ok_or_else(|| not_the_gateway(body, "it is not JSON"))
 }
 
 fn not_the_gateway(body: &str, why: &str) -> Error {
@@ -350,57 +344,62 @@ pub(super) fn checked_id(id: Option<u64>) -> Result<u64, Error> {
     }
 }
 
-fn text(value: Option<&Value>) -> String {
-    value.and_then(Value::as_str).unwrap_or_default().to_owned()
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// The plugin's own part of a message.
+fn plugin_data(value: &mut Value) -> Option<Value> {
+    Some(value.take("plugindata").take("data")).filter(|data| !data.is_null())
 }
 
 /// A request, before the transaction and the secrets are added.
 pub(super) enum Request<'a> {
     Create(SessionId),
     Attach { plugin: &'a str, opaque_id: Option<&'a str> },
-    Message { body: Value, jsep: Option<&'a Jsep> },
+    Message { body: Object, jsep: Option<&'a Jsep> },
     Trickle(&'a [Candidate]),
     Detach,
     Destroy,
 }
 
 impl Request<'_> {
-    pub(super) fn into_json(self) -> Map<String, Value> {
-        let mut object = Map::new();
-        let mut set = |key: &str, value: Value| {
-            object.insert(key.to_owned(), value);
-        };
+    pub(super) fn into_json(self) -> Object {
         match self {
             Self::Create(id) => {
-                set("janus", json!("create"));
-                set("id", json!(id.0));
+                let mut object = Object::new("janus", "create");
+                object.number("id", id.0);
+                object
             }
             Self::Attach { plugin, opaque_id } => {
-                set("janus", json!("attach"));
-                set("plugin", json!(plugin));
+                let mut object = Object::new("janus", "attach");
+                object.text("plugin", plugin);
                 if let Some(opaque_id) = opaque_id {
-                    set("opaque_id", json!(opaque_id));
+                    object.text("opaque_id", opaque_id);
                 }
+                object
             }
             Self::Message { body, jsep } => {
-                set("janus", json!("message"));
-                set("body", body);
+                let mut object = Object::new("janus", "message");
+                object.raw("body", &body.finish());
                 if let Some(jsep) = jsep {
-                    set("jsep", jsep.to_json());
+                    object.raw("jsep", &jsep.to_json());
                 }
+                object
             }
             Self::Trickle(candidates) => {
-                set("janus", json!("trickle"));
+                let mut object = Object::new("janus", "trickle");
                 match candidates {
-                    [one] => set("candidate", one.to_json()),
+                    [one] => object.raw("candidate", &one.to_json()),
                     several => {
-                        set("candidates", several.iter().map(Candidate::to_json).collect());
+                        let several: Vec<String> = several.iter().map(Candidate::to_json).collect();
+                        object.raw("candidates", &format!("[{}]", several.join(",")));
                     }
                 }
+                object
             }
-            Self::Detach => set("janus", json!("detach")),
-            Self::Destroy => set("janus", json!("destroy")),
+            Self::Detach => Object::new("janus", "detach"),
+            Self::Destroy => Object::new("janus", "destroy"),
         }
-        object
     }
 }
