@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::error::Error;
+use crate::text::split_once;
 
 /// A gateway's base URL: `http` or `https`, no query, no fragment, no slash at the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,14 +22,14 @@ impl ServerUrl {
         };
         let trimmed = text.trim();
         // Before anything is quoted: a password may stand there.
-        let after_scheme = trimmed.split_once("://").map_or(trimmed, |(_, rest)| rest);
+        let after_scheme = split_once(trimmed, "://").map_or(trimmed, |(_, rest)| rest);
         if after_scheme.split(['/', '?', '#']).next().is_some_and(|host| host.contains('@')) {
             return Err(Error::invalid(
                 "a gateway address holds a user name, which browsers refuse to send: leave out what stands \
                  before the @",
             ));
         }
-        let rest = match trimmed.split_once("://") {
+        let rest = match split_once(trimmed, "://") {
             Some((scheme, rest)) if is_http(scheme) => rest,
             Some(("ws" | "wss", _)) => {
                 return refuse("only the http and https transports are spoken here");

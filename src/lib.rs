@@ -17,6 +17,7 @@ pub mod event;
 pub mod json;
 pub mod log;
 pub mod proto;
+mod text;
 pub mod time;
 pub mod transfer;
 

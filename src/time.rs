@@ -27,8 +27,13 @@ impl std::ops::Add<Duration> for Time {
     type Output = Time;
 
     fn add(self, delay: Duration) -> Time {
-        Time(self.0.saturating_add(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)))
+        Time(self.0.saturating_add(millis(delay)))
     }
+}
+
+/// Whole milliseconds. `Duration::as_millis` reckons with 128 bits, which is not free in WebAssembly.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    duration.as_secs().saturating_mul(1000).saturating_add(duration.subsec_millis().into())
 }
 
 /// The earlier of two deadlines, where either may be absent.

@@ -158,7 +158,9 @@ impl<'a> Fields<'a> {
         match value.as_string() {
             Some(word) if words.contains(&word.as_str()) => Ok(Some(word)),
             None if is_absent(&value) => Ok(None),
-            _ => Err(wrong(&self.path(key), &format!("one of {words:?}"), &value)),
+            _ => {
+                Err(wrong(&self.path(key), &format!("one of \"{}\"", words.join("\", \"")), &value))
+            }
         }
     }
 

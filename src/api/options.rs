@@ -16,6 +16,7 @@ use crate::config::{CallConfig, GatewayConfig, Policy, Secret, ServerUrl};
 use crate::error::Error;
 use crate::event::Settings;
 use crate::log::Level;
+use crate::text::split_once;
 use crate::transfer::is_kind;
 
 /// The longest time that can be set, in milliseconds: an hour.
@@ -296,7 +297,7 @@ fn resolution(value: &JsValue) -> Result<Option<(u32, u32)>, Error> {
         ))
     };
     let sides = match value.as_string() {
-        Some(text) => text.split_once('x').and_then(|(width, height)| {
+        Some(text) => split_once(&text, "x").and_then(|(width, height)| {
             Some((width.trim().parse().ok()?, height.trim().parse().ok()?))
         }),
         None => {

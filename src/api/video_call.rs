@@ -13,6 +13,7 @@ use crate::browser::failure;
 use crate::call::{Call, Command, Reply};
 use crate::client::{CallId, Outcome};
 use crate::error::Error;
+use crate::text::contains;
 use crate::time::Time;
 
 /// One video call object at the gateway: a name, and a call at a time.
@@ -170,7 +171,7 @@ enum Pattern {
     Predicate(Function),
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum Order {
     Ascending,
     Descending,
@@ -205,16 +206,16 @@ impl Filter {
     }
 
     fn apply(&self, names: Vec<String>) -> Result<JsValue, Error> {
-        let mut wanted = Vec::new();
+        let mut wanted: Vec<String> = Vec::new();
         for name in names {
             if self.pattern.matches(&name)? {
-                wanted.push(name);
-            }
-        }
-        if let Some(order) = self.order {
-            wanted.sort_unstable();
-            if order == Order::Descending {
-                wanted.reverse();
+                // Put in its place at once: a sort of the standard library would be 3 kB of the module.
+                let at = match self.order {
+                    Some(Order::Ascending) => wanted.partition_point(|other| *other <= name),
+                    Some(Order::Descending) => wanted.partition_point(|other| *other >= name),
+                    None => wanted.len(),
+                };
+                wanted.insert(at, name);
             }
         }
         Ok(wanted.iter().map(|name| JsValue::from_str(name)).collect::<Array>().into())
@@ -225,7 +226,7 @@ impl Pattern {
     fn matches(&self, name: &str) -> Result<bool, Error> {
         match self {
             Self::Any => Ok(true),
-            Self::Substring(part) => Ok(name.contains(part.as_str())),
+            Self::Substring(part) => Ok(contains(name, part)),
             // `search` begins at the start, wherever `lastIndex` of a sticky or global one stands.
             Self::Expression(expression) => search(name, expression).map_err(|thrown| {
                 Error::invalid("the filter expression threw").with_cause(failure::words(&thrown))

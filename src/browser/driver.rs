@@ -19,7 +19,7 @@ use crate::config::{CallConfig, GatewayConfig};
 use crate::error::Error;
 use crate::log::Level;
 use crate::proto::{HttpId, HttpRequest};
-use crate::time::Time;
+use crate::time::{Time, millis};
 
 /// One `VideoRTC` object's machinery. Alive as long as somebody holds it, a request is under way or
 /// the timer is set: a page may drop its objects and keep its call.
@@ -218,7 +218,7 @@ impl Driver {
     fn set_timer(self: &Rc<Self>) {
         let deadline = self.client.borrow().poll_timeout();
         let timer = deadline.map(|deadline| {
-            let delay = deadline.since(system::now()).as_millis();
+            let delay = millis(deadline.since(system::now()));
             let driver = self.clone();
             Timeout::new(u32::try_from(delay).unwrap_or(u32::MAX).min(MOST_DELAY), move || {
                 driver.input(|client, now| client.handle_timeout(now));

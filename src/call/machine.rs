@@ -26,6 +26,7 @@ use crate::event::{Event, Settings};
 use crate::json::Object;
 use crate::log::Level;
 use crate::proto::{Answer, Candidate, Jsep, JsepKind, Notice};
+use crate::text::contains;
 use crate::time::{Time, earliest};
 use crate::transfer::{Lane, Meta, sdp};
 

@@ -72,6 +72,24 @@ pub enum PluginEvent {
     Unknown(String),
 }
 
+impl PluginEvent {
+    /// What it is, for a message or a log line.
+    pub(super) fn as_str(&self) -> &str {
+        match self {
+            Self::List(_) => "list",
+            Self::Registered => "registered",
+            Self::Calling => "calling",
+            Self::IncomingCall(_) => "incomingcall",
+            Self::Accepted => "accepted",
+            Self::Set => "set",
+            Self::Update => "update",
+            Self::HangUp(_) => "hangup",
+            Self::SlowLink(_) => "slow_link",
+            Self::Unknown(what) => what,
+        }
+    }
+}
+
 /// The plugin's message, or its refusal by number and words.
 pub type PluginReply = Result<PluginEvent, (i64, String)>;
 

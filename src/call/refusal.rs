@@ -65,6 +65,6 @@ pub(super) fn media_failed() -> Error {
 pub(super) fn unexpected(event: &PluginEvent) -> Error {
     Error::new(
         Code::GatewayProtocol,
-        format!("the plugin gave an answer that does not fit: {event:?}"),
+        format!("the plugin gave an answer that does not fit: {}", event.as_str()),
     )
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::session::HttpId;
-use crate::time::Time;
+use crate::time::{Time, millis};
 
 /// The gateway answers a poll within 30 s; what is silent for longer is broken. Such a poll is
 /// given up late and not casually: an event given to an aborted poll is lost.
@@ -75,7 +75,7 @@ impl Poll {
         }
         // Between a half and the whole of the delay, so that clients do not come back in step.
         let half = failing.delay.checked_div(2).unwrap_or_default();
-        let spread = u64::try_from(half.as_millis()).unwrap_or(0).max(1);
+        let spread = millis(half).max(1);
         let delay =
             half.saturating_add(Duration::from_millis(jitter.checked_rem(spread).unwrap_or(0)));
         failing.delay = failing.delay.saturating_mul(2).min(LONGEST_DELAY);

@@ -12,7 +12,8 @@ use crate::config::{GatewayConfig, Secret, ServerUrl};
 use crate::error::{Code, Error, excerpt};
 use crate::json::{Object, Value};
 use crate::log::Level;
-use crate::time::{Time, earliest};
+use crate::text::replace;
+use crate::time::{Time, earliest, millis};
 
 /// How long the farewell may take. The user waits for it, and the gateway forgets us anyway.
 const FAREWELL: Duration = Duration::from_secs(3);
@@ -133,7 +134,7 @@ struct Pending {
     stage: Stage,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Create,
     Attach,
@@ -141,6 +142,19 @@ enum Kind {
     Trickle,
     Detach,
     Destroy,
+}
+
+impl Kind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Attach => "attach",
+            Self::Message => "message",
+            Self::Trickle => "trickle",
+            Self::Detach => "detach",
+            Self::Destroy => "destroy",
+        }
+    }
 }
 
 /// Requests in one lane are posted one after the other, since the browser may deliver parallel
@@ -307,9 +321,11 @@ impl Session {
             if let Stage::Posted(http) = pending.stage {
                 self.outputs.push_back(Output::Abort(http));
             }
-            let limit = self.config.request_timeout.as_millis();
-            let message =
-                format!("the gateway did not answer {kind:?} within {limit} ms; try again");
+            let limit = millis(self.config.request_timeout);
+            let message = format!(
+                "the gateway did not answer {} within {limit} ms; try again",
+                kind.as_str()
+            );
             self.finish(ticket, Err(Error::new(Code::GatewayTimeout, message)), now);
             self.pump(lane);
         }
@@ -385,8 +401,10 @@ impl Session {
                     let id = HttpId(self.last_http);
                     let (url, body) = (std::mem::take(url), std::mem::take(body));
                     pending.stage = Stage::Posted(id);
-                    self.outputs
-                        .push_back(Output::Log(Level::Trace, format!("POST {:?}", pending.kind)));
+                    self.outputs.push_back(Output::Log(
+                        Level::Trace,
+                        format!("POST {}", pending.kind.as_str()),
+                    ));
                     self.outputs.push_back(Output::Http(HttpRequest { id, url, body: Some(body) }));
                     if lane != Lane::Free {
                         return;
@@ -430,13 +448,11 @@ impl Session {
         let mut text = text.to_owned();
         for (_, secret) in self.secrets() {
             let secret = secret.reveal();
-            if !secret.is_empty() {
-                text = text.replace(secret, "…").replace(&percent_encode(secret), "…");
-            }
+            text = replace(&replace(&text, secret, "…"), &percent_encode(secret), "…");
         }
         match &self.state {
             State::Open { id, .. } | State::Closing { id, .. } => {
-                text.replace(&id.0.to_string(), "0")
+                replace(&text, &id.0.to_string(), "0")
             }
             State::Opening { .. } | State::Closed => text,
         }
@@ -656,7 +672,10 @@ fn answer_of(kind: Kind, message: Message) -> Result<Answer, Error> {
         ) => Ok(Answer::Done),
         (kind, _) => Err(Error::new(
             Code::GatewayProtocol,
-            format!("the answer to {kind:?} is not one that Janus gives; check the address"),
+            format!(
+                "the answer to {} is not one that Janus gives; check the address",
+                kind.as_str()
+            ),
         )),
     }
 }

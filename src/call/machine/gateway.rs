@@ -108,7 +108,7 @@ impl Call {
                 if error
                     .cause
                     .as_ref()
-                    .is_some_and(|words| words.contains(&format!("({name})"))) =>
+                    .is_some_and(|words| contains(words, &format!("({name})"))) =>
             {
                 return self.hold(name, command);
             }
@@ -238,7 +238,7 @@ impl Call {
             (PluginEvent::Update, _) => {
                 self.log(Level::Warn, "the other side renegotiates; that is not answered".into());
             }
-            (other, _) => self.log(Level::Warn, format!("skipped {other:?}")),
+            (other, _) => self.log(Level::Warn, format!("skipped {}", other.as_str())),
         }
     }
 

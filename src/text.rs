@@ -1,0 +1,65 @@
+//! Searching in short texts. What the standard library brings for that is made for long ones, and would be
+//! 8 kB of the module.
+
+/// Where `part` first is in `text`, in bytes.
+fn find(text: &str, part: &str) -> Option<usize> {
+    if part.is_empty() {
+        return Some(0);
+    }
+    text.as_bytes().windows(part.len()).position(|window| window == part.as_bytes())
+}
+
+/// Whether `part` is in `text`.
+pub(crate) fn contains(text: &str, part: &str) -> bool {
+    find(text, part).is_some()
+}
+
+/// What stands before and after the first `separator`.
+pub(crate) fn split_once<'a>(text: &'a str, separator: &str) -> Option<(&'a str, &'a str)> {
+    let (before, rest) = text.split_at_checked(find(text, separator)?)?;
+    Some((before, rest.strip_prefix(separator)?))
+}
+
+/// The text with every `part` replaced.
+pub(crate) fn replace(mut text: &str, part: &str, by: &str) -> String {
+    let mut replaced = String::new();
+    if !part.is_empty() {
+        while let Some((before, rest)) = split_once(text, part) {
+            replaced.push_str(before);
+            replaced.push_str(by);
+            text = rest;
+        }
+    }
+    replaced.push_str(text);
+    replaced
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_is_found_wherever_it_stands() {
+        for (text, part, wanted) in
+            [("abc", "abc", true), ("aab", "ab", true), ("ab", "abc", false), ("", "a", false)]
+        {
+            assert_eq!(contains(text, part), wanted, "{text} {part}");
+        }
+        assert!(contains("", "") && contains("a", ""));
+        assert!(contains("naïve", "ï") && !contains("é", "è"));
+    }
+
+    #[test]
+    fn a_text_is_split_at_the_first_separator() {
+        assert_eq!(split_once("a://b://c", "://"), Some(("a", "b://c")));
+        assert_eq!(split_once("://", "://"), Some(("", "")));
+        assert_eq!(split_once("a:/", "://"), None);
+    }
+
+    #[test]
+    fn every_part_is_replaced() {
+        assert_eq!(replace("a-b--c", "-", "…"), "a…b……c");
+        assert_eq!(replace("aaa", "aa", "b"), "ba");
+        assert_eq!(replace("abc", "", "x"), "abc");
+    }
+}
