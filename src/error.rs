@@ -1,6 +1,7 @@
 //! What can go wrong, as stable codes and sentences that say what to do.
 
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 
 /// A stable word for a cause of failure. A page branches on it; it is never reworded.
 #[non_exhaustive]
@@ -109,9 +110,13 @@ impl Code {
     }
 }
 
+/// A failure, in a box: most results hold none, and all of them would be as large as one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Error(Box<Failure>);
+
 /// A failure: a code for the program, a sentence for the person.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Error {
+pub struct Failure {
     /// The stable word.
     pub code: Code,
     /// What happened, with which value, and what to do about it.
@@ -125,7 +130,7 @@ pub struct Error {
 impl Error {
     /// An error with neither gateway code nor cause.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), gateway_code: None, cause: None }
+        Self(Box::new(Failure { code, message: message.into(), gateway_code: None, cause: None }))
     }
 
     /// The same error, with the gateway's own number and words.
@@ -151,6 +156,20 @@ impl Error {
             Code::Closed,
             "this video call is closed: get a new one from usecases.videoCall()",
         )
+    }
+}
+
+impl Deref for Error {
+    type Target = Failure;
+
+    fn deref(&self) -> &Failure {
+        &self.0
+    }
+}
+
+impl DerefMut for Error {
+    fn deref_mut(&mut self) -> &mut Failure {
+        &mut self.0
     }
 }
 
