@@ -23,7 +23,7 @@ impl ServerUrl {
         let trimmed = text.trim();
         // Before anything is quoted: a password may stand there.
         let after_scheme = split_once(trimmed, "://").map_or(trimmed, |(_, rest)| rest);
-        if after_scheme.split(['/', '?', '#']).next().is_some_and(|host| host.contains('@')) {
+        if authority(after_scheme).any(|c| c == '@') {
             return Err(Error::invalid(
                 "a gateway address holds a user name, which browsers refuse to send: leave out what stands \
                  before the @",
@@ -37,31 +37,46 @@ impl ServerUrl {
             Some(_) => return refuse("it must begin with http:// or https://"),
             None => return refuse("it has no http:// or https://"),
         };
-        let host = rest.split('/').next().unwrap_or_default();
+        let host = split_once(rest, "/").map_or(rest, |(host, _)| host);
         if host.is_empty() {
             return refuse("it names no host");
         }
-        if rest.contains(['?', '#']) {
+        if rest.chars().any(|c| matches!(c, '?' | '#')) {
             // Not quoted: a token may stand there.
             return Err(Error::invalid(
                 "a gateway address must not have a query or a fragment: leave out what follows the ? or #, and \
                  give secrets as apiSecret or token",
             ));
         }
-        if trimmed.chars().any(|c| c.is_whitespace() || c.is_control() || "<>\"\\".contains(c)) {
+        let foreign =
+            |c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"' | '\\');
+        if trimmed.chars().any(foreign) {
             return refuse("it holds a character that URLs do not have");
         }
-        let port = host.rsplit_once(':').map(|(_, port)| port).filter(|p| !p.ends_with(']'));
+        let mut port = None;
+        while let Some((_, after)) = split_once(port.unwrap_or(host), ":") {
+            port = Some(after);
+        }
+        let port = port.filter(|port| !port.ends_with("]"));
         if port.is_some_and(|port| port.parse::<u16>().is_err()) {
             return refuse("its port is not a number below 65536");
         }
-        Ok(Self(trimmed.trim_end_matches('/').to_owned()))
+        let mut base = trimmed;
+        while let Some(shorter) = base.strip_suffix("/") {
+            base = shorter;
+        }
+        Ok(Self(base.to_owned()))
     }
 
     /// The URL as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// What stands before the path.
+fn authority(rest: &str) -> impl Iterator<Item = char> {
+    rest.chars().take_while(|c| !matches!(c, '/' | '?' | '#'))
 }
 
 fn is_http(scheme: &str) -> bool {
