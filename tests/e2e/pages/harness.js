@@ -10,6 +10,7 @@ const harness = {
   peers: [], // every RTCPeerConnection made
   tracks: [], // every track that a device was opened for, and every clone of one
   requests: [], // { method, url }
+  memory: null, // the linear memory of the newest WebAssembly instance
   reactions: {}, // what a test wants done inside an event: harness.reactions.onHangUp = () => …
 };
 
@@ -79,6 +80,13 @@ window.RTCPeerConnection = class RTCPeerConnection extends window.RTCPeerConnect
   constructor(...settings) {
     super(...settings);
     harness.peers.push(this);
+  }
+};
+
+WebAssembly.Instance = class Instance extends WebAssembly.Instance {
+  constructor(...parts) {
+    super(...parts);
+    harness.memory = this.exports.memory;
   }
 };
 

@@ -56,6 +56,13 @@ impl Gateway {
         }
     }
 
+    pub(crate) fn pid(&self) -> Option<u32> {
+        match self {
+            Self::Janus(janus) => janus.pid(),
+            Self::Embedded(_) => None,
+        }
+    }
+
     /// Ends the gateway and starts it again at the same address: it has forgotten everything.
     pub(crate) fn restart(&mut self) -> Result {
         block_in_place(|| match self {

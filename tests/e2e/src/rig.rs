@@ -68,6 +68,11 @@ impl Rig {
         lock(&self.gateway).url()
     }
 
+    /// The process of the gateway, where it has one of its own.
+    pub fn gateway_pid(&self) -> Option<u32> {
+        lock(&self.gateway).pid()
+    }
+
     /// Ends the gateway and starts it again at the same address: it has forgotten everything.
     pub fn restart_gateway(&self) -> Result {
         lock(&self.gateway).restart()

@@ -1,0 +1,23 @@
+//! Side-by-side measurements: what is compared takes turns in one run, through one gateway and in the same
+//! browsers, so that only their ratio counts and not the machine. Run by `cargo xtask bench`.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "a command line tool talks to the person who runs it, and may fail by a panic"
+)]
+
+mod data;
+mod memory;
+mod table;
+
+use anyhow::{Result, bail};
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    match std::env::args().nth(1).as_deref() {
+        Some("data") => data::run().await,
+        other => bail!("there is no bench {other:?}; there is data"),
+    }
+}

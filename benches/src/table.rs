@@ -1,0 +1,93 @@
+//! The numbers of a run: medians, spreads, percentiles, and how they are shown and kept.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+/// One row: what was measured, on both sides, and what is aimed at.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) what: &'static str,
+    pub(crate) unit: &'static str,
+    /// Ours, one for each turn.
+    pub(crate) ours: Vec<f64>,
+    /// What ours is compared with.
+    pub(crate) other: Vec<f64>,
+    pub(crate) aim: &'static str,
+}
+
+impl Row {
+    fn ratio(&self) -> Option<f64> {
+        (!self.other.is_empty()).then(|| median(&self.ours) / median(&self.other))
+    }
+
+    fn show(&self) -> String {
+        let ratio = self.ratio().map_or_else(String::new, |ratio| format!("{ratio:.2}"));
+        format!(
+            "{:44} {:>22} {:>22} {:>6}   {}",
+            format!("{} ({})", self.what, self.unit),
+            spread(&self.ours),
+            spread(&self.other),
+            ratio,
+            self.aim
+        )
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "what": self.what, "unit": self.unit, "ours": self.ours, "other": self.other,
+            "ratio": self.ratio(), "aim": self.aim,
+        })
+    }
+}
+
+/// Prints the rows and writes them to `target/bench/NAME.json`.
+pub(crate) fn report(name: &str, rows: &[Row]) -> Result<()> {
+    println!("\n{:44} {:>22} {:>22} {:>6}   aim", "what", "ours", "compared with", "ratio");
+    for row in rows {
+        println!("{}", row.show());
+    }
+    let folder = PathBuf::from(std::env::var("VIDEORTC_BENCH").context("run cargo xtask bench")?);
+    fs::create_dir_all(&folder)?;
+    let file = folder.join(format!("{name}.json"));
+    let rows: Vec<Value> = rows.iter().map(Row::json).collect();
+    fs::write(&file, serde_json::to_string_pretty(&rows)?)?;
+    println!("\nmedians, in brackets the least and the most; written to {}", file.display());
+    Ok(())
+}
+
+pub(crate) fn median(numbers: &[f64]) -> f64 {
+    percentile(numbers, 0.5)
+}
+
+/// The smallest number that the share `part` of all does not exceed.
+pub(crate) fn percentile(numbers: &[f64], part: f64) -> f64 {
+    let mut sorted = numbers.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let at = (sorted.len() as f64 * part).ceil() as usize;
+    sorted.get(at.saturating_sub(1)).copied().unwrap_or(f64::NAN)
+}
+
+fn spread(numbers: &[f64]) -> String {
+    if numbers.is_empty() {
+        return String::new();
+    }
+    let (least, most) = (percentile(numbers, 0.0), percentile(numbers, 1.0));
+    format!("{:.2} [{least:.2} {most:.2}]", median(numbers))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_of_the_numbers_themselves() {
+        let numbers = [5.0, 1.0, 4.0, 2.0, 3.0];
+        assert_eq!(median(&numbers), 3.0);
+        assert_eq!(percentile(&numbers, 0.0), 1.0);
+        assert_eq!(percentile(&numbers, 0.95), 5.0);
+        assert!(median(&[]).is_nan());
+    }
+}
