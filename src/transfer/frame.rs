@@ -5,10 +5,14 @@ use super::{LARGEST, Meta};
 /// Begins every greeting, so that nothing else is taken for one.
 const MAGIC: [u8; 4] = *b"VRTC";
 
-/// The head of a [`Frame::Chunk`], in bytes.
-pub(super) const CHUNK_HEAD: usize = 17;
+/// What a [`Frame::Chunk`] is longer than its content, in bytes.
+pub(super) const CHUNK_FRAME: usize = 17;
+
+/// What a [`Frame::Offer`] is longer than its content, in bytes, at most.
+const LONGEST_OFFER_FRAME: usize = 530;
 
 /// One binary message. Numbers are unsigned and big-endian. `id` is the sender's name for a transfer.
+/// The last four bytes of every message are the CRC-32 of those before them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Frame<'a> {
     /// "I speak this": repeated until the other side's came.
@@ -28,8 +32,6 @@ pub enum Frame<'a> {
         meta: Meta,
         /// All of it, or nothing.
         content: &'a [u8],
-        /// CRC-32 of `content`.
-        crc: u32,
     },
     /// The next bytes of a transfer.
     Chunk {
@@ -37,8 +39,6 @@ pub enum Frame<'a> {
         id: u32,
         /// Where in it they begin.
         offset: u64,
-        /// CRC-32 of `content`.
-        crc: u32,
         /// The bytes; never none.
         content: &'a [u8],
     },
@@ -119,6 +119,8 @@ impl Verdict {
 pub enum Broken {
     /// A kind that this version does not know.
     UnknownKind(u8),
+    /// It is not what was sent.
+    Checksum,
     /// It ends too early, or too late.
     Length,
     /// A field holds what it must not.
@@ -126,7 +128,7 @@ pub enum Broken {
 }
 
 impl Frame<'_> {
-    /// The bytes of the message. Texts longer than a field can tell are cut by the caller.
+    /// The bytes of the message. A text that is longer than its field can tell is cut.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
         match self {
@@ -136,23 +138,21 @@ impl Frame<'_> {
                 out.extend([*version, u8::from(*seen)]);
                 out.extend(window.to_be_bytes());
             }
-            Frame::Offer { id, meta, content, crc } => {
-                out.reserve_exact(content.len().saturating_add(540));
+            Frame::Offer { id, meta, content } => {
+                out.reserve_exact(content.len().saturating_add(LONGEST_OFFER_FRAME));
                 out.push(2);
                 out.extend(id.to_be_bytes());
                 out.push(u8::from(meta.is_text) | (u8::from(meta.filename.is_some()) << 1));
                 out.extend(meta.size.to_be_bytes());
-                out.extend(crc.to_be_bytes());
                 push_text(&mut out, &meta.kind);
                 push_text(&mut out, meta.filename.as_deref().unwrap_or_default());
                 out.extend_from_slice(content);
             }
-            Frame::Chunk { id, offset, crc, content } => {
-                out.reserve_exact(content.len().saturating_add(CHUNK_HEAD));
+            Frame::Chunk { id, offset, content } => {
+                out.reserve_exact(content.len().saturating_add(CHUNK_FRAME));
                 out.push(3);
                 out.extend(id.to_be_bytes());
                 out.extend(offset.to_be_bytes());
-                out.extend(crc.to_be_bytes());
                 out.extend_from_slice(content);
             }
             Frame::Ask { id, sent } => {
@@ -180,12 +180,17 @@ impl Frame<'_> {
                 out.extend(id.to_be_bytes());
             }
         }
+        out.extend(checksum(&out).to_be_bytes());
         out
     }
 
     /// Reads a stranger's message.
     pub fn decode(message: &[u8]) -> Result<Frame<'_>, Broken> {
-        let mut input = Input(message);
+        let (body, sum) = message.split_last_chunk().ok_or(Broken::Length)?;
+        if checksum(body) != u32::from_be_bytes(*sum) {
+            return Err(Broken::Checksum);
+        }
+        let mut input = Input(body);
         let kind = input.u8()?;
         let frame = match kind {
             1 => {
@@ -207,31 +212,27 @@ impl Frame<'_> {
                 let id = input.u32()?;
                 let flags = input.u8()?;
                 let size = input.size()?;
-                let crc = input.u32()?;
                 let kind = input.text()?;
                 let filename = input.text()?;
-                if flags > 3 || kind.is_empty() {
+                let has_filename = flags & 2 != 0;
+                if flags > 3 || kind.is_empty() || (!has_filename && !filename.is_empty()) {
                     return Err(Broken::Field);
                 }
                 let content = std::mem::take(&mut input.0);
                 if !content.is_empty() && content.len() as u64 != size {
                     return Err(Broken::Length);
                 }
-                let filename = (flags & 2 != 0).then_some(filename);
-                Frame::Offer {
-                    id,
-                    meta: Meta { kind, filename, size, is_text: flags & 1 != 0 },
-                    content,
-                    crc,
-                }
+                let filename = has_filename.then_some(filename);
+                let meta = Meta { kind, filename, size, is_text: flags & 1 != 0 };
+                Frame::Offer { id, meta, content }
             }
             3 => {
-                let (id, offset, crc) = (input.u32()?, input.size()?, input.u32()?);
+                let (id, offset) = (input.u32()?, input.size()?);
                 let content = std::mem::take(&mut input.0);
                 if content.is_empty() {
                     return Err(Broken::Length);
                 }
-                Frame::Chunk { id, offset, crc, content }
+                Frame::Chunk { id, offset, content }
             }
             4 => Frame::Ask { id: input.u32()?, sent: input.size()? },
             5 => Frame::Cancel { id: input.u32()? },
@@ -244,19 +245,20 @@ impl Frame<'_> {
     }
 }
 
-/// The integrity check of content: CRC-32 as in ISO-HDLC (Ethernet, zip).
-pub fn crc(content: &[u8]) -> u32 {
+/// The integrity check: CRC-32 as in ISO-HDLC (Ethernet, zip).
+fn checksum(bytes: &[u8]) -> u32 {
     // The small table: 1 kB, and still far faster than the link.
     static CRC: crc::Crc<u32, crc::Table<1>> =
         crc::Crc::<u32, crc::Table<1>>::new(&crc::CRC_32_ISO_HDLC);
-    CRC.checksum(content)
+    CRC.checksum(bytes)
 }
 
 fn push_text(out: &mut Vec<u8>, text: &str) {
-    let bytes = text.as_bytes();
-    let bytes = bytes.get(..usize::from(u8::MAX)).unwrap_or(bytes);
-    out.push(u8::try_from(bytes.len()).unwrap_or(u8::MAX));
-    out.extend_from_slice(bytes);
+    // A character more than the field takes is left out whole.
+    let ends = text.char_indices().map(|(at, c)| at.saturating_add(c.len_utf8()));
+    let length = ends.map_while(|end| u8::try_from(end).ok()).last().unwrap_or_default();
+    out.push(length);
+    out.extend(text.bytes().take(length.into()));
 }
 
 /// What is left to read.

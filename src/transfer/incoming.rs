@@ -4,7 +4,7 @@
 
 use vecmap::VecMap;
 
-use super::frame::{Frame, Verdict, crc};
+use super::frame::{Frame, Verdict};
 use super::policy::clean_filename;
 use super::{ACK_EVERY, Meta, SLOTS};
 use crate::config::Policy;
@@ -77,7 +77,6 @@ impl Incoming {
         id: u32,
         mut meta: Meta,
         content: &[u8],
-        sum: u32,
         policy: &Policy,
         wants: &mut Vec<Want>,
     ) {
@@ -86,9 +85,6 @@ impl Incoming {
         }
         if let Some(slot) = self.slot(id) {
             return answer_repeated(slot, wants);
-        }
-        if crc(content) != sum {
-            return wants.push(Want::Answer(Frame::Unknown { id }));
         }
         self.abandon(slot_of(id), wants);
         meta.filename = meta.filename.as_deref().and_then(clean_filename);
@@ -119,7 +115,6 @@ impl Incoming {
         id: u32,
         offset: u64,
         content: &[u8],
-        sum: u32,
         wants: &mut Vec<Want>,
     ) {
         let Some(Slot { state, .. }) = self.slot_mut(id) else {
@@ -135,14 +130,13 @@ impl Incoming {
         if offset < *received {
             return wants.push(Want::Odd("a chunk that had come already was dropped"));
         }
-        if offset > *received || crc(content) != sum {
+        if offset > *received {
             // Once is enough: what is on its way meanwhile is no news.
             if !std::mem::replace(asked_again, true) {
                 *unacknowledged = 0;
                 wants.push(Want::Answer(Frame::Ack { id, received: *received, again: true }));
             }
-            return wants
-                .push(Want::Odd("a chunk came damaged, or not in order: asked for it again"));
+            return wants.push(Want::Odd("a chunk is missing: asked for it again"));
         }
         *asked_again = false;
         *received = end;

@@ -260,6 +260,7 @@ impl Link {
                     Broken::UnknownKind(kind) => {
                         format!("a frame of the unknown kind {kind} was dropped")
                     }
+                    Broken::Checksum => "a frame that was damaged on its way was dropped".into(),
                     Broken::Length => "a frame that is too short or too long was dropped".into(),
                     Broken::Field => "a frame with an impossible value was dropped".into(),
                 },
@@ -362,11 +363,11 @@ impl Link {
                 }
                 self.phase = Phase::Ready { window: window.min(MOST_WINDOW).into() };
             }
-            Frame::Offer { id, meta, content, crc } => {
-                self.incoming.handle_offer(id, meta, content, crc, &self.policy, &mut received);
+            Frame::Offer { id, meta, content } => {
+                self.incoming.handle_offer(id, meta, content, &self.policy, &mut received);
             }
-            Frame::Chunk { id, offset, crc, content } => {
-                self.incoming.handle_chunk(id, offset, content, crc, &mut received);
+            Frame::Chunk { id, offset, content } => {
+                self.incoming.handle_chunk(id, offset, content, &mut received);
             }
             Frame::Ask { id, sent } => self.incoming.handle_ask(id, sent, &mut received),
             Frame::Cancel { id } => self.incoming.handle_cancel(id, &mut received),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use vecmap::VecMap;
 
-use super::frame::{CHUNK_HEAD, Frame, Verdict, crc};
+use super::frame::{CHUNK_FRAME, Frame, Verdict};
 use super::{BLOCK, CHUNK, FILE_SLOTS, LONGEST_INLINE, Lane, Meta, SLOTS};
 use crate::error::{Code, Error};
 use crate::time::{Time, earliest};
@@ -238,7 +238,7 @@ impl Outgoing {
                 continue;
             }
             let length = content.len() as u64;
-            let message = content.len().saturating_add(CHUNK_HEAD);
+            let message = content.len().saturating_add(CHUNK_FRAME);
             // However small the window: one chunk at a time always goes.
             let fits = on_their_way == 0 || on_their_way.saturating_add(length) <= room.window;
             if !fits || room.buffer < message {
@@ -248,7 +248,7 @@ impl Outgoing {
                 open.offered = true;
                 wants.push(Want::Send(Lane::Bulk, offer(open.id, meta, &[])));
             }
-            let chunk = Frame::Chunk { id: open.id, offset: open.sent, crc: crc(content), content };
+            let chunk = Frame::Chunk { id: open.id, offset: open.sent, content };
             wants.push(Want::Send(Lane::Bulk, chunk.encode()));
             room.buffer = room.buffer.saturating_sub(message);
             open.sent = open.sent.saturating_add(length);
@@ -504,7 +504,7 @@ impl Transfer {
 }
 
 fn offer(id: u32, meta: &Meta, content: &[u8]) -> Vec<u8> {
-    Frame::Offer { id, meta: meta.clone(), content, crc: crc(content) }.encode()
+    Frame::Offer { id, meta: meta.clone(), content }.encode()
 }
 
 fn changed() -> Error {
