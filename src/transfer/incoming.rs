@@ -81,7 +81,7 @@ impl Incoming {
         wants: &mut Vec<Want>,
     ) {
         if self.is_past(id) {
-            return wants.push(Want::Odd("an offer older than its slot was dropped"));
+            return answer_past(id, wants);
         }
         if let Some(slot) = self.slot(id) {
             return answer_repeated(slot, wants);
@@ -159,6 +159,9 @@ impl Incoming {
     }
 
     pub(super) fn handle_ask(&mut self, id: u32, sent: u64, wants: &mut Vec<Want>) {
+        if self.is_past(id) {
+            return answer_past(id, wants);
+        }
         match self.slot_mut(id) {
             Some(Slot { state: State::Receiving { received, asked_again, .. }, .. }) => {
                 // What was sent before the question comes before it.
@@ -172,13 +175,15 @@ impl Incoming {
     }
 
     pub(super) fn handle_cancel(&mut self, id: u32, wants: &mut Vec<Want>) {
+        if self.is_past(id) {
+            return answer_past(id, wants);
+        }
         match self.slot(id) {
             Some(Slot { state: State::Receiving { .. }, .. }) => {
                 self.fail(id, Verdict::CancelledBySender, wants);
             }
             // Too late: it is whole, or ended otherwise.
             Some(slot) => answer_repeated(slot, wants),
-            None if self.is_past(id) => wants.push(Want::Odd("a cancellation came too late")),
             // Its offer may yet come.
             None => {
                 self.abandon(slot_of(id), wants);
@@ -268,4 +273,10 @@ fn answer_repeated(slot: &Slot, wants: &mut Vec<Want>) {
         State::Delivering { .. } => {}
         State::Ended(verdict) => wants.push(Want::Answer(Frame::Result { id, verdict: *verdict })),
     }
+}
+
+/// Whoever uses a slot again knows how its last transfer ended; or broke the protocol, and is told.
+fn answer_past(id: u32, wants: &mut Vec<Want>) {
+    wants.push(Want::Odd("a question came about a transfer whose slot was used again"));
+    wants.push(Want::Answer(Frame::Result { id, verdict: Verdict::Malformed }));
 }

@@ -9,7 +9,7 @@ use vecmap::VecMap;
 use super::frame::{CHUNK_FRAME, Frame, Verdict};
 use super::{BLOCK, CHUNK, FILE_SLOTS, LONGEST_INLINE, Lane, Meta, SLOTS};
 use crate::error::{Code, Error};
-use crate::time::{Time, earliest};
+use crate::time::Time;
 
 /// How long a transfer may be without news before the other side is asked.
 const ASK: Duration = Duration::from_secs(5);
@@ -67,28 +67,15 @@ pub(super) struct Queued {
     pub(super) body: Body,
 }
 
-/// A transfer that has an id.
+/// A transfer that has an id, and how far it is.
 struct Transfer {
     meta: Meta,
     body: Body,
-    stage: Stage,
-}
-
-enum Stage {
-    Open(Open),
-    /// The receiver was told; its result says whether it was in time.
-    Cancelling {
-        id: u32,
-        error: Error,
-        acknowledged: u64,
-        ask_at: Time,
-    },
-}
-
-/// How far a transfer is.
-struct Open {
     id: u32,
-    offered: bool,
+    /// When the receiver was first told of it.
+    offered_at: Option<Time>,
+    /// Why it was taken back. The receiver was told; its result says whether it was in time.
+    cancelled: Option<Error>,
     /// Where the next block begins.
     read: u64,
     sent: u64,
@@ -125,21 +112,17 @@ impl Outgoing {
 
     /// What is known of a transfer, and how much of it has arrived.
     pub(super) fn progress(&self, number: Number) -> Option<(&Meta, u64)> {
-        let transfer = self.transfers.get(&number)?;
-        let acknowledged = match &transfer.stage {
-            Stage::Open(open) => open.acknowledged,
-            Stage::Cancelling { acknowledged, .. } => *acknowledged,
-        };
-        Some((&transfer.meta, acknowledged))
+        self.transfers.get(&number).map(|transfer| (&transfer.meta, transfer.acknowledged))
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Time> {
-        self.transfers.values().fold(None, |least, transfer| earliest(least, transfer.ask_at()))
+        let offered = self.transfers.values().filter(|transfer| transfer.offered_at.is_some());
+        offered.map(|transfer| transfer.ask_at).min()
     }
 
     /// Sends what can be sent.
     pub(super) fn pump(&mut self, room: &mut Room, now: Time, wants: &mut Vec<Want>) {
-        self.open(now);
+        self.open();
         self.send_messages(now, wants);
         self.send_blocks(room, now, wants);
         // Sending has made room to read on.
@@ -147,12 +130,12 @@ impl Outgoing {
     }
 
     /// Gives slots to those that wait for one, the longest first.
-    fn open(&mut self, now: Time) {
+    fn open(&mut self) {
         while self.files.front().is_some()
             && let Some(id) = self.free_id(0..FILE_SLOTS)
         {
             let next = self.files.pop_front();
-            self.open_as(id, next, now);
+            self.open_as(id, next);
         }
         while let Some(Queued { meta, .. }) = self.messages.front() {
             let waiting = self.message_bytes();
@@ -161,35 +144,38 @@ impl Outgoing {
             }
             let Some(id) = self.free_id(FILE_SLOTS..SLOTS) else { return };
             let next = self.messages.pop_front();
-            self.open_as(id, next, now);
+            self.open_as(id, next);
         }
     }
 
     /// The next id of a slot that is free.
     fn free_id(&self, mut slots: Range<u32>) -> Option<u32> {
         let is_used =
-            |slot: &u32| self.transfers.values().any(|transfer| transfer.id() % SLOTS == *slot);
-        let slot = slots.find(|slot| !is_used(slot))?;
-        match self.last_ids.get(&slot) {
+            |slot: u32| self.transfers.values().any(|transfer| transfer.id % SLOTS == slot);
+        slots.find_map(|slot| match self.last_ids.get(&slot) {
+            _ if is_used(slot) => None,
             Some(last) => last.checked_add(SLOTS),
             None => Some(slot),
-        }
+        })
     }
 
-    fn open_as(&mut self, id: u32, queued: Option<Queued>, now: Time) {
+    fn open_as(&mut self, id: u32, queued: Option<Queued>) {
         let Some(Queued { number, meta, body }) = queued else { return };
-        let stage = Stage::Open(Open {
+        let transfer = Transfer {
+            meta,
+            body,
             id,
-            offered: false,
+            offered_at: None,
+            cancelled: None,
             read: 0,
             sent: 0,
             furthest: 0,
             acknowledged: 0,
             retries: 0,
-            ask_at: now + ASK,
-        });
+            ask_at: Time::default(),
+        };
         self.last_ids.insert(id % SLOTS, id);
-        self.transfers.insert(number, Transfer { meta, body, stage });
+        self.transfers.insert(number, transfer);
     }
 
     /// The bytes of short messages that wait for their results.
@@ -206,14 +192,8 @@ impl Outgoing {
 
     fn send_messages(&mut self, now: Time, wants: &mut Vec<Want>) {
         for transfer in self.transfers.values_mut() {
-            if let (Stage::Open(open), Body::Inline(content)) =
-                (&mut transfer.stage, &transfer.body)
-                && !open.offered
-            {
-                open.offered = true;
-                open.furthest = transfer.meta.size;
-                open.ask_at = now + ASK;
-                wants.push(Want::Send(Lane::Messages, offer(open.id, &transfer.meta, content)));
+            if matches!(transfer.body, Body::Inline(_)) && transfer.offered_at.is_none() {
+                transfer.offer(now, wants);
             }
         }
     }
@@ -224,13 +204,12 @@ impl Outgoing {
             self.blocks.front()
         {
             let on_their_way = self.on_their_way();
-            let Some(Transfer { meta, stage: Stage::Open(open), .. }) =
-                self.transfers.get_mut(number)
-            else {
+            let Some(transfer) = self.transfers.get_mut(number) else {
                 self.blocks.pop_front();
                 continue;
             };
-            let begin = usize::try_from(open.sent.saturating_sub(*offset)).unwrap_or(usize::MAX);
+            let begin = transfer.sent.saturating_sub(*offset);
+            let begin = usize::try_from(begin).unwrap_or(usize::MAX);
             let rest = bytes.get(begin..).unwrap_or_default();
             let content = rest.get(..CHUNK).unwrap_or(rest);
             if content.is_empty() {
@@ -244,48 +223,43 @@ impl Outgoing {
             if !fits || room.buffer < message {
                 return;
             }
-            if !open.offered {
-                open.offered = true;
-                wants.push(Want::Send(Lane::Bulk, offer(open.id, meta, &[])));
+            if transfer.offered_at.is_none() {
+                transfer.offer(now, wants);
             }
-            let chunk = Frame::Chunk { id: open.id, offset: open.sent, content };
+            let chunk = Frame::Chunk { id: transfer.id, offset: transfer.sent, content };
             wants.push(Want::Send(Lane::Bulk, chunk.encode()));
             room.buffer = room.buffer.saturating_sub(message);
-            open.sent = open.sent.saturating_add(length);
-            open.furthest = open.furthest.max(open.sent);
-            open.ask_at = now + ASK;
+            transfer.sent = transfer.sent.saturating_add(length);
+            transfer.furthest = transfer.furthest.max(transfer.sent);
+            transfer.ask_at = now + ASK;
         }
     }
 
     /// The bytes of chunks that were sent and are not acknowledged.
     fn on_their_way(&self) -> u64 {
-        self.sum(|transfer| match &transfer.stage {
-            Stage::Open(open) => open.sent.saturating_sub(open.acknowledged),
-            Stage::Cancelling { .. } => 0,
-        })
+        self.sum(|transfer| transfer.sent.saturating_sub(transfer.acknowledged))
     }
 
     /// Has the next blocks read, a block of each open transfer in turn.
     fn read_ahead(&mut self, wants: &mut Vec<Want>) {
         while self.blocks.len() < BLOCKS {
-            let wants_more = |(number, transfer): (&Number, &Transfer)| match &transfer.stage {
-                Stage::Open(open) if matches!(transfer.body, Body::Source) => {
-                    (open.read < transfer.meta.size).then_some(*number)
-                }
-                _ => None,
+            let wants_more = |(_, transfer): &(&Number, &Transfer)| {
+                matches!(transfer.body, Body::Source)
+                    && transfer.cancelled.is_none()
+                    && transfer.read < transfer.meta.size
             };
             // In the order of their numbers, and round.
-            let turns = self.transfers.iter().filter_map(wants_more);
+            let turns = self.transfers.iter().filter(wants_more).map(|(number, _)| *number);
             let next = turns.min_by_key(|number| (*number <= self.last_turn, *number));
-            let Some(number) = next else { return };
-            let Some(Transfer { meta, stage: Stage::Open(open), .. }) =
-                self.transfers.get_mut(&number)
+            let Some((number, transfer)) =
+                next.and_then(|number| Some((number, self.transfers.get_mut(&number)?)))
             else {
                 return;
             };
             self.last_turn = number;
-            let (offset, length) = (open.read, BLOCK.min(meta.size.saturating_sub(open.read)));
-            open.read = open.read.saturating_add(length);
+            let offset = transfer.read;
+            let length = BLOCK.min(transfer.meta.size.saturating_sub(offset));
+            transfer.read = offset.saturating_add(length);
             self.blocks.push_back(Block { transfer: number, offset, length, bytes: None });
             wants.push(Want::Read(number, offset, length));
         }
@@ -327,15 +301,15 @@ impl Outgoing {
             }
         }
         let Some(transfer) = self.transfers.get_mut(&number) else { return };
-        match &transfer.stage {
-            Stage::Open(open) if open.offered => {
-                let (id, acknowledged) = (open.id, open.acknowledged);
-                wants.push(Want::Send(Lane::Messages, Frame::Cancel { id }.encode()));
-                transfer.stage = Stage::Cancelling { id, error, acknowledged, ask_at: now + ASK };
-            }
-            Stage::Open(_) => self.settle(number, Err(error), wants),
-            Stage::Cancelling { .. } => {}
+        if transfer.cancelled.is_some() {
+            return;
         }
+        if transfer.offered_at.is_none() {
+            return self.settle(number, Err(error), wants);
+        }
+        wants.push(Want::Send(Lane::Messages, Frame::Cancel { id: transfer.id }.encode()));
+        transfer.cancelled = Some(error);
+        transfer.ask_at = now + ASK;
     }
 
     pub(super) fn handle_ack(
@@ -346,40 +320,40 @@ impl Outgoing {
         now: Time,
         wants: &mut Vec<Want>,
     ) {
-        let Some((number, open)) = self.open_by_id(id) else { return };
+        let Some((number, transfer)) = self.open_by_id(id) else { return };
         // Nobody can have what was never sent.
-        if received > open.furthest {
+        if received > transfer.furthest {
             return;
         }
-        open.ask_at = now + ASK;
-        if received > open.acknowledged {
-            open.acknowledged = received;
-            open.retries = 0;
+        transfer.ask_at = now + ASK;
+        if received > transfer.acknowledged {
+            transfer.acknowledged = received;
+            transfer.retries = 0;
             wants.push(Want::Progress(number));
         }
-        if again || open.sent < open.acknowledged {
+        if again || transfer.sent < transfer.acknowledged {
             self.go_back(number, now, wants);
         }
     }
 
     pub(super) fn handle_unknown(&mut self, id: u32, now: Time, wants: &mut Vec<Want>) {
-        let Some((number, open)) = self.open_by_id(id) else { return };
-        open.offered = false;
-        open.acknowledged = 0;
+        let Some((number, transfer)) = self.open_by_id(id) else { return };
+        // It was said before the offer came, and overtaken by what was said after.
+        if transfer.acknowledged > 0 {
+            return;
+        }
+        transfer.offer(now, wants);
         self.go_back(number, now, wants);
     }
 
     /// Sends a transfer again from what has arrived.
     fn go_back(&mut self, number: Number, now: Time, wants: &mut Vec<Want>) {
         self.blocks.retain(|block| block.transfer != number);
-        let Some(Transfer { stage: Stage::Open(open), .. }) = self.transfers.get_mut(&number)
-        else {
-            return;
-        };
-        open.sent = open.acknowledged;
-        open.read = open.acknowledged;
-        open.retries = open.retries.saturating_add(1);
-        if open.retries > MOST_RETRIES {
+        let Some(transfer) = self.transfers.get_mut(&number) else { return };
+        transfer.sent = transfer.acknowledged;
+        transfer.read = transfer.acknowledged;
+        transfer.retries = transfer.retries.saturating_add(1);
+        if transfer.retries > MOST_RETRIES {
             let error =
                 "it arrived damaged again and again: the connection or the other side is broken";
             self.cancel(number, Error::new(Code::TransferFailed, error), now, wants);
@@ -387,64 +361,57 @@ impl Outgoing {
     }
 
     pub(super) fn handle_result(&mut self, id: u32, verdict: Verdict, wants: &mut Vec<Want>) {
-        let Some((number, transfer)) = self.transfers.iter().find(|(_, it)| it.id() == id) else {
+        let mut offered = self.transfers.iter_mut().filter(|(_, it)| it.offered_at.is_some());
+        let Some((number, transfer)) = offered.find(|(_, transfer)| transfer.id == id) else {
             return;
         };
-        let number = *number;
-        let result = match (verdict, &transfer.stage) {
-            (Verdict::Received, Stage::Open(open)) if open.furthest < transfer.meta.size => {
-                Err(Error::new(
-                    Code::TransferFailed,
-                    "the other side says that it has more than was sent: it does not follow the protocol",
-                ))
-            }
-            (Verdict::Received, _) => Ok(()),
+        let is_sent = match transfer.body {
+            Body::Inline(_) => true,
+            Body::Source => transfer.furthest == transfer.meta.size,
+        };
+        let result = match (verdict, &transfer.cancelled) {
+            (Verdict::Received, _) if is_sent => Ok(()),
             // Our own reason, where it was in time.
-            (Verdict::CancelledBySender, Stage::Cancelling { error, .. }) => Err(error.clone()),
+            (Verdict::Received | Verdict::CancelledBySender, Some(error)) => Err(error.clone()),
+            (Verdict::Received, None) => Err(Error::new(
+                Code::TransferFailed,
+                "the other side says that it has more than was sent: it does not follow the protocol",
+            )),
             (verdict, _) => Err(refused(verdict, &transfer.meta)),
         };
-        if let (Ok(()), Some(Transfer { stage: Stage::Open(open), meta, .. })) =
-            (&result, self.transfers.get_mut(&number))
-        {
-            open.acknowledged = meta.size;
+        if result.is_ok() {
+            transfer.acknowledged = transfer.meta.size;
         }
+        let number = *number;
         self.settle(number, result, wants);
     }
 
     /// Asks after what has been quiet for too long; gives up if the other side, `heard` last, is gone.
     pub(super) fn handle_timeout(&mut self, heard: Time, now: Time, wants: &mut Vec<Want>) {
-        let mut lost = Vec::new();
-        for (number, transfer) in self.transfers.iter_mut() {
-            if transfer.ask_at().is_none_or(|at| at > now) {
-                continue;
-            }
-            if now.since(heard) >= SILENCE {
-                lost.push(*number);
-                continue;
-            }
-            match (&mut transfer.stage, &transfer.body) {
-                (Stage::Open(open), body) => {
-                    open.ask_at = now + ASK;
-                    wants.push(match body {
-                        // To offer it again asks the same.
-                        Body::Inline(content) => {
-                            Want::Send(Lane::Messages, offer(open.id, &transfer.meta, content))
-                        }
-                        Body::Source => {
-                            let ask = Frame::Ask { id: open.id, sent: open.sent };
-                            Want::Send(Lane::Bulk, ask.encode())
-                        }
-                    });
-                }
-                (Stage::Cancelling { id, ask_at, .. }, _) => {
-                    *ask_at = now + ASK;
-                    wants.push(Want::Send(Lane::Messages, Frame::Cancel { id: *id }.encode()));
-                }
-            }
-        }
-        for number in lost {
+        // What was heard before there was anything to answer says nothing.
+        let waits_since = self.transfers.values().filter_map(|transfer| transfer.offered_at).min();
+        if waits_since.is_some_and(|since| now.since(since.max(heard)) >= SILENCE) {
             let error = "the other side says nothing any more: it may or may not have received it";
-            self.settle(number, Err(Error::new(Code::TransferFailed, error)), wants);
+            return self.close(&Error::new(Code::TransferFailed, error), wants);
+        }
+        for transfer in self.transfers.values_mut() {
+            if transfer.offered_at.is_none() || transfer.ask_at > now {
+                continue;
+            }
+            let id = transfer.id;
+            match (&transfer.cancelled, &transfer.body) {
+                (Some(_), _) => {
+                    wants.push(Want::Send(Lane::Messages, Frame::Cancel { id }.encode()));
+                    transfer.ask_at = now + ASK;
+                }
+                // To offer it again asks the same.
+                (None, Body::Inline(_)) => transfer.offer(now, wants),
+                (None, Body::Source) => {
+                    let ask = Frame::Ask { id, sent: transfer.sent };
+                    wants.push(Want::Send(Lane::Bulk, ask.encode()));
+                    transfer.ask_at = now + ASK;
+                }
+            }
         }
     }
 
@@ -478,33 +445,26 @@ impl Outgoing {
         }
     }
 
-    fn open_by_id(&mut self, id: u32) -> Option<(Number, &mut Open)> {
-        self.transfers.iter_mut().find_map(|(number, transfer)| match &mut transfer.stage {
-            Stage::Open(open) if open.id == id && open.offered => Some((*number, open)),
-            _ => None,
+    fn open_by_id(&mut self, id: u32) -> Option<(Number, &mut Transfer)> {
+        let mut transfers = self.transfers.iter_mut().map(|(number, transfer)| (*number, transfer));
+        transfers.find(|(_, transfer)| {
+            transfer.id == id && transfer.offered_at.is_some() && transfer.cancelled.is_none()
         })
     }
 }
 
 impl Transfer {
-    fn id(&self) -> u32 {
-        match &self.stage {
-            Stage::Open(open) => open.id,
-            Stage::Cancelling { id, .. } => *id,
-        }
+    /// Tells the receiver of it: with its content, or before the first chunk.
+    fn offer(&mut self, now: Time, wants: &mut Vec<Want>) {
+        let (lane, content) = match &self.body {
+            Body::Inline(content) => (Lane::Messages, content.as_slice()),
+            Body::Source => (Lane::Bulk, Default::default()),
+        };
+        let offer = Frame::Offer { id: self.id, meta: self.meta.clone(), content };
+        wants.push(Want::Send(lane, offer.encode()));
+        self.offered_at.get_or_insert(now);
+        self.ask_at = now + ASK;
     }
-
-    /// When to ask after it, if anything was sent of it.
-    fn ask_at(&self) -> Option<Time> {
-        match &self.stage {
-            Stage::Open(open) => open.offered.then_some(open.ask_at),
-            Stage::Cancelling { ask_at, .. } => Some(*ask_at),
-        }
-    }
-}
-
-fn offer(id: u32, meta: &Meta, content: &[u8]) -> Vec<u8> {
-    Frame::Offer { id, meta: meta.clone(), content }.encode()
 }
 
 fn changed() -> Error {
