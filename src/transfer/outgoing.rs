@@ -22,6 +22,9 @@ const MESSAGE_WINDOW: u64 = 2 * LONGEST_INLINE as u64;
 /// How often in a row a transfer may be sent again from a place without getting past it.
 const MOST_RETRIES: u8 = 16;
 
+/// What is said of a receiver that answers what it cannot mean.
+const DISOBEYED: &str = "the other side does not follow the data protocol";
+
 /// Names a transfer in this side's own words, in the order of `sendData()`.
 pub(super) type Number = u64;
 
@@ -325,6 +328,10 @@ impl Outgoing {
         if received > transfer.furthest {
             return;
         }
+        // What came whole has a result. Else the receiver takes this for something else.
+        if matches!(transfer.body, Body::Inline(_)) || received == transfer.meta.size {
+            return self.cancel(number, Error::new(Code::TransferFailed, DISOBEYED), now, wants);
+        }
         transfer.ask_at = now + ASK;
         if received > transfer.acknowledged {
             transfer.acknowledged = received;
@@ -373,10 +380,7 @@ impl Outgoing {
             (Verdict::Received, _) if is_sent => Ok(()),
             // Our own reason, where it was in time.
             (Verdict::Received | Verdict::CancelledBySender, Some(error)) => Err(error.clone()),
-            (Verdict::Received, None) => Err(Error::new(
-                Code::TransferFailed,
-                "the other side says that it has more than was sent: it does not follow the protocol",
-            )),
+            (Verdict::Received, None) => Err(Error::new(Code::TransferFailed, DISOBEYED)),
             (verdict, _) => Err(refused(verdict, &transfer.meta)),
         };
         if result.is_ok() {
