@@ -14,7 +14,7 @@ mod pair;
 
 use std::time::Duration;
 
-use pair::{A, B, Faults, Pair, Source, hash, meta};
+use pair::{A, B, Faults, Pair, Source, hash, meta, sealed};
 use videortc::error::Code;
 use videortc::transfer::frame::{Frame, Verdict};
 use videortc::transfer::sdp::Support;
@@ -1062,6 +1062,22 @@ fn a_result_for_what_was_not_offered_yet_is_dropped() {
 }
 
 #[test]
+fn an_answer_that_cannot_be_meant_ends_the_transfer() {
+    let mut pair = Pair::new();
+    // The receiver takes both for something longer, which never comes to its end.
+    for id in [0, 32] {
+        let offer = Frame::Offer { id, meta: meta("x", 200_000), content: &[] };
+        pair.inject(B, &frame(&offer));
+    }
+    let file = pair.file(A, 100_000);
+    let text = pair.text(A, "text");
+    pair.settle();
+    assert_eq!(pair.outcome(A, file), "TRANSFER_FAILED");
+    assert_eq!(pair.outcome(A, text), "TRANSFER_FAILED");
+    assert_eq!(pair.kept(B), 0);
+}
+
+#[test]
 fn a_question_about_a_slot_that_was_used_again_is_answered() {
     let mut pair = Pair::new();
     let offer = Frame::Offer { id: 64, meta: meta("x", 5), content: &[] };
@@ -1097,13 +1113,11 @@ fn a_text_that_is_none_is_refused() {
 #[test]
 fn what_is_no_frame_is_dropped_and_said() {
     let mut pair = Pair::new();
-    let mut unknown = vec![99, 1, 2, 3];
-    unknown.extend(crc32(&unknown).to_be_bytes());
     for (message, says) in [
         (&[][..], "too short"),
         (&[1, 2, 3], "too short"),
         (&[0; 100], "damaged"),
-        (&unknown, "unknown kind 99"),
+        (&sealed(&[99, 1, 2, 3]), "unknown kind 99"),
     ] {
         pair.ends[B].logs.clear();
         pair.inject(B, message);
@@ -1112,13 +1126,4 @@ fn what_is_no_frame_is_dropped_and_said() {
     let number = pair.text(A, "and on it goes");
     pair.settle();
     assert_eq!(pair.outcome(A, number), "ok");
-}
-
-/// As `docs/data-protocol.md` has it, bit by bit.
-fn crc32(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(!0, |sum, byte| {
-        (0..8).fold(sum ^ u32::from(*byte), |sum, _| {
-            (sum >> 1) ^ (0xedb8_8320 & (sum & 1).wrapping_neg())
-        })
-    })
 }

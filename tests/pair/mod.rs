@@ -8,6 +8,8 @@
 // Each user of this (tests, fuzz targets) uses its own part.
 #![allow(dead_code, unreachable_pub)]
 
+pub mod story;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::OnceLock;
@@ -319,9 +321,9 @@ impl Pair {
         self.now = end;
     }
 
-    /// Lets time pass until something is so; at most half an hour.
+    /// Lets time pass until something is so; at most an hour.
     pub fn run_until(&mut self, is_so: impl Fn(&Self) -> bool) {
-        let end = self.now + Duration::from_secs(1800);
+        let end = self.now + Duration::from_secs(3600);
         while !is_so(self) {
             assert!(self.step(end), "it never came to that: {:?}", self.ends[A].logs);
         }
@@ -618,6 +620,13 @@ impl Hop {
     fn new() -> Self {
         Self { queues: Default::default(), rate: 20_000_000, is_busy: false, last: 0, most: 0 }
     }
+}
+
+/// A message with its checksum: CRC-32, bit by bit.
+pub fn sealed(body: &[u8]) -> Vec<u8> {
+    let add = |sum: u32| (sum >> 1) ^ (0xedb8_8320 & (sum & 1).wrapping_neg());
+    let sum = body.iter().fold(!0, |sum, byte| (0..8).fold(sum ^ u32::from(*byte), |s, _| add(s)));
+    [body, &(!sum).to_be_bytes()].concat()
 }
 
 /// A file of a type, without a name.
