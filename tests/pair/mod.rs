@@ -8,6 +8,7 @@
 // Each user of this (tests, fuzz targets) uses its own part.
 #![allow(dead_code, unreachable_pub)]
 
+pub mod codec;
 pub mod story;
 
 use std::collections::{BTreeMap, VecDeque};

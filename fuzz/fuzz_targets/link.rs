@@ -1,0 +1,8 @@
+//! Any story of two pages, a bad channel and a stranger, read from bytes.
+
+#![no_main]
+
+#[path = "../../tests/pair/mod.rs"]
+mod pair;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| pair::story::check(&pair::story::read(bytes), 0));
