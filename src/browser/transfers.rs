@@ -44,6 +44,8 @@ pub(crate) enum Source {
 pub(super) struct Transfers {
     outgoing: RefCell<VecMap<Command, Outgoing>>,
     incoming: RefCell<VecMap<TransferId, Incoming>>,
+    /// What has come of them: the first of it comes before the page is told of the transfer.
+    parts: RefCell<VecMap<TransferId, Parts>>,
     last_number: Cell<u32>,
 }
 
@@ -60,7 +62,6 @@ struct Outgoing {
 struct Incoming {
     number: u32,
     object: Object,
-    parts: Parts,
 }
 
 impl Transfers {
@@ -157,10 +158,8 @@ impl CallShell {
                 self.read(driver, id, command, offset, length)
             }
             Data::Keep(transfer, bytes) => {
-                let kept = match self.transfers.incoming.borrow_mut().get_mut(&transfer) {
-                    Some(incoming) => incoming.parts.push(&bytes),
-                    None => Ok(()),
-                };
+                let kept =
+                    self.transfers.parts.borrow_mut().entry(transfer).or_default().push(&bytes);
                 if let Err(thrown) = kept {
                     self.cannot_keep(driver, id, transfer, &thrown);
                 }
@@ -232,8 +231,8 @@ impl CallShell {
             return driver.tell(id, |call, now| call.handle_delivered(name, true, now));
         }
         self.show(driver, id, transfer, peer);
-        let incoming = self.transfers.incoming.borrow_mut().remove(&name);
-        let parts = incoming.map(|incoming| incoming.parts).unwrap_or_default();
+        self.transfers.incoming.borrow_mut().remove(&name);
+        let parts = self.transfers.parts.borrow_mut().remove(&name).unwrap_or_default();
         let blob = match parts.finish(&meta.kind) {
             Ok(blob) => blob,
             Err(thrown) => return self.cannot_keep(driver, id, name, &thrown),
@@ -292,6 +291,7 @@ impl CallShell {
                 set(&object, "state", &"failed".into());
                 set(&object, "error", &failure::to_js(error));
                 self.transfers.incoming.borrow_mut().remove(&transfer.id);
+                self.transfers.parts.borrow_mut().remove(&transfer.id);
             }
         }
         self.tell_progress(&object, on_progress.as_ref());
@@ -319,7 +319,7 @@ impl CallShell {
         }
         let number = self.transfers.next_number();
         let object = describe(meta, "incoming", &self.canceller(driver, id), number);
-        let incoming = Incoming { number, object: object.clone(), parts: Parts::default() };
+        let incoming = Incoming { number, object: object.clone() };
         self.transfers.incoming.borrow_mut().insert(name, incoming);
         object
     }
