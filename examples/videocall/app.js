@@ -1,7 +1,8 @@
 "use strict";
 
 // A page for video calls. From top to bottom: what it says, what it shows, what the gateway reports,
-// what the person does. Names and reasons come from strangers, so they only ever become text.
+// what the person does. Names and reasons come from strangers, so they only ever become text. Chat and
+// files are in talk.js.
 
 const gateway = window.VIDEORTC_GATEWAY || `${location.origin}/janus`;
 const part = (id) => document.getElementById(id);
@@ -35,37 +36,54 @@ const ADVICE = {
   MEDIA_FAILED: "Picture and sound found no way through the network. Try another network.",
 };
 
+/**
+ * Words with strangers' texts among them, each in a <bdi>: whatever it holds, it stays in its place and
+ * turns no letter around it. For tagged templates: sentence`Calling ${name}…`
+ */
+function sentence(words, ...texts) {
+  const all = document.createDocumentFragment();
+  words.forEach((word, index) => {
+    all.append(word);
+    if (index === texts.length) return;
+    const isolated = document.createElement("bdi");
+    isolated.textContent = texts[index];
+    all.append(isolated);
+  });
+  return all;
+}
+
 function advice(error) {
-  return ADVICE[error?.code] ?? `Something went wrong: ${error?.message ?? error}`;
+  return ADVICE[error?.code] ?? sentence`Something went wrong: ${error?.message ?? error}`;
 }
 
 /** How a call ended, in a sentence. `mine`: it was I who ended it. */
 function farewell(peer, reason, { mine, wasIncoming, wasUp }) {
   switch (reason) {
     case "User busy":
-      return `${peer} is in another call.`;
+      return sentence`${peer} is in another call.`;
     case "Call declined":
-      return mine ? `You declined the call from ${peer}.` : `${peer} declined the call.`;
+      return mine ? sentence`You declined the call from ${peer}.` : sentence`${peer} declined the call.`;
     case "Cancelled":
     case "No answer":
-      if (wasIncoming) return `You missed a call from ${peer}.`;
-      return mine ? `You cancelled the call to ${peer}.` : `${peer} did not answer.`;
+      if (wasIncoming) return sentence`You missed a call from ${peer}.`;
+      return mine ? sentence`You cancelled the call to ${peer}.` : sentence`${peer} did not answer.`;
     case "Hung up":
-      return mine ? `You ended the call with ${peer}.` : `${peer} hung up.`;
+      return mine ? sentence`You ended the call with ${peer}.` : sentence`${peer} hung up.`;
     case "The other side left":
-      return `${peer} left.`;
+      return sentence`${peer} left.`;
     case "Media connection failed":
-      return `The call with ${peer} broke off: picture and sound found no way through the network.`;
+      return sentence`The call with ${peer} broke off: picture and sound found no way through the network.`;
     case "Connection lost":
     case "Session lost":
-      return `The call with ${peer} broke off: the connection to the gateway was lost.`;
+      return sentence`The call with ${peer} broke off: the connection to the gateway was lost.`;
     default:
-      return wasUp ? `${peer} ended the call: ${reason}` : `The call with ${peer} did not come about: ${reason}`;
+      return wasUp ? sentence`${peer} ended the call: ${reason}` : sentence`The call with ${peer} did not come about: ${reason}`;
   }
 }
 
-function say(sentence, isTrouble = false) {
-  part("status").textContent = sentence;
+/** `words`: a text or a sentence`…`. */
+function say(words, isTrouble = false) {
+  part("status").replaceChildren(words);
   part("status").classList.toggle("trouble", isTrouble);
 }
 
@@ -78,6 +96,7 @@ function show(view) {
   part("identity").hidden = !isIn;
   part("leave").hidden = view !== "lobby";
   document.title = { ringing: "Calling…", call: "In a call" }[view] ?? "Video call";
+  talk.show(view);
 }
 
 function dress(avatar, name) {
@@ -113,7 +132,7 @@ function personRow(name) {
   avatar.className = "avatar";
   avatar.setAttribute("aria-hidden", "true");
   dress(avatar, name);
-  const label = document.createElement("span");
+  const label = document.createElement("bdi");
   label.className = "name";
   label.textContent = name;
   label.title = name;
@@ -153,10 +172,34 @@ function startTimer() {
     const pad = (number) => String(number).padStart(2, "0");
     const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
     part("timer").textContent = h ? `${h}:${pad(m)}:${pad(s)}` : `${m}:${pad(s)}`;
+    lookForPicture();
   };
   tick();
   clearInterval(clock);
   clock = setInterval(tick, 1000);
+}
+
+const probe = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+
+/** Whether the other side's picture shows anything. A camera that is switched off sends black. */
+function isPictureThere() {
+  const video = document.querySelector(".is-remote-video");
+  if (!video?.videoWidth) return false;
+  probe.drawImage(video, 0, 0, 16, 12);
+  return probe.getImageData(0, 0, 16, 12).data.some((value, index) => index % 4 < 3 && value > 24);
+}
+
+/** Once a second: without a picture, the other's initial stands in its place, and why. */
+function lookForPicture() {
+  if (!call?.hasMedia) return;
+  const isThere = isPictureThere();
+  call.blanks = isThere ? 0 : (call.blanks ?? 0) + 1;
+  if (isThere) part("waiting").hidden = true;
+  // One dark moment is no news.
+  if (call.blanks === 2) {
+    part("waiting").hidden = false;
+    part("waiting-text").replaceChildren(sentence`${call.peer}'s camera is off.`);
+  }
 }
 
 // ---------------------------------------------------------------- what the gateway reports
@@ -164,7 +207,9 @@ function startTimer() {
 let rtc; // the VideoRTC
 let action; // the VideoCall, once joined
 let me = ""; // my name at the gateway
-let call = null; // { peer, mine, wasIncoming, wasUp, explained } from the first ring to the end
+let call = null; // { peer, mine, wasIncoming, wasUp, hasMedia, blanks, explained } from the first ring to the end
+
+const talk = createTalk((type, data, optional) => action.sendData(type, data, null, null, optional));
 
 const onEvents = {
   onRegistered(userName, isRegistered) {
@@ -176,14 +221,15 @@ const onEvents = {
   onGotPeers: showPeople,
 
   onCalling(userName) {
-    part("ringing-text").textContent = `Calling ${userName}…`;
+    part("ringing-text").replaceChildren(sentence`Calling ${userName}…`);
   },
 
   onIncomingCall(userName) {
     call = { peer: userName, wasIncoming: true };
     dressAll(userName);
-    part("incoming-text").textContent = `${userName} calls you`;
-    document.title = `${userName} calls you`;
+    part("incoming-text").replaceChildren(sentence`${userName} calls you`);
+    // The name comes last: a title has no other way to keep it from turning the rest.
+    document.title = `Call from ${userName}`;
     part("incoming").showModal();
   },
 
@@ -195,24 +241,26 @@ const onEvents = {
   onAccepted(userName) {
     if (call) call.wasUp = true;
     part("incoming").close();
-    part("peer-name").textContent = userName;
+    part("peer-name").replaceChildren(sentence`${userName}`);
     part("waiting").hidden = false;
     part("waiting-text").textContent = "Connecting…";
     showSwitch("mute", false, "Mute");
     showSwitch("camera", false, "Camera off");
     say("");
+    talk.begin(userName);
     show("call");
     startTimer();
     // Not the hang-up button: the key that accepted may still be held down.
     part("mute").focus();
   },
 
-  onRemoteStreamReady(stream, userName) {
-    // Without a picture the peer's initial stays where the picture would be.
-    const isPicture = stream.getVideoTracks().length > 0;
-    part("waiting").hidden = isPicture;
-    part("waiting-text").textContent = isPicture ? "" : `${userName} has no camera on.`;
+  onRemoteStreamReady() {
+    if (call) call.hasMedia = true;
+    lookForPicture();
   },
+
+  onDataReceived: talk.receive,
+  onTransferProgress: talk.progress,
 
   onSlowLink() {
     say("The connection is slow. Picture and sound may stutter.");
@@ -233,12 +281,14 @@ const onEvents = {
     part("incoming").close();
     // A promise that was rejected has said it better.
     if (!ended.explained) say(farewell(userName, reason, ended));
+    talk.end(farewell(userName, reason, ended));
     if (reason === "Session lost" || reason === "Connection lost") return lost();
     backToLobby(userName);
   },
 
   onError(error) {
     if (isLoss(error)) lost(error);
+    else if (error.code === "TYPE_NOT_ALLOWED" || error.code === "TOO_LARGE") talk.refused(error);
     else say(advice(error), true);
   },
 };
@@ -279,12 +329,14 @@ async function join(event) {
     shownPeople = "";
     showPeople([]);
     show("lobby");
+    part("lobby-title").focus();
     await refresh();
   } catch (error) {
     say("");
     const isName = error?.code === "USERNAME_TAKEN" || error?.code === "INVALID_ARGUMENT";
     if (isName) {
-      problem(error.code === "USERNAME_TAKEN" ? `${name} is taken. Choose another name.` : error.message);
+      const isTaken = error.code === "USERNAME_TAKEN";
+      problem(isTaken ? sentence`${name} is taken. Choose another name.` : sentence`${error.message}`);
     } else {
       say(advice(error), true);
     }
@@ -299,9 +351,9 @@ async function join(event) {
   }
 }
 
-function problem(sentence) {
-  part("name-problem").textContent = sentence;
-  part("name").setAttribute("aria-invalid", String(sentence !== ""));
+function problem(words) {
+  part("name-problem").replaceChildren(words);
+  part("name").setAttribute("aria-invalid", String(words !== ""));
 }
 
 /** Leaves the gateway and goes back to the start; what the status line says stays. */
@@ -386,6 +438,7 @@ async function copyLink() {
 part("join").addEventListener("submit", join);
 part("leave").addEventListener("click", () => {
   say("");
+  talk.clear();
   leave();
 });
 part("copy-link").addEventListener("click", copyLink);
@@ -406,7 +459,10 @@ setInterval(() => {
 }, 2500);
 
 // A page that closes frees its name, instead of holding it until the gateway's patience ends.
-window.addEventListener("pagehide", () => rtc?.disconnect().catch(() => {}));
+window.addEventListener("pagehide", () => {
+  talk.clear();
+  rtc?.disconnect().catch(() => {});
+});
 
 part("name").value = sessionStorage.getItem("name") ?? "";
 
