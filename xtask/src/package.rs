@@ -62,7 +62,7 @@ pub(crate) fn assemble_web(workspace: &Workspace, profile: Profile) -> Result<Pa
     let parts = Parts::compile(workspace, profile)?;
     let folder = emptied(workspace.target("web"))?;
     fs::write(folder.join("videortc.js"), parts.script())?;
-    for page in ["videocall", "quickstart"] {
+    for page in ["videocall", "quickstart", "files"] {
         copy_folder(&workspace.path("examples").join(page), &folder.join(page))?;
     }
     fs::write(folder.join("index.html"), include_str!("index.html"))?;

@@ -32,6 +32,7 @@ impl Site {
             .route_service("/videortc.js", ServeFile::new(library))
             .nest_service("/videocall", ServeDir::new(here.join("../../examples/videocall")))
             .nest_service("/quickstart", ServeDir::new(here.join("../../examples/quickstart")))
+            .nest_service("/files", ServeDir::new(here.join("../../examples/files")))
             .fallback_service(ServeDir::new(here.join("pages")));
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
