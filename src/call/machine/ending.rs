@@ -5,8 +5,10 @@ use super::*;
 impl Call {
     /// Ends the conversation for the page, once, and for the gateway as far as it needs to be told.
     pub(super) fn end(&mut self, words: &str, error: Error, farewell: Farewell<'_>, now: Time) {
-        // Before its peer connection goes: what is on its way is named by that.
-        self.with_link(|link| link.close(&error));
+        // Before its peer connection goes: what is on its way is named by that. Why the call ended is told
+        // elsewhere; to what it carried, all ends are one.
+        let over = Error::new(Code::CallEnded, format!("the call ended too early: {words}"));
+        self.with_link(|link| link.close(&over));
         self.put_down(farewell, now);
         let Some(talk) = self.talk.take() else { return };
         self.log(Level::Info, format!("the call with \"{}\" ended: {words}", talk.peer));
