@@ -16,8 +16,8 @@ use super::file::{self, Parts};
 use super::listener::Listener;
 use super::media::set;
 use super::{console, failure};
-use crate::call::{Command, Data, LegId, Reply, Transfer, TransferId, TransferState};
-use crate::client::{CallId, Outcome};
+use crate::call::{Command, Data, LegId, Transfer, TransferId, TransferState};
+use crate::client::CallId;
 use crate::config::UserName;
 use crate::error::{Code, Error};
 use crate::log::Level;
@@ -100,12 +100,7 @@ impl Driver {
         let sent = object.clone();
         let driver = self.clone();
         self.command(
-            move |outcome| {
-                if let Outcome::Reply(Reply::Sent(peer)) = outcome {
-                    set(&sent, "userName", &JsValue::from_str(peer.as_str()));
-                }
-                Ok(sent.into())
-            },
+            move |_| Ok(sent.into()),
             move |client, command, now| {
                 let Sending { kind, content, on_progress, signal, .. } = sending;
                 let abort = signal.map(|signal| {
@@ -118,12 +113,18 @@ impl Driver {
                     Source::Text(text) => (None, false, Some(text)),
                     Source::Blob(blob, is_text) => (Some(blob), !is_text, None),
                 };
+                let shown = object.clone();
                 let outgoing =
                     Outgoing { number, object, source, is_file, on_progress, _abort: abort };
                 shell.transfers.outgoing.borrow_mut().insert(command, outgoing);
-                client.with_call(id, Some(command), now, |call| match text {
-                    Some(text) => call.send_text(command, kind, text, now),
-                    None => call.send_source(command, meta, now),
+                client.with_call(id, Some(command), now, |call| {
+                    if let Some(peer) = call.peer() {
+                        set(&shown, "userName", &JsValue::from_str(peer.as_str()));
+                    }
+                    match text {
+                        Some(text) => call.send_text(command, kind, text, now),
+                        None => call.send_source(command, meta, now),
+                    }
                 });
             },
         )

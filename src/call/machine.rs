@@ -80,8 +80,6 @@ pub enum Reply {
     Names(Vec<String>),
     /// The settings that apply now.
     Set(Settings),
-    /// What was sent has arrived whole there.
-    Sent(UserName),
 }
 
 /// What to do with devices and peer connections.

@@ -45,14 +45,19 @@ const SUITES: &[Suite] = &[
     Suite {
         name: "e2e-janus",
         about: "pages that call each other through the real Janus",
-        needs: &[tools::ensure_wasm_target, tools::ensure_browser, tools::ensure_janus],
+        needs: &[
+            tools::ensure_wasm_target,
+            tools::ensure_browser,
+            tools::ensure_janus,
+            tools::ensure_node,
+        ],
         run: |bench| e2e(bench, "janus"),
     },
     Suite {
         name: "e2e-embedded",
         about: "the same pages through the embedded gateway",
         // Its package is compiled with the one that starts Janus, but Janus itself does not run.
-        needs: &[tools::ensure_wasm_target, tools::ensure_browser],
+        needs: &[tools::ensure_wasm_target, tools::ensure_browser, tools::ensure_node],
         run: |bench| e2e(bench, "embedded"),
     },
     Suite {
@@ -210,7 +215,11 @@ fn e2e(bench: &Bench<'_>, gateway: &str) -> Result<()> {
     let web = package::assemble_web(bench.workspace, Profile::Release)
         .context("the pages under test cannot be built")?;
     let test = bench.workspace.cargo("test").args(["--no-fail-fast", "--package", "videortc-e2e"]);
-    let test = test.env("VIDEORTC_E2E_GATEWAY", gateway).env("VIDEORTC_WEB", web);
+    let peers = tools::npm_peers(bench.workspace)?;
+    let test = test
+        .env("VIDEORTC_E2E_GATEWAY", gateway)
+        .env("VIDEORTC_WEB", web)
+        .env("VIDEORTC_PEERS", peers);
     // One at a time: each opens browsers, and two pages that starve each other tell nothing.
     bench.run(test.args(["--", "--test-threads=1"]).args(bench.filters))
 }

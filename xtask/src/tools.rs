@@ -57,7 +57,7 @@ pub(crate) fn ensure_janus(workspace: &Workspace) -> Result<()> {
     ensure_debian(workspace, &[(&["janus"], "janus")])
 }
 
-/// Node and npm, for the release package only.
+/// Node and npm, for the release package and for the other clients that the pages under test call.
 pub(crate) fn ensure_node(workspace: &Workspace) -> Result<()> {
     ensure_debian(workspace, &[(&["node"], "nodejs"), (&["npm"], "npm")])
 }
@@ -89,25 +89,36 @@ pub(crate) fn search_path(workspace: &Workspace) -> Result<OsString> {
 
 /// Installs the npm packages that `pkg-template/tools` locks and returns the folder of their programs.
 pub(crate) fn npm_tools(workspace: &Workspace) -> Result<PathBuf> {
+    Ok(npm_packages(workspace, "pkg-template/tools", "npm")?.join(".bin"))
+}
+
+/// Installs the other clients that the pages under test call, which `tests/e2e/peer` locks, and returns
+/// the folder that they are in.
+pub(crate) fn npm_peers(workspace: &Workspace) -> Result<PathBuf> {
+    npm_packages(workspace, "tests/e2e/peer", "npm-peers")
+}
+
+/// Installs what the lock file in the folder `wanted` names in a folder of the target directory.
+fn npm_packages(workspace: &Workspace, wanted: &str, folder: &str) -> Result<PathBuf> {
     ensure_node(workspace)?;
-    let folder = workspace.target("npm");
-    let programs = folder.join("node_modules").join(".bin");
-    let lock = fs::read(workspace.path("pkg-template/tools/package-lock.json"))?;
+    let (wanted, folder) = (workspace.path(wanted), workspace.target(folder));
+    let packages = folder.join("node_modules");
+    let lock = fs::read(wanted.join("package-lock.json"))?;
     // Written last, so that an installation that broke off is made again.
     let stamp = folder.join("installed-package-lock.json");
     if fs::read(&stamp).is_ok_and(|installed| installed == lock) {
-        return Ok(programs);
+        return Ok(packages);
     }
     fs::create_dir_all(&folder)?;
     for file in ["package.json", "package-lock.json"] {
-        fs::copy(workspace.path("pkg-template/tools").join(file), folder.join(file))?;
+        fs::copy(wanted.join(file), folder.join(file))?;
     }
     let shell = &workspace.shell;
     // No package's own script runs: these work without.
     let install = cmd!(shell, "npm ci --ignore-scripts --no-audit --no-fund --prefix {folder}");
     process::run(install, limit())?;
     fs::write(stamp, lock)?;
-    Ok(programs)
+    Ok(packages)
 }
 
 /// Each entry is the names of a program, one of which must be there, and the Debian package that brings it.

@@ -34,6 +34,11 @@ impl Call {
         self.done(command, Err(error));
     }
 
+    /// Who the other side of the call is, if there is a call.
+    pub fn peer(&self) -> Option<&UserName> {
+        self.talk.as_ref().map(|talk| &talk.peer)
+    }
+
     /// Takes back what a command sends, or refuses the rest of what is coming.
     pub fn cancel_transfer(&mut self, id: TransferId, now: Time) {
         let Some(talk) = &self.talk else { return };
@@ -149,7 +154,7 @@ impl Call {
         if let Key::Outgoing(number) = report.key
             && let Some(command) = talk.sending.remove(&number)
         {
-            self.done(command, result.map(|()| Reply::Sent(talk.peer.clone())));
+            self.done(command, result.map(|()| Reply::Done));
         }
     }
 }

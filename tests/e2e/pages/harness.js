@@ -11,6 +11,9 @@ const harness = {
   tracks: [], // every track that a device was opened for, and every clone of one
   requests: [], // { method, url }
   memory: null, // the linear memory of the newest WebAssembly instance
+  sent: [], // what became of every harness.send()
+  arrived: [], // { type, data, filename, userName } of every onDataReceived, with the data itself
+  transfers: [], // { object, seen, ends } of every transfer object that an event brought
   reactions: {}, // what a test wants done inside an event: harness.reactions.onHangUp = () => …
 };
 
@@ -99,18 +102,46 @@ window.fetch = (resource, init) => {
 
 // ---------------------------------------------------------------- what the library reports
 
-/** A value as a test can read it: a stream becomes its track kinds, an error its code and message. */
+/**
+ * A value as a test can read it: a stream becomes its track kinds, an error its code and message, a blob
+ * its size and type, and a transfer what it is at this moment, with a number that tells it from others.
+ */
 function plain(value) {
   if (value instanceof MediaStream) return { stream: value.getTracks().map((t) => t.kind).sort() };
   if (value instanceof Error) return { name: value.name, code: value.code, message: value.message };
+  if (value instanceof Blob) return { blob: value.type, size: value.size };
+  if (isTransfer(value)) {
+    const { cancel, error, filename, ...rest } = value;
+    const number = harness.transfers.findIndex(({ object }) => object === value);
+    return { ...rest, number, filename: filename ?? null, error: error ? plain(error) : null };
+  }
   return value === undefined ? null : value;
+}
+
+function isTransfer(value) {
+  return typeof value?.cancel === "function";
 }
 
 const waiting = new Set();
 
 function report(name, args) {
+  note(name, args);
   harness.events.push({ name, args: args.map(plain) });
   for (const look of [...waiting]) look();
+}
+
+/** Remembers what arrives, and how every transfer goes on. */
+function note(name, args) {
+  const [first, data, filename, userName] = args;
+  if (name === "onDataReceived") harness.arrived.push({ type: first, data, filename, userName });
+  if (!isTransfer(first)) return;
+  let transfer = harness.transfers.find(({ object }) => object === first);
+  if (!transfer) {
+    transfer = { object: first, seen: [], ends: [] };
+    harness.transfers.push(transfer);
+  }
+  if (name === "onTransferProgress") transfer.seen.push(first.transferred);
+  if (name !== "onTransferProgress" || first.state !== "active") transfer.ends.push(name);
 }
 
 /** The event handlers for `videoCall()`, one for every event that there is. */
@@ -193,7 +224,89 @@ harness.callWhenFree = async function (name) {
   await harness.until(`${name} stays busy`, tryOnce);
 };
 
+/** `sendData()`, which remembers what it says, by callback and by promise. */
+harness.send = function (type, data, optional) {
+  const told = [];
+  const tell = (by) => (value) => void told.push({ by, value });
+  harness.sent.push({ type, told });
+  const sending = action.sendData(type, data, tell("cOk"), tell("cKo"), optional);
+  sending.then(tell("resolved"), tell("rejected"));
+  return sending;
+};
+
+// ---------------------------------------------------------------- content
+
+/** A blob of bytes that only the seed decides, made in pieces, so that it never stands whole in memory. */
+harness.noise = function (seed, size, type = "application/octet-stream") {
+  const parts = [];
+  let word = seed | 1;
+  for (let made = 0; made < size; made += 2 ** 20) {
+    const piece = new Uint32Array(2 ** 18);
+    for (let at = 0; at < piece.length; at += 1) {
+      // xorshift32
+      word ^= word << 13;
+      word ^= word >>> 17;
+      word ^= word << 5;
+      piece[at] = word;
+    }
+    parts.push(new Blob([new Uint8Array(piece.buffer, 0, Math.min(piece.byteLength, size - made))]));
+  }
+  return new Blob(parts, { type });
+};
+
+/** What is in a string or blob, for comparing: the string itself, or type, size and hash of the bytes. */
+harness.content = async function (data) {
+  if (typeof data === "string" && data.length < 100) return data;
+  const blob = data instanceof Blob ? data : new Blob([data]);
+  // The hash of the hashes of its slices: no more than one slice is read at a time.
+  const hashes = [];
+  for (let at = 0; at < blob.size; at += 2 ** 20) {
+    const slice = await blob.slice(at, at + 2 ** 20).arrayBuffer();
+    hashes.push(new Uint8Array(await crypto.subtle.digest("SHA-256", slice)));
+  }
+  const hash = await crypto.subtle.digest("SHA-256", await new Blob(hashes).arrayBuffer());
+  const hex = [...new Uint8Array(hash)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  const kind = typeof data === "string" ? { string: data.length } : { blob: data.type };
+  return { ...kind, size: blob.size, hash: hex };
+};
+
+/** Waits until `count` things have arrived since the last time, and takes them. */
+harness.take = async function (count) {
+  const missing = () => `${harness.arrived.length} of ${count} things arrived`;
+  await harness.until(missing, () => harness.arrived.length >= count, 60000);
+  const taken = harness.arrived.splice(0);
+  return Promise.all(taken.map(async ({ type, data, filename, userName }) => {
+    return [type, await harness.content(data), filename ?? null, userName];
+  }));
+};
+
 // ---------------------------------------------------------------- what a test wants proven
+
+/** What is wrong with what was told of messages and files, once everything has ended. */
+harness.audit = function () {
+  const wrong = [];
+  for (const { type, told } of harness.sent) {
+    const ways = told.map(({ by }) => by).sort().join(" and ");
+    const once = ["cOk and resolved", "cKo and rejected"].includes(ways);
+    if (!once) wrong.push(`sending ${type} was told by ${ways || "nothing"}`);
+    if (told[0]?.value !== told[1]?.value) wrong.push(`sending ${type} was told two things`);
+  }
+  for (const { object, seen, ends } of harness.transfers) {
+    const { direction, type, state, size, transferred, error } = object;
+    const transfer = `the ${state} ${direction} transfer of ${size} bytes of ${type}`;
+    const isDone = state === "done";
+    if (!isDone && state !== "failed") wrong.push(`${transfer} has not ended`);
+    if (isDone === (error instanceof Error)) wrong.push(`${transfer} has the error ${error}`);
+    if (isDone && transferred !== size) wrong.push(`${transfer} ended at ${transferred}`);
+    if (seen.some((n, at) => n < (seen[at - 1] ?? 0) || n > size)) wrong.push(`${transfer}: ${seen}`);
+    // A long string has no event of its own for its end.
+    const own = isDone ? "onFileTransferOk" : "onFileTransferKo";
+    const told = ends.join(" and ");
+    const fits = [`onTransferProgress and ${own}`, "onTransferProgress"];
+    if (!fits.includes(told)) wrong.push(`the end of ${transfer} was told by ${told || "nothing"}`);
+  }
+  return wrong;
+};
 
 /** Waits for `count` new decoded frames in a video element, then says how the picture looks. */
 harness.picture = async function (selector, count = 5) {

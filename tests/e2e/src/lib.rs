@@ -1,8 +1,8 @@
 //! Two browser pages call each other through a gateway: this is the rig, the suites are in `tests/`.
 //!
 //! A test starts a [`Rig`], opens pages on it, drives them, and ends with [`Rig::finish`], which fails
-//! when a page saw an unhandled rejection, a window error, an event nobody asked for, or kept a device
-//! open:
+//! when a page saw an unhandled rejection, a window error, an event nobody asked for, a transfer without
+//! its one end, or kept a device open:
 //!
 //! ```ignore
 //! let rig = Rig::start().await?;

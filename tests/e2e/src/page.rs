@@ -209,6 +209,14 @@ impl Page {
         Ok(())
     }
 
+    /// Forgets every event, read or not, and every transfer; each must have come to its one end.
+    pub async fn forget(&self) -> Result {
+        self.audit().await?;
+        self.run("harness.events = []; harness.arrived = []; harness.transfers = []").await?;
+        self.read.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        Ok(())
+    }
+
     /// Proves that the picture in an element is decoded: new frames, a size, more than one colour.
     pub async fn sees(&self, selector: &str) -> Result<Value> {
         let picture =
@@ -254,13 +262,15 @@ impl Page {
         self.run(&strike).await.map(|_| ())
     }
 
-    /// What must hold when a test is over: no faults, nothing open, no call end left unread.
+    /// What must hold when a test is over: no faults, nothing open, every transfer ended once, no call end
+    /// left unread.
     pub(crate) async fn inspect(&self) -> Result {
         // A page that never made a VideoRTC has nothing to disconnect.
         self.run("await window.rtc?.disconnect()").await?;
         self.released(0).await?;
         let faults = self.run("return harness.faults").await?;
         ensure!(faults == json!([]), "{}: {faults}\n{}", self.name, self.history().await);
+        self.audit().await?;
         for event in ["onHangUp", "onError"] {
             let from = self.cursor(event);
             let unread = self
@@ -276,6 +286,12 @@ impl Page {
                 self.history().await
             );
         }
+        Ok(())
+    }
+
+    async fn audit(&self) -> Result {
+        let wrong = self.run("return harness.audit()").await?;
+        ensure!(wrong == json!([]), "{}: {wrong}\n{}", self.name, self.history().await);
         Ok(())
     }
 

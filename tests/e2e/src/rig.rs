@@ -118,6 +118,16 @@ impl Rig {
         Ok(page)
     }
 
+    /// Opens a page that registers by janus.js, without this library. A `disguised` one says in its
+    /// descriptions that it speaks the library's data protocol.
+    pub async fn janus_js(&self, name: &str, disguised: bool) -> Result<Arc<Page>> {
+        crate::site::peers()?;
+        let page = self.browse(name, "/janus-js.html", Devices::default()).await?;
+        page.run(format!("await action.register({}, {disguised})", json!(name))).await?;
+        page.expect("onRegistered", json!([name, true])).await?;
+        Ok(page)
+    }
+
     /// Closes a page's browser, as a person closes a tab: nothing more is heard of it.
     pub async fn close(&self, page: Arc<Page>) -> Result {
         lock(&self.pages).retain(|other| !Arc::ptr_eq(other, &page));

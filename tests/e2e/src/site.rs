@@ -1,4 +1,5 @@
-//! The web server of the pages: the test page, the example pages, the library, `config.js`.
+//! The web server of the pages: the test pages, the example pages, the library and other clients' ones,
+//! `config.js`.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,9 @@ use tokio::task::JoinHandle;
 use tower_http::services::{ServeDir, ServeFile};
 
 use crate::Result;
+
+/// The one of another client's files without which the others are of no use.
+const JANUS_JS: &str = "janus-gateway/npm/src/janus.js";
 
 /// A web server on a port of its own, so that the gateway is another origin, as in real life.
 #[derive(Debug)]
@@ -34,6 +38,11 @@ impl Site {
             .nest_service("/quickstart", ServeDir::new(here.join("../../examples/quickstart")))
             .nest_service("/files", ServeDir::new(here.join("../../examples/files")))
             .fallback_service(ServeDir::new(here.join("pages")));
+        let router = match peers() {
+            Ok(peers) => router.nest_service("/peers", ServeDir::new(peers)),
+            // Most suites go without; Rig::janus_js() says what is missing.
+            Err(_) => router,
+        };
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
         let task = tokio::spawn(async move {
@@ -51,6 +60,17 @@ impl Drop for Site {
     fn drop(&mut self) {
         self.task.abort();
     }
+}
+
+/// The npm packages of other clients, from the folder that `VIDEORTC_PEERS` names.
+pub(crate) fn peers() -> Result<PathBuf> {
+    let Some(folder) = std::env::var_os("VIDEORTC_PEERS") else {
+        bail!("VIDEORTC_PEERS names no folder with janus.js: run cargo xtask test e2e");
+    };
+    let folder = PathBuf::from(folder);
+    let janus_js = folder.join(JANUS_JS);
+    ensure!(janus_js.is_file(), "{} is not there: run cargo xtask test e2e", janus_js.display());
+    Ok(folder)
 }
 
 /// The file under test, from the folder that `VIDEORTC_WEB` names.
