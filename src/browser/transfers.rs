@@ -102,7 +102,7 @@ impl Driver {
         self.command(
             move |_| Ok(sent.into()),
             move |client, command, now| {
-                let Sending { kind, content, on_progress, signal, .. } = sending;
+                let Sending { content, on_progress, signal, .. } = sending;
                 let abort = signal.map(|signal| {
                     Listener::new(&signal, "abort", move |_| {
                         let transfer = TransferId::Outgoing(command);
@@ -122,7 +122,7 @@ impl Driver {
                         set(&shown, "userName", &JsValue::from_str(peer.as_str()));
                     }
                     match text {
-                        Some(text) => call.send_text(command, kind, text, now),
+                        Some(text) => call.send_text(command, meta, text, now),
                         None => call.send_source(command, meta, now),
                     }
                 });

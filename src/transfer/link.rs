@@ -146,9 +146,7 @@ impl Link {
     // The page.
 
     /// Sends a short text. The result comes as [`Output::Sent`] under this number.
-    pub fn send_text(&mut self, kind: String, text: String, now: Time) -> u64 {
-        let size = text.len() as u64;
-        let meta = Meta { kind, filename: None, size, is_text: true };
+    pub fn send_text(&mut self, meta: Meta, text: String, now: Time) -> u64 {
         self.send(meta, Body::Inline(text.into_bytes()), now)
     }
 

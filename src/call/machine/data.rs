@@ -6,9 +6,9 @@ use crate::transfer::{self, Key, Link, Report};
 
 impl Call {
     /// Sends a short text.
-    pub fn send_text(&mut self, command: Command, kind: String, text: String, now: Time) {
+    pub fn send_text(&mut self, command: Command, meta: Meta, text: String, now: Time) {
         self.send(command, |link| {
-            link.send_text(kind, text, now);
+            link.send_text(meta, text, now);
         });
     }
 
