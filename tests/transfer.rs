@@ -15,10 +15,11 @@ mod pair;
 use std::time::Duration;
 
 use pair::{A, B, Faults, Pair, Source, hash, meta, sealed};
+use videortc::config::Policy;
 use videortc::error::Code;
 use videortc::transfer::frame::{Frame, Verdict};
 use videortc::transfer::sdp::Support;
-use videortc::transfer::{Key, LONGEST_INLINE, LONGEST_TEXT, Lane, Link, Meta, Output, Policy};
+use videortc::transfer::{Key, LONGEST_INLINE, LONGEST_TEXT, Lane, Link, Meta, Output};
 
 const MEGABYTE: u64 = 1 << 20;
 /// What a receiver lets be on its way, and what the bulk channel's own buffer may hold.
@@ -885,8 +886,8 @@ fn data_that_is_switched_off_here_says_so() {
         }
     }
     assert!(pair.is_settled());
-    let here = pair.ends[A].sent[&1].1.clone().unwrap_err().message;
-    let there = pair.ends[B].sent[&1].1.clone().unwrap_err().message;
+    let here = pair.ends[A].sent[&1].1.clone().unwrap_err().message.clone();
+    let there = pair.ends[B].sent[&1].1.clone().unwrap_err().message.clone();
     assert!(here.contains("options"), "{here}");
     assert!(there.contains("other side"), "{there}");
     pair.inject_text(A, "from a peer that does not care");

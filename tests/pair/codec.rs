@@ -15,7 +15,9 @@ fn check_message(message: &[u8]) {
     let again = frame.encode();
     assert_eq!(Frame::decode(&again).as_ref(), Ok(&frame));
     // What a later version says more is not kept.
-    let is_later =
-        matches!(frame, Frame::Hello { version: 2.., .. } | Frame::Result { verdict: Verdict::Other, .. });
+    let is_later = matches!(
+        frame,
+        Frame::Hello { version: 2.., .. } | Frame::Result { verdict: Verdict::Other, .. }
+    );
     assert!(is_later || again == message, "two spellings of {frame:?}");
 }

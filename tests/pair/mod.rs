@@ -16,11 +16,12 @@ use std::hash::{DefaultHasher, Hasher};
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use videortc::config::Policy;
 use videortc::error::{Code, Error};
 use videortc::time::Time;
 use videortc::transfer::frame::Frame;
 use videortc::transfer::sdp::Support;
-use videortc::transfer::{Content, Key, LONGEST_MESSAGE, Lane, Link, Meta, Output, Policy, Report};
+use videortc::transfer::{Content, Key, LONGEST_MESSAGE, Lane, Link, Meta, Output, Report};
 
 /// The two ends. Tests mostly send from the first to the second.
 pub const A: usize = 0;
@@ -225,10 +226,12 @@ impl Pair {
 
     pub fn text_of(&mut self, end: usize, kind: &str, text: &str) -> u64 {
         let mut number = 0;
-        let (kind, text) = (kind.to_owned(), text.to_owned());
+        let (kind, size) = (kind.to_owned(), text.len() as u64);
+        let meta = Meta { kind, filename: None, size, is_text: true };
+        let text = text.to_owned();
         let numbers = self.ends[end].numbers.clone();
         self.ends[end].numbers.push(numbers.last().map_or(1, |last| last + 1));
-        self.tell(end, |link, now| number = link.send_text(kind, text, now));
+        self.tell(end, |link, now| number = link.send_text(meta, text, now));
         assert_eq!(self.ends[end].numbers.last(), Some(&number));
         number
     }
