@@ -1,34 +1,7 @@
-// The public classes, over the compiled module. `load` instantiates it and returns its exports; it
-// is called when it is first needed, so that loading the script costs next to nothing and an import
-// on a server touches no browser API.
-function createApi(load) {
-  class VideoRTCError extends Error {
-    constructor(code, message, gatewayCode, cause) {
-      super(message);
-      this.code = code;
-      if (gatewayCode !== undefined) this.gatewayCode = gatewayCode;
-      if (cause !== undefined) this.cause = cause;
-    }
-
-    toString() {
-      return `${this.name} ${this.code}: ${this.message}`;
-    }
-  }
-  Object.defineProperty(VideoRTCError.prototype, "name", { value: "VideoRTCError", configurable: true });
-
-  let loaded;
-
-  function core() {
-    if (!loaded) {
-      if (typeof WebAssembly !== "object") {
-        throw new VideoRTCError("NOT_SUPPORTED", "this environment has no WebAssembly: use a current browser");
-      }
-      loaded = load();
-      loaded.setErrorFactory((...parts) => new VideoRTCError(...parts));
-    }
-    return loaded;
-  }
-
+// The public classes, over the compiled module. `load` gives a promise of its exports; it is called when
+// they are first needed, so that loading the script costs next to nothing and an import on a server
+// touches neither network nor browser API.
+function createApi(version, load) {
   // Runs what returns a promise. A page may ignore the promise: that must not become an unhandled
   // rejection. A page that awaits it sees the rejection all the same.
   function run(action) {
@@ -121,24 +94,52 @@ function createApi(load) {
   }
 
   class VideoRTC {
+    #setup;
     #core;
     #useCases;
+    // While connect() waits for the module: { module, giveUp }.
+    #waiting;
 
     constructor(servers, iceServers, debugLevel, options) {
-      const { VideoRTC: Core } = core();
-      this.#core = new Core(servers, iceServers, debugLevel, options);
-      this.#useCases = new UseCases(this.#core);
+      this.#setup = checkedArguments(servers, iceServers, debugLevel, options);
     }
 
     connect() {
       return run(async () => {
+        if (!this.#core) await this.#load();
         await this.#core.connect();
         return this.#useCases;
       });
     }
 
     disconnect() {
-      return run(() => this.#core.disconnect());
+      if (this.#core) return run(() => this.#core.disconnect());
+      this.#waiting?.giveUp(
+        new VideoRTCError("NOT_CONNECTED", "disconnect() came before connect() was done: connect() again"),
+      );
+      this.#waiting = undefined;
+      return Promise.resolve();
+    }
+
+    async #load() {
+      checkEnvironment();
+      const waiting = this.#waiting ?? {};
+      if (!this.#waiting) {
+        const givenUp = new Promise((_, reject) => {
+          waiting.giveUp = reject;
+        });
+        waiting.module = Promise.race([load(), givenUp]);
+        this.#waiting = waiting;
+      }
+      try {
+        const { VideoRTC: Core } = await waiting.module;
+        if (this.#core) return;
+        const { servers, iceServers, debugLevel, options } = this.#setup;
+        this.#core = new Core(servers, iceServers, debugLevel, options);
+        this.#useCases = new UseCases(this.#core);
+      } finally {
+        if (this.#waiting === waiting) this.#waiting = undefined;
+      }
     }
 
     getDevices(config) {
@@ -146,15 +147,20 @@ function createApi(load) {
     }
 
     static get version() {
-      return core().version();
+      return version;
     }
 
     static isSupported() {
-      return typeof WebAssembly === "object" && core().isSupported();
+      try {
+        checkEnvironment();
+        return Boolean(globalThis.navigator?.mediaDevices);
+      } catch {
+        return false;
+      }
     }
 
     static getDevices(config) {
-      return run(() => core().getDevices(config));
+      return run(async () => (await load()).getDevices(config));
     }
   }
 

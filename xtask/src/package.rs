@@ -1,9 +1,8 @@
 //! From Rust to files that a page can load: compile, bind, optimise, assemble.
 //!
-//! Every file carries the wasm module inside itself, since `new VideoRTC(…)` must work on the line after
-//! the script tag, from `file://` too. Inside, three parts stand one after the other: the glue that
-//! wasm-bindgen writes, the public classes (`pkg-template/facade.js`), and the module in Base64, which
-//! is compiled when the first object is made and not before.
+//! Each script is put together from the glue that wasm-bindgen writes, the public classes (`pkg-template/*.js`)
+//! and a way to the module: in Base64 inside the script (`videortc.js`, `videortc.min.js`, `inline.js`), or in
+//! a file beside it (`index.js`). Either way it is compiled when it is first needed and not before.
 //!
 //! The same sources give the same bytes: no path of this machine and no date gets into them.
 
@@ -20,6 +19,9 @@ use crate::process;
 use crate::size::{self, Entry};
 use crate::tools;
 use crate::workspace::{WASM_TARGET, Workspace};
+
+/// The file of the compiled library, in the package.
+const MODULE: &str = "videortc.wasm";
 
 const LIMIT: Duration = Duration::from_secs(20 * 60);
 
@@ -82,31 +84,45 @@ pub(crate) fn config(gateway: Option<&str>) -> String {
 
 /// Writes the npm package to `pkg/` and prints the size of each file.
 pub(crate) fn build(workspace: &Workspace) -> Result<()> {
+    let folder = emptied(workspace.path("pkg"))?;
+    let sizes = assemble(workspace, &folder)?;
+    check_loading(workspace, &folder)?;
+    println!("\n{}\n\nThe package is in {}", size::table(&sizes), folder.display());
+    Ok(())
+}
+
+/// Writes every file of the npm package and returns their sizes.
+fn assemble(workspace: &Workspace, folder: &Path) -> Result<Vec<Entry>> {
     tools::ensure_wasm_target(workspace)?;
     let programs = tools::npm_tools(workspace)?;
     let mut parts = Parts::compile(workspace, Profile::Release)?;
     parts.wasm = optimised(workspace, &programs, &parts.wasm)?;
     let script = parts.script();
-    let minified = minified(workspace, &programs, &script)?;
+    let shrink = |name: &str, text: &str| minified(workspace, &programs, name, text);
+    let (script_min, script_map) = shrink("videortc.min.js", &script)?;
+    let (beside, beside_map) = shrink("index.js", &parts.module())?;
+    let (inline, inline_map) = shrink("inline.js", &parts.inline_module())?;
 
-    let folder = emptied(workspace.path("pkg"))?;
     let files = [
+        (MODULE, parts.wasm.clone()),
+        ("index.js", beside),
+        ("inline.js", inline),
         ("videortc.js", script.into_bytes()),
-        ("videortc.min.js", minified),
-        ("index.js", parts.module().into_bytes()),
+        ("videortc.min.js", script_min),
+        ("index.js.map", beside_map),
+        ("inline.js.map", inline_map),
+        ("videortc.min.js.map", script_map),
         ("index.d.ts", read(workspace, "pkg-template/index.d.ts")?.into_bytes()),
         ("package.json", package_json(workspace, &parts.version)?.into_bytes()),
-        ("README.md", readme(workspace)?.into_bytes()),
+        ("README.md", read(workspace, "README.md")?.into_bytes()),
         ("LICENSE", read(workspace, "LICENSE")?.into_bytes()),
     ];
-    let mut sizes = vec![Entry::new("the wasm module alone", &parts.wasm)?];
+    let mut sizes = Vec::new();
     for (name, content) in &files {
         fs::write(folder.join(name), content)?;
         sizes.push(Entry::new(*name, content)?);
     }
-    check_loading(workspace, &folder)?;
-    println!("\n{}\n\nThe package is in {}", size::table(&sizes), folder.display());
-    Ok(())
+    Ok(sizes)
 }
 
 /// What the shipped files are put together from.
@@ -114,7 +130,10 @@ pub(crate) fn build(workspace: &Workspace) -> Result<()> {
 struct Parts {
     version: String,
     glue: String,
-    facade: String,
+    /// The public classes and all that they stand on, but for the way to the module.
+    classes: String,
+    /// How the module comes from the file beside the script.
+    beside: String,
     wasm: Vec<u8>,
 }
 
@@ -124,26 +143,50 @@ impl Parts {
         let folder = emptied(workspace.target("xtask/bindgen"))?;
         bindgen(&wasm, &folder).context("wasm-bindgen cannot make the glue")?;
         let glue = fs::read_to_string(folder.join("videortc.js"))?;
+        let classes: Result<Vec<String>> = ["errors", "arguments", "loading", "facade"]
+            .iter()
+            .map(|part| read(workspace, &format!("pkg-template/{part}.js")))
+            .collect();
         Ok(Self {
             version: workspace.version_of("videortc")?.to_owned(),
             glue: trimmed(&glue)?,
-            facade: read(workspace, "pkg-template/facade.js")?,
+            classes: classes?.join("\n"),
+            beside: read(workspace, "pkg-template/beside.js")?,
             wasm: fs::read(folder.join("videortc_bg.wasm"))?,
         })
     }
 
     /// For a script tag: two globals and nothing else.
     fn script(&self) -> String {
-        format!("{}var {{ VideoRTC, VideoRTCError }} = {};\n", self.banner(), self.expression())
+        format!(
+            "{}var {{ VideoRTC, VideoRTCError }} = {};\n",
+            self.banner(),
+            self.expression(&self.inside())
+        )
     }
 
-    /// For `import`.
+    /// For `import`, in one file. Line by line it is [`Self::script`], which its source map names.
+    fn inline_module(&self) -> String {
+        self.exporting(&self.inside())
+    }
+
+    /// For `import`, with the module in a file of its own.
     fn module(&self) -> String {
+        // Bundlers look for just this expression, and take the file along.
+        let locate = format!("() => new URL(\"./{MODULE}\", import.meta.url)");
+        let size = self.wasm.len();
+        let beside = &self.beside;
+        self.exporting(&format!(
+            "{beside}\nconst getBytes = () => fetchModule({locate}, {size});\n"
+        ))
+    }
+
+    fn exporting(&self, module: &str) -> String {
         format!(
             "{}const {{ VideoRTC, VideoRTCError }} = /* @__PURE__ */ {};\n\n\
              export {{ VideoRTC, VideoRTCError }};\nexport default VideoRTC;\n",
             self.banner(),
-            self.expression(),
+            self.expression(module),
         )
     }
 
@@ -151,10 +194,18 @@ impl Parts {
         format!("/*! videortc {} | MIT License */\n", self.version)
     }
 
+    /// The module inside the script.
+    fn inside(&self) -> String {
+        let base64 = BASE64_STANDARD.encode(&self.wasm);
+        format!(
+            "function getBytes() {{\n  return Uint8Array.from(atob(\"{base64}\"), (character) => \
+             character.charCodeAt(0));\n}}\n"
+        )
+    }
+
     /// A function that is called at once and returns the public classes; nothing else of it is seen.
-    fn expression(&self) -> String {
-        let Self { glue, facade, wasm, .. } = self;
-        let base64 = BASE64_STANDARD.encode(wasm);
+    fn expression(&self, module: &str) -> String {
+        let Self { version, glue, classes, .. } = self;
         format!(
             r#"(function () {{
 "use strict";
@@ -162,18 +213,11 @@ impl Parts {
 // The glue between JavaScript and WebAssembly, written by wasm-bindgen.
 
 {glue}
-// The public classes.
+{classes}
+// The WebAssembly module.
 
-{facade}
-// The WebAssembly module. It is compiled when the first object is made.
-
-return createApi(function load() {{
-    const text = atob("{base64}");
-    const module = new Uint8Array(text.length);
-    for (let i = 0; i < text.length; i++) module[i] = text.charCodeAt(i);
-    wasm_bindgen.initSync({{ module }});
-    return wasm_bindgen;
-}});
+{module}
+return createApi("{version}", createLoad(getBytes, wasm_bindgen));
 }})()"#
         )
     }
@@ -217,13 +261,15 @@ fn bindgen(wasm: &Path, folder: &Path) -> Result<()> {
         .generate(folder)
 }
 
-/// The glue without its ways to load a module from the network: ours is at hand. They would also look at
-/// the document while the script loads, and fail where it is not what they expect.
+/// The glue with one way to start a module, from its bytes, in place of several from the network. They would
+/// also look at the document while the script loads, and fail where it is not what they expect. Starting is
+/// asynchronous: Chromium before version 115 refuses to compile more than 4 kB otherwise.
 fn trimmed(glue: &str) -> Result<String> {
     let mut glue = glue.to_owned();
     for (start, end) in [
         ("    let script_src;\n", "\n    }\n"),
         ("    async function __wbg_load(", "\n    }\n"),
+        ("    function initSync(", "\n    }\n"),
         ("    let __wbg_init_promise;\n", "\n"),
         ("    async function __wbg_init(", "\n    }\n"),
         ("    async function __wbg_init_once(", "\n    }\n"),
@@ -231,9 +277,13 @@ fn trimmed(glue: &str) -> Result<String> {
         glue = without(&glue, start, end)
             .with_context(|| format!("wasm-bindgen's glue has changed: no `{}`", start.trim()))?;
     }
-    let old = "return Object.assign(__wbg_init, { initSync }, exports);";
-    let new = "return Object.assign(exports, { initSync });";
-    ensure!(glue.contains(old), "wasm-bindgen's glue has changed: no `{old}`");
+    let old = "    return Object.assign(__wbg_init, { initSync }, exports);\n";
+    let new = "    return async function start(bytes) {
+        const { instance, module } = await WebAssembly.instantiate(bytes, __wbg_get_imports());
+        __wbg_finalize_init(instance, module);
+        return exports;
+    };\n";
+    ensure!(glue.contains(old), "wasm-bindgen's glue has changed: no `{}`", old.trim());
     Ok(glue.replace(old, new))
 }
 
@@ -259,20 +309,29 @@ fn optimised(workspace: &Workspace, programs: &Path, wasm: &[u8]) -> Result<Vec<
     Ok(fs::read(output)?)
 }
 
-fn minified(workspace: &Workspace, programs: &Path, script: &str) -> Result<Vec<u8>> {
+/// The minified text and its source map. The sources of `index.js` are in its map; the map of the others names
+/// `videortc.js`, which is shipped beside them.
+fn minified(
+    workspace: &Workspace,
+    programs: &Path,
+    name: &str,
+    text: &str,
+) -> Result<(Vec<u8>, Vec<u8>)> {
+    let is_split = name == "index.js";
     let folder = emptied(workspace.target("xtask/minify"))?;
-    let (input, output) = (folder.join("videortc.js"), folder.join("videortc.min.js"));
-    fs::write(&input, script)?;
+    let input = folder.join(if is_split { "index.source.js" } else { "videortc.js" });
+    let output = folder.join(name);
+    fs::write(&input, text)?;
     let shell = &workspace.shell;
     let esbuild = programs.join("esbuild");
-    let target = SYNTAX;
+    let (target, sources_content) = (SYNTAX, is_split.to_string());
     let command = cmd!(
         shell,
         "{esbuild} {input} --minify --legal-comments=inline --target={target} --log-level=warning
-         --outfile={output}"
+         --sourcemap=linked --sources-content={sources_content} --outfile={output}"
     );
     process::run(command, limit())?;
-    Ok(fs::read(output)?)
+    Ok((fs::read(&output)?, fs::read(folder.join(format!("{name}.map")))?))
 }
 
 /// Loads each file under Node, which has no document and no window, as a server that renders pages does.
@@ -286,10 +345,6 @@ fn package_json(workspace: &Workspace, version: &str) -> Result<String> {
     let template = read(workspace, "pkg-template/package.json")?;
     ensure!(template.contains(PLACEHOLDER), "pkg-template/package.json has no {PLACEHOLDER}");
     Ok(template.replace(PLACEHOLDER, &format!("\"version\": \"{version}\"")))
-}
-
-fn readme(workspace: &Workspace) -> Result<String> {
-    read(workspace, "pkg-template/README.md").or_else(|_| read(workspace, "README.md"))
 }
 
 fn read(workspace: &Workspace, file: &str) -> Result<String> {
@@ -344,17 +399,26 @@ mod tests {
     }
 
     #[test]
-    fn the_script_has_two_globals_and_the_module_the_same_names() {
+    fn every_form_has_the_same_names_and_its_own_way_to_the_module() {
         let parts = Parts {
             version: "1.2.3".into(),
             glue: "let wasm_bindgen;\n".into(),
-            facade: "function createApi(load) {}\n".into(),
+            classes: "function createApi(version, load) {}\n".into(),
+            beside: "function fetchModule(locate, size) {}\n".into(),
             wasm: b"\0asm".to_vec(),
         };
+        let (script, inline, module) = (parts.script(), parts.inline_module(), parts.module());
+        assert!(script.starts_with("/*! videortc 1.2.3 | MIT License */\nvar { VideoRTC, "));
+        assert!(script.contains("atob(\"AGFzbQ==\")") && !script.contains("import.meta"));
+        assert!(inline.contains("atob(\"AGFzbQ==\")") && !inline.contains("import.meta"));
+        assert!(module.contains("new URL(\"./videortc.wasm\", import.meta.url), 4)"));
+        assert!(!module.contains("AGFzbQ=="));
+        for text in [&inline, &module] {
+            assert!(text.ends_with("export default VideoRTC;\n"));
+        }
+        // The map of inline.js names videortc.js.
         assert!(
-            parts.script().starts_with("/*! videortc 1.2.3 | MIT License */\nvar { VideoRTC, ")
+            inline.lines().zip(script.lines()).skip(2).take(12).all(|(one, other)| one == other)
         );
-        assert!(parts.script().contains("atob(\"AGFzbQ==\")"));
-        assert!(parts.module().ends_with("export default VideoRTC;\n"));
     }
 }
