@@ -160,7 +160,10 @@ function createApi(version, load) {
     }
 
     static getDevices(config) {
-      return run(async () => (await load()).getDevices(config));
+      return run(async () => {
+        checkEnvironment();
+        return (await load()).getDevices(config);
+      });
     }
   }
 

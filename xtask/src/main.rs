@@ -15,6 +15,7 @@ mod package;
 mod process;
 mod size;
 mod suites;
+mod tarball;
 mod tools;
 mod workspace;
 

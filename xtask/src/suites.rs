@@ -7,6 +7,7 @@ use xshell::{Cmd, cmd};
 
 use crate::package::{self, Profile};
 use crate::process;
+use crate::tarball;
 use crate::tools;
 use crate::workspace::{WASM_TARGET, Workspace};
 
@@ -61,10 +62,15 @@ const SUITES: &[Suite] = &[
         run: |bench| e2e(bench, "embedded"),
     },
     Suite {
-        name: "build",
-        about: "the release package, loaded under Node",
-        needs: &[tools::ensure_wasm_target, tools::ensure_node],
-        run: |bench| package::build(bench.workspace),
+        name: "package",
+        about: "the release package, packed and used from every loader",
+        needs: &[
+            tools::ensure_wasm_target,
+            tools::ensure_node,
+            tools::ensure_browser,
+            tools::ensure_janus,
+        ],
+        run: |bench| tarball::test(bench.workspace, bench.filters, bench.deadline),
     },
 ];
 
@@ -237,7 +243,7 @@ mod tests {
     fn no_name_stands_for_all_and_a_first_word_for_its_group() {
         assert_eq!(names(&[]).len(), SUITES.len());
         assert_eq!(names(&["e2e"]), ["e2e-janus", "e2e-embedded"]);
-        assert_eq!(names(&["build", "lint"]), ["lint", "build"]);
+        assert_eq!(names(&["package", "lint"]), ["lint", "package"]);
     }
 
     #[test]

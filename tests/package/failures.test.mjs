@@ -1,0 +1,150 @@
+// Where the library cannot work it says why, in a VideoRTCError with a remedy, and it works again once it can.
+
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { open, openBrowser, project, refusal, serve, startGateway } from "./rig.mjs";
+
+let browser, gateway, scripts, modules;
+before(async () => {
+  [browser, gateway] = await Promise.all([openBrowser(), startGateway()]);
+  scripts = await project("script-tag");
+  modules = await project("module-script");
+});
+after(async () => {
+  await browser?.close();
+  await gateway?.close();
+});
+
+async function refused(folder, options, prepare) {
+  const server = await serve(folder, options);
+  const page = await open(browser, server.url, prepare);
+  try {
+    const result = await refusal(page);
+    assert.equal(result.name, "VideoRTCError");
+    return result;
+  } finally {
+    await page.context().close();
+    await server.close();
+  }
+}
+
+const without = (name) => (page) => page.addInitScript(`delete globalThis.${name}`);
+
+for (const [what, folder] of [["script tag", () => scripts], ["module script", () => modules]]) {
+  test(`${what}: a policy that forbids WebAssembly`, async () => {
+    // The import map is an inline script.
+    const html = await readFile(join(folder(), "index.html"), "utf8");
+    const inline = /<script type="importmap">(.*?)<\/script>/s.exec(html)?.[1] ?? "";
+    const hash = createHash("sha256").update(inline).digest("base64");
+    const headers = { "Content-Security-Policy": `script-src 'self' 'sha256-${hash}'; connect-src *` };
+    const { isSupported, code, message, cause } = await refused(folder(), { headers });
+    assert.equal(isSupported, false);
+    assert.equal(code, "NOT_SUPPORTED");
+    assert.match(message, /Content-Security-Policy.*'wasm-unsafe-eval'.*script-src/);
+    assert.match(cause, /^CompileError/);
+  });
+
+  test(`${what}: no WebAssembly`, async () => {
+    const { isSupported, code, message } = await refused(folder(), {}, without("WebAssembly"));
+    assert.deepEqual([isSupported, code], [false, "NOT_SUPPORTED"]);
+    assert.match(message, /no WebAssembly.*current browser/);
+  });
+
+  test(`${what}: a WebAssembly without reference types`, async () => {
+    const old = (page) => page.addInitScript(() => {
+      const { Module } = WebAssembly;
+      WebAssembly.Module = function (bytes) {
+        if (bytes.includes(0x6f)) throw new WebAssembly.CompileError("invalid value type 'externref'");
+        return new Module(bytes);
+      };
+    });
+    const { isSupported, code, message } = await refused(folder(), {}, old);
+    assert.deepEqual([isSupported, code], [false, "NOT_SUPPORTED"]);
+    assert.match(message, /too old.*current browser/);
+  });
+
+  test(`${what}: no WebRTC`, async () => {
+    const { isSupported, code, message } = await refused(folder(), {}, without("RTCPeerConnection"));
+    assert.deepEqual([isSupported, code], [false, "NOT_SUPPORTED"]);
+    assert.match(message, /RTCPeerConnection.*current browser/);
+  });
+
+  test(`${what}: a page that may not ask for devices`, async () => {
+    const insecure = (page) => page.addInitScript(() => {
+      Object.defineProperty(Navigator.prototype, "mediaDevices", { value: undefined });
+    });
+    const server = await serve(folder());
+    const page = await open(browser, server.url, insecure);
+    assert.equal(await page.evaluate(() => VideoRTC.isSupported()), false);
+    const error = await page.evaluate(() => VideoRTC.getDevices().catch(({ code, message }) => ({ code, message })));
+    assert.equal(error.code, "NOT_SUPPORTED");
+    assert.match(error.message, /https or from localhost/);
+    await page.context().close();
+    await server.close();
+  });
+}
+
+const isModule = (path) => path.endsWith("/videortc.wasm");
+
+// What a server may do to the module file, and what is then said.
+const ACCIDENTS = [
+  ["is not there", { status: 404, body: "no" }, /HTTP 404/],
+  ["is a page of the application's", { body: "<!doctype html>", headers: { "Content-Type": "text/html" } }, /15 bytes of type text\/html/],
+  ["cannot be reached", "cut", /network/],
+  ["comes cut short", { body: Buffer.from("\0asm\x01\0\0\0") }, /8 bytes/],
+];
+
+for (const [what, accident, part] of ACCIDENTS) {
+  test(`the module file ${what}: said clearly, and the next connect() works`, async () => {
+    let broken = true;
+    const server = await serve(modules, { answer: (path) => (broken && isModule(path) ? accident : undefined) });
+    const page = await open(browser, server.url);
+    const { isSupported, code, message } = await refusal(page);
+    assert.deepEqual([isSupported, code], [true, "LOAD_FAILED"]);
+    assert.match(message, part);
+    assert.match(message, /\/videortc\.wasm.*videortc\/inline/);
+
+    await page.evaluate((url) => { window.app = new VideoRTC(url); }, gateway.url);
+    const again = () => page.evaluate(() => window.app.connect().then(() => "connected", (error) => error.code));
+    assert.equal(await again(), "LOAD_FAILED");
+    broken = false;
+    assert.equal(await again(), "connected");
+    await page.evaluate(() => window.app.disconnect());
+    await page.context().close();
+    await server.close();
+  });
+}
+
+test("a module file with a wrong MIME type is taken all the same", async () => {
+  const body = await readFile(join(modules, "node_modules/videortc/videortc.wasm"));
+  const answer = (path) => (isModule(path) ? { body, headers: { "Content-Type": "text/plain" } } : undefined);
+  const { code } = await refused(modules, { answer });
+  assert.equal(code, "GATEWAY_UNREACHABLE");
+});
+
+test("disconnect() ends a connect() that waits for the module", async () => {
+  let release;
+  const held = new Promise((resolve) => { release = resolve; });
+  const server = await serve(modules, { answer: (path) => (isModule(path) ? held : undefined) });
+  const page = await open(browser, server.url);
+  const codes = await page.evaluate(async (url) => {
+    window.app = new VideoRTC(url);
+    const both = [window.app.connect(), window.app.connect()].map((promise) => promise.catch(({ code }) => code));
+    await window.app.disconnect();
+    return Promise.all(both);
+  }, gateway.url);
+  assert.deepEqual(codes, ["NOT_CONNECTED", "NOT_CONNECTED"]);
+  release();
+  const same = await page.evaluate(async () => {
+    const all = await Promise.all([window.app.connect(), window.app.connect()]);
+    await window.app.disconnect();
+    return all[0] === all[1];
+  });
+  assert(same, "one object has one set of use cases");
+  assert.equal(server.requests.filter(isModule).length, 1);
+  await page.context().close();
+  await server.close();
+});

@@ -1,0 +1,4 @@
+import "./talk.js";
+import { VideoRTC } from "videortc";
+
+globalThis.talk(VideoRTC);

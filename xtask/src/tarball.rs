@@ -1,0 +1,102 @@
+//! The packed npm package, tried as its users get it: in every loader, in a browser and under Node.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use videortc_janus::Janus;
+use xshell::cmd;
+
+use crate::package;
+use crate::process::{self, Registered};
+use crate::workspace::Workspace;
+
+/// Where the tests run: npm's packages and what is built lie there, and not among the sources.
+const FOLDER: &str = "package";
+
+/// Builds and packs the package, and runs the tests of `tests/package` on it; only those whose name contains
+/// a filter, if there are any.
+pub(crate) fn test(workspace: &Workspace, filters: &[String], deadline: Instant) -> Result<()> {
+    package::build(workspace)?;
+    let folder = prepared(workspace, deadline)?;
+    let tarball = packed(workspace, &folder, deadline)?;
+    let gateway = gateway(workspace, deadline)?;
+    let janus = Janus::start()?;
+    let _registered = janus.pid().map(Registered::process);
+
+    let shell = &workspace.shell;
+    let _here = shell.push_dir(&folder);
+    let patterns: Vec<String> =
+        filters.iter().map(|filter| format!("--test-name-pattern={filter}")).collect();
+    let files = test_files(&folder)?;
+    // One file at a time: each opens browsers. Bundlers leave watchers behind, which would keep Node.
+    let command = cmd!(
+        shell,
+        "node --test --test-concurrency=1 --test-force-exit --test-reporter=spec {patterns...} {files...}"
+    );
+    process::run(
+        command
+            .env("VIDEORTC_ROOT", workspace.path(""))
+            .env("VIDEORTC_TARBALL", tarball)
+            .env("VIDEORTC_GATEWAY", gateway)
+            .env("VIDEORTC_JANUS", janus.url()),
+        deadline,
+    )
+}
+
+/// A copy of `tests/package` with the packages of npm that it names.
+fn prepared(workspace: &Workspace, deadline: Instant) -> Result<PathBuf> {
+    let folder = workspace.target(FOLDER);
+    for old in ["projects", "work"] {
+        if folder.join(old).exists() {
+            fs::remove_dir_all(folder.join(old))?;
+        }
+    }
+    for old in test_files(&folder).unwrap_or_default() {
+        fs::remove_file(folder.join(old))?;
+    }
+    package::copy_folder(&workspace.path("tests/package"), &folder)?;
+    let wanted = fs::read(folder.join("package-lock.json"))?;
+    // Written last, so that an installation that broke off is made again.
+    let stamp = folder.join("installed-package-lock.json");
+    if fs::read(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(folder);
+    }
+    let shell = &workspace.shell;
+    let _here = shell.push_dir(&folder);
+    // Not `npm ci`, which insists on packages for other systems. No package's own script runs.
+    process::run(cmd!(shell, "npm install --ignore-scripts --no-audit --no-fund"), deadline)?;
+    fs::write(stamp, wanted)?;
+    Ok(folder)
+}
+
+fn packed(workspace: &Workspace, folder: &Path, deadline: Instant) -> Result<PathBuf> {
+    let shell = &workspace.shell;
+    let package = workspace.path("pkg");
+    process::run(cmd!(shell, "npm pack {package} --pack-destination {folder}"), deadline)?;
+    let tarball = folder.join(format!("videortc-{}.tgz", workspace.version_of("videortc")?));
+    ensure!(tarball.is_file(), "npm made no {}", tarball.display());
+    Ok(tarball)
+}
+
+/// The program of the embedded gateway.
+fn gateway(workspace: &Workspace, deadline: Instant) -> Result<PathBuf> {
+    process::run(workspace.cargo("build").args(["--package", "videortc-gateway"]), deadline)?;
+    let name = format!("videortc-gateway{}", std::env::consts::EXE_SUFFIX);
+    Ok(workspace.target("debug").join(name))
+}
+
+fn test_files(folder: &Path) -> Result<Vec<String>> {
+    let mut files = Vec::new();
+    for entry in
+        fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?
+    {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".test.mjs") {
+            files.push(name);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
