@@ -1,7 +1,11 @@
-/** A stable word for a cause of failure. */
+/**
+ * A stable word for a cause of failure: what a program branches on. It never changes its meaning.
+ * The reference lists each with its cause and remedy; new ones may be added.
+ */
 export type ErrorCode =
   | "INVALID_ARGUMENT"
   | "NOT_SUPPORTED"
+  | "LOAD_FAILED"
   | "GATEWAY_UNREACHABLE"
   | "GATEWAY_TIMEOUT"
   | "GATEWAY_PROTOCOL"
@@ -26,61 +30,97 @@ export type ErrorCode =
   | "DEVICE_ERROR"
   | "MEDIA_FAILED";
 
-/** Every error of this library, thrown or rejected with. */
+/**
+ * Every error of this library, thrown or rejected with. Pages get it and do not make it.
+ *
+ * `"" + error` reads well: `VideoRTCError USERNAME_TAKEN: somebody else holds the name "Tom": choose another`.
+ */
 export class VideoRTCError extends Error {
   private constructor();
+  /** Always `"VideoRTCError"`. */
   readonly name: "VideoRTCError";
   /** For the program: what went wrong. */
   readonly code: ErrorCode;
+  /** For the person: what happened, with which value, and what to do about it. */
+  readonly message: string;
   /** The gateway's own number, where it gave one. */
   readonly gatewayCode?: number;
   /** The browser's or the gateway's own words, where there are any. */
   readonly cause?: unknown;
 }
 
+/** How much goes to the browser's console. No line holds a secret, a token or a credential. */
 export type DebugLevel = "none" | "error" | "warn" | "info" | "debug" | "trace";
 
-/** An ICE server; the old spelling `url` is taken for `urls`. */
+/** An ICE server as browsers take it; the old spelling `url` is taken for `urls`. */
 export type IceServer = RTCIceServer | (Omit<RTCIceServer, "urls"> & { url: string | string[] });
 
+/** How to reach the gateway, and how patiently. A key that is not among these is warned about. */
 export interface VideoRTCOptions {
-  /** Janus' `apisecret`. */
-  apiSecret?: string;
-  /** Janus' `token`. */
-  token?: string;
+  /** Janus' `apisecret`, sent with every request. Whoever reads the page can read it. */
+  apiSecret?: string | null;
+  /** Janus' `token`, sent with every request. */
+  token?: string | null;
   /** Shown to the gateway's administrator as the `opaque_id` of every handle. */
-  account?: string;
-  /** Send cookies to a gateway of another origin. Default false. */
-  withCredentials?: boolean;
-  iceTransportPolicy?: RTCIceTransportPolicy;
+  account?: string | null;
+  /** Whether cookies go to a gateway of another origin. Default `false`. */
+  withCredentials?: boolean | null;
+  /** `"relay"` hides the page's addresses from the gateway and needs a TURN server. Default: the browser's, `"all"`. */
+  iceTransportPolicy?: RTCIceTransportPolicy | null;
   /** Default `"max-bundle"`. */
-  bundlePolicy?: RTCBundlePolicy;
-  /** How long a request may take until its final answer, in milliseconds, from 100. Default 10000. */
-  requestTimeout?: number;
-  /** How long a failing long poll is tried again, in milliseconds. Default 30000. */
-  retryLimit?: number;
-  /** How many events one long poll may bring, from 1 to 100. Default 10. */
-  pollEvents?: number;
+  bundlePolicy?: RTCBundlePolicy | null;
+  /** How long a request may take until its final answer, in milliseconds, 100 to 3600000. Default 10000. */
+  requestTimeout?: number | null;
+  /**
+   * How long a failing long poll is tried again before the session counts as lost, in milliseconds, 0 to 3600000.
+   * Default 30000.
+   */
+  retryLimit?: number | null;
+  /** How many events one long poll may bring, 1 to 100. Default 10. */
+  pollEvents?: number | null;
 }
 
+/** Which devices to list. */
 export interface DeviceListConfig {
-  kind?: MediaDeviceKind;
-  /** Ask for permission first: without it, labels may be empty. Default false. */
-  labels?: boolean;
+  /** Only these. Default: all kinds. */
+  kind?: MediaDeviceKind | null;
+  /**
+   * Open the devices for a moment first, which may ask the user: without a permission, browsers leave labels and
+   * ids empty. Default `false`.
+   */
+  labels?: boolean | null;
 }
 
+/** A camera, a microphone or a speaker. */
 export interface Device {
+  /** What `aDeviceId` and `vDeviceId` take. Empty without a permission. */
   readonly deviceId: string;
+  /** The same for devices of one machine, such as a camera and its microphone. */
   readonly groupId: string;
+  /** What it is. */
   readonly kind: MediaDeviceKind;
+  /** What a person calls it. Empty without a permission. */
   readonly label: string;
 }
 
-/** A connection to a gateway. */
+/**
+ * A connection to a Janus gateway: one session, with any number of video calls in it.
+ *
+ * ```js
+ * const app = new VideoRTC("https://example.com/janus");
+ * const usecases = await app.connect();
+ * const action = await usecases.videoCall({ onIncomingCall: () => action.acceptCall() });
+ * await action.register("Tom");
+ * ```
+ */
 export default class VideoRTC {
   /**
-   * Checks its arguments and throws `INVALID_ARGUMENT`; touches neither network nor device.
+   * Checks its arguments; touches neither network nor any browser API.
    * @param servers gateway base URLs, such as `"https://example.com/janus"`, tried in order
+   * @param iceServers STUN and TURN servers. Default: none
+   * @param debugLevel how much goes to the console. Default `"error"`
+   * @param options secrets, tuning
+   * @throws {VideoRTCError} `INVALID_ARGUMENT`, which names the value and what is wrong with it
    */
   constructor(
     servers: string | readonly string[],
@@ -88,86 +128,40 @@ export default class VideoRTC {
     debugLevel?: DebugLevel | null,
     options?: VideoRTCOptions | null,
   );
-  /** Makes a session on the first server that answers. While connected, gives the same use cases. */
+  /**
+   * Makes a session on the first server that answers, and loads the WebAssembly module if it is not there yet.
+   * While connected, resolves with the same use cases. If no server answers, rejects with one error that lists
+   * what each said.
+   */
   connect(): Promise<UseCases>;
-  /** Ends calls, frees names and releases devices. Safe to call twice. */
+  /**
+   * Ends calls, frees names, stops polling and releases every device, within 5 s and whatever the gateway does.
+   * Safe to call at any time and twice; `connect()` works again afterwards. Never rejects.
+   */
   disconnect(): Promise<void>;
-  getDevices(config?: DeviceListConfig): Promise<Device[]>;
+  /** Lists cameras, microphones and speakers. */
+  getDevices(config?: DeviceListConfig | null): Promise<Device[]>;
+  /** The version of the library, such as `"1.2.3"`. */
   static readonly version: string;
-  /** Whether this browser, and this page in it, can make video calls. */
+  /**
+   * Whether this browser, and this page in it, can make video calls: WebRTC, WebAssembly, a Content-Security-Policy
+   * that allows it, and `https` or `localhost`. Never throws.
+   */
   static isSupported(): boolean;
-  static getDevices(config?: DeviceListConfig): Promise<Device[]>;
+  /** Lists cameras, microphones and speakers. */
+  static getDevices(config?: DeviceListConfig | null): Promise<Device[]>;
 }
 
 export { VideoRTC };
 
-export interface CallSettings {
-  audio?: boolean;
-  video?: boolean;
-  /** Bits per second; 0 is no ceiling. */
-  bitrate?: number;
-}
-
-export interface SlowLinkInfo {
-  readonly media: string;
-  /** True if what this side sends gets lost. */
-  readonly uplink: boolean;
-  /** Packets lost since the last report. */
-  readonly lost: number;
-}
-
-/** Every listener is optional; one that throws is reported to the console and breaks nothing. */
-export interface VideoCallEvents {
-  onRegistered?(userName: string, isRegistered: boolean): void;
-  onGotPeers?(list: string[]): void;
-  /** My call rings. */
-  onCalling?(userName: string): void;
-  onIncomingCall?(userName: string): void;
-  /** The call is up, at either end. */
-  onAccepted?(userName: string): void;
-  /** The call is over: exactly once per call. */
-  onHangUp?(userName: string, reason: string): void;
-  onSetCall?(settings: CallSettings): void;
-  onReadyLocalStream?(stream: MediaStream): void;
-  /** Remote media flows. */
-  onRemoteStreamReady?(stream: MediaStream, userName: string): void;
-  onSlowLink?(info: SlowLinkInfo): void;
-  /** Anything that no promise was there to report. */
-  onError?(error: VideoRTCError): void;
-}
-
-/** Where the pictures go: a container for elements made here, or elements of the page. */
-export interface DomElements {
-  videos?: Element | null;
-  localVideo?: HTMLVideoElement | null;
-  remoteVideo?: HTMLVideoElement | null;
-}
-
-export interface StreamOptions {
-  /** Default true. */
-  audioEnabled?: boolean;
-  /** Default true. */
-  videoEnabled?: boolean;
-  aDeviceId?: string;
-  vDeviceId?: string;
-  /** A wish, such as `"640x480"`. */
-  resolution?: string | { width: number; height: number };
-  /** A wish, in frames per second. */
-  frameRate?: number;
-  /** Echo cancellation, noise suppression and automatic gain. Default true. */
-  voiceProcessor?: boolean;
-}
-
-export interface VideoCallOptions {
-  stream?: StreamOptions;
-  /** How long a call may ring at either end, in milliseconds, from 1000. Default 60000. */
-  ringTimeout?: number;
-  /** How long the media connection may take, in milliseconds, from 1000. Default 30000. */
-  connectTimeout?: number;
-}
-
+/** What `connect()` resolves with. */
 export interface UseCases {
-  /** Attaches to the gateway's video call plugin. Opens no device. */
+  /**
+   * Attaches to the gateway's video call plugin. Opens no device: devices open when a call starts or is accepted,
+   * and close when it ends.
+   * @param onEvents listeners; each is looked up when its event fires
+   * @param domElements where the pictures go. Default: nowhere; the streams come by their events alone
+   */
   videoCall(
     onEvents?: VideoCallEvents | null,
     domElements?: DomElements | null,
@@ -175,32 +169,196 @@ export interface UseCases {
   ): Promise<VideoCall>;
 }
 
+/** What `setCall()` set; what it left alone is absent. */
+export interface CallSettings {
+  /** Whether the gateway passes my sound on. */
+  audio?: boolean;
+  /** Whether the gateway passes my picture on. */
+  video?: boolean;
+  /** The ceiling of my picture in bits per second; 0 is none. */
+  bitrate?: number;
+}
+
+/** The gateway reports lost packets. */
+export interface SlowLinkInfo {
+  /** Which of the two. */
+  readonly media: "audio" | "video";
+  /** `true` if what this side sends gets lost. */
+  readonly uplink: boolean;
+  /** Packets lost since the last report. */
+  readonly lost: number;
+}
+
+/** A message or file on its way, in either direction. */
+export interface Transfer {
+  /** Whether this side sends it. */
+  readonly isOutgoing: boolean;
+  /** Its MIME type. */
+  readonly type: string;
+  /** Its file name; empty where it has none. A name that a peer sent is a stranger's text. */
+  readonly filename: string;
+  /** Its size in bytes. */
+  readonly size: number;
+  /** How many bytes have arrived. */
+  readonly transferred: number;
+  /** Who is at the other end. */
+  readonly userName: string;
+}
+
+/**
+ * Listeners, all optional, called as methods of this object. One that throws is reported to the console and breaks
+ * nothing. Every method of the library may be called from inside.
+ */
+export interface VideoCallEvents {
+  /** The answer to `register()` is there; `isRegistered` is `false` when the name was refused. */
+  onRegistered?(userName: string, isRegistered: boolean): void;
+  /** The answer to `getPeers()` is there: what that promise resolves with. */
+  onGotPeers?(list: string[]): void;
+  /** My call rings at `userName`; once per call. */
+  onCalling?(userName: string): void;
+  /** `userName` calls me: `acceptCall()` or `hangUp()`. */
+  onIncomingCall?(userName: string): void;
+  /** The call with `userName` is up, at either end. */
+  onAccepted?(userName: string): void;
+  /** The call ended, was declined or was refused: exactly once per call. */
+  onHangUp?(userName: string, reason: string): void;
+  /** A message or file arrived whole: a string as a string, everything else as a `Blob` of that type. */
+  onDataReceived?(type: string, data: string | Blob, filename: string, userName: string): void;
+  /** The gateway applied `setCall()`. */
+  onSetCall?(settings: CallSettings): void;
+  /** My devices are open, before the call is sent or the answer is. */
+  onReadyLocalStream?(stream: MediaStream): void;
+  /** The first packet of the other side's sound or picture arrived. */
+  onRemoteStreamReady?(stream: MediaStream, userName: string): void;
+  /** The link is losing packets. */
+  onSlowLink?(info: SlowLinkInfo): void;
+  /** An outgoing file was received whole by the peer. */
+  onFileTransferOk?(transfer: Transfer): void;
+  /** An outgoing file was not received. */
+  onFileTransferKo?(transfer: Transfer, error: VideoRTCError): void;
+  /** Bytes moved, in either direction. */
+  onTransferProgress?(transfer: Transfer): void;
+  /** The gateway or the media path was lost; the library tries to get it back. */
+  onReconnecting?(cause: VideoRTCError): void;
+  /** It is back. */
+  onReconnected?(): void;
+  /** Anything that no promise was there to report, such as a lost session. */
+  onError?(error: VideoRTCError): void;
+}
+
+/** Where the pictures go: a container for elements made here, or elements of the page. */
+export interface DomElements {
+  /** A `<video>` is appended for each picture without an element of its own, and removed when the call ends. */
+  videos?: Element | null;
+  /** For my own picture; it is muted. */
+  localVideo?: HTMLVideoElement | null;
+  /** For the other side's picture. */
+  remoteVideo?: HTMLVideoElement | null;
+}
+
+/** What a call sends, and from which devices. */
+export interface StreamOptions {
+  /** Open and send a microphone. Default `true`. */
+  audioEnabled?: boolean | null;
+  /** Open and send a camera. Default `true`. */
+  videoEnabled?: boolean | null;
+  /** Whether calls carry data. */
+  dataEnabled?: boolean | null;
+  /** This microphone and no other: a `deviceId` of `getDevices()`. */
+  aDeviceId?: string | null;
+  /** This camera and no other: a `deviceId` of `getDevices()`. */
+  vDeviceId?: string | null;
+  /** A wish in pixels, such as `"640x480"`: whole sides, 1 to 8192. */
+  resolution?: string | { width: number; height: number } | null;
+  /** A wish in frames per second, 1 to 240. */
+  frameRate?: number | null;
+  /** Echo cancellation, noise suppression and automatic gain. Default `true`. */
+  voiceProcessor?: boolean | null;
+}
+
+/** What a peer may send. */
+export interface DataChannelOptions {
+  /** Whether calls carry data. */
+  dataEnabled?: boolean | null;
+  /** The MIME types accepted from the peer; absent means every type. */
+  allowedTypes?: readonly string[] | null;
+  /** The largest message or file accepted from the peer, in bytes. */
+  maxSize?: number | null;
+}
+
+/** Options of `videoCall()`. A key that is not among these is warned about. */
+export interface VideoCallOptions {
+  /** What a call sends, and from which devices. */
+  stream?: StreamOptions | null;
+  /** What a peer may send. */
+  dataChannel?: DataChannelOptions | null;
+  /** How long a call may ring at either end, in milliseconds, 1000 to 3600000. Default 60000. */
+  ringTimeout?: number | null;
+  /** How long the media connection may take once a call is accepted, in milliseconds, 1000 to 3600000. Default 30000. */
+  connectTimeout?: number | null;
+}
+
+/** How `sendData()` sends. */
+export interface SendOptions {
+  /** The name under which the peer gets it. Default: the `File`'s own. */
+  filename?: string;
+  /** Called when bytes moved. */
+  onProgress?: (transfer: Transfer) => void;
+  /** Cancels the transfer. */
+  signal?: AbortSignal;
+}
+
+/**
+ * The action object of one video call: a name, and one call at a time. Every method returns a promise; one that is
+ * ignored never causes an unhandled rejection.
+ */
 export interface VideoCall {
-  /** Takes a name of 1 to 128 characters; without one, a guest name. Resolves with the name. */
-  register(userName?: string): Promise<string>;
-  /** The names that the gateway knows, one's own included. */
+  /** Takes a name of 1 to 128 characters; without one, a readable guest name. Resolves with the name. */
+  register(userName?: string | null): Promise<string>;
+  /**
+   * The names that the gateway knows, my own included.
+   * @param filter a part of the name, a `RegExp`, or a function that gets a name
+   * @param order by code point. Default: the gateway's order
+   */
   getPeers(
     filter?: string | RegExp | ((userName: string) => boolean) | null,
-    order?: "asc" | "desc",
+    order?: "asc" | "desc" | null,
   ): Promise<string[]>;
   /**
-   * Calls somebody; resolves when it rings there. While a call is ringing here, accepts it; resolves
-   * when the gateway has confirmed.
+   * Calls somebody; resolves when it rings there. While a call rings here, `call()` and `call(thatCaller)` accept it,
+   * as `acceptCall()`.
    */
-  call(userName?: string): Promise<void>;
+  call(userName?: string | null): Promise<void>;
+  /** Answers; resolves when the gateway has confirmed. */
   acceptCall(): Promise<void>;
-  /** Hangs up, cancels or declines. `reason` is shown to the other side. */
-  hangUp(reason?: string): Promise<void>;
-  /** What the gateway relays of mine, and my ceiling: bits per second or a word for them. */
+  /** Hangs up, cancels or declines. `reason` is what the other side gets in `onHangUp`, cut to 200 characters. */
+  hangUp(reason?: string | null): Promise<void>;
+  /**
+   * Whether the gateway passes on what I send, and the ceiling of my picture: bits per second, or a word for them.
+   * Resolves with what was set.
+   */
   setCall(
     audio?: boolean | null,
     video?: boolean | null,
     quality?: number | "low" | "medium" | "high" | "max" | null,
   ): Promise<CallSettings>;
-  /** Resolves with the new state: true if I am heard. */
+  /** Mutes and unmutes me. Resolves with the new state: `true` if I am heard. */
   toggleAudio(): Promise<boolean>;
-  /** Resolves with the new state: true if I am seen. */
+  /** Hides and shows me. Resolves with the new state: `true` if I am seen. */
   toggleVideo(): Promise<boolean>;
-  /** Ends the call, frees the name and detaches. */
+  /**
+   * Sends a message or a file to the other side. Exactly one of `cOk` and `cKo` is called; `cOk` only once the peer
+   * has it whole.
+   * @param type its MIME type
+   * @param optional a file name, or more
+   */
+  sendData(
+    type: string,
+    data: string | Blob | ArrayBuffer | ArrayBufferView,
+    cOk?: ((transfer: Transfer) => void) | null,
+    cKo?: ((error: VideoRTCError, transfer: Transfer) => void) | null,
+    optional?: string | SendOptions | null,
+  ): Promise<Transfer>;
+  /** Ends the call, frees the name and detaches. Twice is once; never rejects. */
   closeUsecase(): Promise<void>;
 }
