@@ -11,6 +11,7 @@
 
 mod demo;
 mod janus;
+mod licences;
 mod package;
 mod process;
 mod size;

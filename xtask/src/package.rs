@@ -15,6 +15,7 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use wasm_bindgen_cli_support::Bindgen;
 use xshell::cmd;
 
+use crate::licences;
 use crate::process;
 use crate::size::{self, Entry};
 use crate::tools;
@@ -116,6 +117,7 @@ fn assemble(workspace: &Workspace, folder: &Path) -> Result<Vec<Entry>> {
         ("package.json", package_json(workspace, &parts.version)?.into_bytes()),
         ("README.md", read(workspace, "README.md")?.into_bytes()),
         ("LICENSE", read(workspace, "LICENSE")?.into_bytes()),
+        ("THIRD-PARTY.txt", licences::notice(workspace)?.into_bytes()),
     ];
     let mut sizes = Vec::new();
     for (name, content) in &files {

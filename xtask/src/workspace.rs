@@ -95,9 +95,74 @@ impl Workspace {
         folders
     }
 
+    /// The packages that are compiled into the library's module, the library itself left out, by name.
+    pub(crate) fn shipped_crates(&self) -> Result<Vec<Crate<'_>>> {
+        let nodes = self.metadata.pointer("/resolve/nodes").and_then(Value::as_array);
+        let nodes = nodes.context("cargo told no dependencies")?;
+        let node = |id: &str| nodes.iter().find(|node| text(node, "id") == Some(id));
+        let package = |id: &str| self.packages().find(|package| text(package, "id") == Some(id));
+        let library = self.packages().find(|package| text(package, "name") == Some("videortc"));
+        let library = library.and_then(|package| text(package, "id")).context("no library")?;
+
+        let mut reached = vec![library];
+        let mut next = 0;
+        while let Some(&id) = reached.get(next) {
+            next = next.saturating_add(1);
+            let dependencies = node(id).and_then(|node| node.get("deps")?.as_array());
+            for dependency in dependencies.into_iter().flatten() {
+                let Some(id) = text(dependency, "pkg") else { continue };
+                let is_linked = is_normal(dependency) && !package(id).is_some_and(is_macro);
+                if is_linked && !reached.contains(&id) {
+                    reached.push(id);
+                }
+            }
+        }
+        let mut crates: Vec<Crate<'_>> = reached
+            .into_iter()
+            .filter(|&id| id != library)
+            .filter_map(|id| Crate::read(package(id)?))
+            .collect();
+        crates.sort_by_key(|found| (found.name, found.version));
+        Ok(crates)
+    }
+
     fn packages(&self) -> impl Iterator<Item = &Value> {
         self.metadata.get("packages").and_then(Value::as_array).into_iter().flatten()
     }
+}
+
+/// A package that somebody else wrote.
+#[derive(Debug)]
+pub(crate) struct Crate<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) version: &'a str,
+    /// As in its manifest: an SPDX expression.
+    pub(crate) licence: &'a str,
+    pub(crate) folder: &'a Path,
+}
+
+impl<'a> Crate<'a> {
+    fn read(package: &'a Value) -> Option<Self> {
+        Some(Self {
+            name: text(package, "name")?,
+            version: text(package, "version")?,
+            licence: text(package, "license").unwrap_or_default(),
+            folder: Path::new(text(package, "manifest_path")?).parent()?,
+        })
+    }
+}
+
+/// A dependency of the program itself, not of its tests or its build.
+fn is_normal(dependency: &Value) -> bool {
+    let kinds = dependency.get("dep_kinds").and_then(Value::as_array);
+    kinds.into_iter().flatten().any(|kind| kind.get("kind").is_some_and(Value::is_null))
+}
+
+/// A macro runs in the compiler and is not in what it compiles.
+fn is_macro(package: &Value) -> bool {
+    let targets = package.get("targets").and_then(Value::as_array);
+    let kinds = targets.into_iter().flatten().filter_map(|target| target.get("kind")?.as_array());
+    kinds.flatten().any(|kind| kind == "proc-macro")
 }
 
 fn text<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
