@@ -14,6 +14,7 @@ mod janus;
 mod licences;
 mod package;
 mod process;
+mod release;
 mod size;
 mod suites;
 mod tarball;
@@ -63,6 +64,9 @@ enum Command {
         port: u16,
     },
 
+    /// Look at everything that a release needs: versions, changelog, licences, package tests.
+    ReleaseCheck,
+
     /// Run every test suite, or those that are named.
     #[command(after_help = suites::help())]
     Test {
@@ -98,7 +102,12 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             demo::run(&workspace, gateway.as_ref(), port, profile)?;
         }
         Command::Janus { port } => janus::run(&workspace, port)?,
-        Command::Test { names, filters } => return suites::run(&workspace, &names, &filters),
+        Command::ReleaseCheck => release::check(&workspace)?,
+        Command::Test { names, filters } => {
+            if suites::run(&workspace, &names, &filters)? > 0 {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

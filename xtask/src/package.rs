@@ -62,7 +62,7 @@ pub(crate) enum Profile {
 /// minified. Returns the folder.
 pub(crate) fn assemble_web(workspace: &Workspace, profile: Profile) -> Result<PathBuf> {
     tools::ensure_wasm_target(workspace)?;
-    let parts = Parts::compile(workspace, profile)?;
+    let parts = Parts::compile(workspace, profile, &workspace.target(""))?;
     let folder = emptied(workspace.target("web"))?;
     fs::write(folder.join("videortc.js"), parts.script())?;
     for page in ["videocall", "quickstart", "files"] {
@@ -86,17 +86,34 @@ pub(crate) fn config(gateway: Option<&str>) -> String {
 /// Writes the npm package to `pkg/` and prints the size of each file.
 pub(crate) fn build(workspace: &Workspace) -> Result<()> {
     let folder = emptied(workspace.path("pkg"))?;
-    let sizes = assemble(workspace, &folder)?;
+    let sizes = assemble(workspace, &folder, &workspace.target(""))?;
     check_loading(workspace, &folder)?;
     println!("\n{}\n\nThe package is in {}", size::table(&sizes), folder.display());
     Ok(())
 }
 
-/// Writes every file of the npm package and returns their sizes.
-fn assemble(workspace: &Workspace, folder: &Path) -> Result<Vec<Entry>> {
+/// Builds the package of `pkg/` a second time, compiled in another folder, and compares each byte.
+pub(crate) fn check_reproducible(workspace: &Workspace) -> Result<()> {
+    let again = emptied(workspace.target("xtask/again/pkg"))?;
+    assemble(workspace, &again, &workspace.target("xtask/again"))?;
+    for entry in fs::read_dir(&again)? {
+        let file = entry?.file_name();
+        let (first, second) = (workspace.path("pkg").join(&file), again.join(&file));
+        ensure!(
+            fs::read(&first)? == fs::read(&second)?,
+            "two builds of one commit differ: see {} and {}",
+            first.display(),
+            second.display()
+        );
+    }
+    Ok(())
+}
+
+/// Writes every file of the npm package and returns their sizes. Cargo compiles in `target`.
+fn assemble(workspace: &Workspace, folder: &Path, target: &Path) -> Result<Vec<Entry>> {
     tools::ensure_wasm_target(workspace)?;
     let programs = tools::npm_tools(workspace)?;
-    let mut parts = Parts::compile(workspace, Profile::Release)?;
+    let mut parts = Parts::compile(workspace, Profile::Release, target)?;
     parts.wasm = optimised(workspace, &programs, &parts.wasm)?;
     let script = parts.script();
     let shrink = |name: &str, text: &str| minified(workspace, &programs, name, text);
@@ -140,8 +157,8 @@ struct Parts {
 }
 
 impl Parts {
-    fn compile(workspace: &Workspace, profile: Profile) -> Result<Self> {
-        let wasm = compile(workspace, profile)?;
+    fn compile(workspace: &Workspace, profile: Profile, target: &Path) -> Result<Self> {
+        let wasm = compile(workspace, profile, target)?;
         let folder = emptied(workspace.target("xtask/bindgen"))?;
         bindgen(&wasm, &folder).context("wasm-bindgen cannot make the glue")?;
         let glue = fs::read_to_string(folder.join("videortc.js"))?;
@@ -225,10 +242,11 @@ return createApi("{version}", createLoad(getBytes, wasm_bindgen));
     }
 }
 
-/// Compiles the library and returns the path of the module.
-fn compile(workspace: &Workspace, profile: Profile) -> Result<PathBuf> {
+/// Compiles the library in cargo's folder `target` and returns the path of the module.
+fn compile(workspace: &Workspace, profile: Profile, target: &Path) -> Result<PathBuf> {
     let mut build = workspace.cargo("build").args(["--package", "videortc", "--lib"]);
     build = build.args(["--target", WASM_TARGET, "--config", &path_free(workspace)?]);
+    build = build.arg("--target-dir").arg(target);
     // They would take the place of ours.
     build = build.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
     let folder = match profile {
@@ -239,7 +257,7 @@ fn compile(workspace: &Workspace, profile: Profile) -> Result<PathBuf> {
         }
     };
     process::run(build, limit())?;
-    Ok(workspace.target(WASM_TARGET).join(folder).join("videortc.wasm"))
+    Ok(target.join(WASM_TARGET).join(folder).join("videortc.wasm"))
 }
 
 /// The setting that keeps this machine's paths out of the module, where panic messages would name them.

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use anyhow::Result;
+use brotli::enc::BrotliEncoderParams;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
@@ -12,6 +13,7 @@ pub(crate) struct Entry {
     name: String,
     raw: usize,
     gzipped: usize,
+    brotli: usize,
 }
 
 impl Entry {
@@ -19,17 +21,22 @@ impl Entry {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
         encoder.write_all(content)?;
         let gzipped = encoder.finish()?.len();
-        Ok(Self { name: name.into(), raw: content.len(), gzipped })
+        let mut brotli = Vec::new();
+        let best = BrotliEncoderParams { quality: 11, lgwin: 22, ..Default::default() };
+        brotli::BrotliCompress(&mut &*content, &mut brotli, &best)?;
+        Ok(Self { name: name.into(), raw: content.len(), gzipped, brotli: brotli.len() })
     }
 }
 
 /// The report as a table, in bytes.
 pub(crate) fn table(entries: &[Entry]) -> String {
     let width = entries.iter().map(|entry| entry.name.len()).max().unwrap_or_default();
-    let mut lines = vec![format!("{:width$}  {:>9}  {:>9}", "bytes", "raw", "gzip -9")];
+    let head = format!("{:width$}  {:>9}  {:>9}  {:>9}", "bytes", "raw", "gzip -9", "brotli -q 11");
+    let mut lines = vec![head];
     lines.extend(entries.iter().map(|entry| {
-        let Entry { name, raw, gzipped } = entry;
-        format!("{name:width$}  {:>9}  {:>9}", grouped(*raw), grouped(*gzipped))
+        let Entry { name, raw, gzipped, brotli } = entry;
+        let [raw, gzipped, brotli] = [raw, gzipped, brotli].map(|bytes| grouped(*bytes));
+        format!("{name:width$}  {raw:>9}  {gzipped:>9}  {brotli:>12}")
     }));
     lines.join("\n")
 }
@@ -62,7 +69,7 @@ mod tests {
     fn what_repeats_gets_smaller() -> Result<()> {
         let entry = Entry::new("zeros", &[0; 10_000])?;
         assert_eq!(entry.raw, 10_000);
-        assert!(entry.gzipped < 100, "{entry:?}");
+        assert!(entry.gzipped < 100 && entry.brotli < entry.gzipped, "{entry:?}");
         Ok(())
     }
 }

@@ -19,6 +19,7 @@ const FOLDER: &str = "package";
 /// a filter, if there are any.
 pub(crate) fn test(workspace: &Workspace, filters: &[String], deadline: Instant) -> Result<()> {
     package::build(workspace)?;
+    package::check_reproducible(workspace)?;
     let folder = prepared(workspace, deadline)?;
     let tarball = packed(workspace, &folder, deadline)?;
     let gateway = gateway(workspace, deadline)?;

@@ -82,6 +82,12 @@ impl Workspace {
             .with_context(|| format!("the library does not depend on {package}"))
     }
 
+    /// The names of the packages of this repository.
+    pub(crate) fn own_packages(&self) -> impl Iterator<Item = &str> {
+        let own = self.packages().filter(|package| text(package, "source").is_none());
+        own.filter_map(|package| text(package, "name"))
+    }
+
     /// The folders that the packages' sources are in: the repository itself, and cargo's own store.
     pub(crate) fn source_folders(&self) -> Vec<PathBuf> {
         let from_elsewhere = self.packages().filter(|package| text(package, "source").is_some());
