@@ -12,6 +12,7 @@
 mod demo;
 mod janus;
 mod licences;
+mod names;
 mod package;
 mod process;
 mod release;

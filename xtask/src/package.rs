@@ -16,6 +16,7 @@ use wasm_bindgen_cli_support::Bindgen;
 use xshell::cmd;
 
 use crate::licences;
+use crate::names;
 use crate::process;
 use crate::size::{self, Entry};
 use crate::tools;
@@ -160,8 +161,7 @@ impl Parts {
     fn compile(workspace: &Workspace, profile: Profile, target: &Path) -> Result<Self> {
         let wasm = compile(workspace, profile, target)?;
         let folder = emptied(workspace.target("xtask/bindgen"))?;
-        bindgen(&wasm, &folder).context("wasm-bindgen cannot make the glue")?;
-        let glue = fs::read_to_string(folder.join("videortc.js"))?;
+        let (glue, wasm) = bindgen(&wasm, &folder).context("wasm-bindgen cannot make the glue")?;
         let classes: Result<Vec<String>> = ["errors", "arguments", "loading", "facade"]
             .iter()
             .map(|part| read(workspace, &format!("pkg-template/{part}.js")))
@@ -171,7 +171,7 @@ impl Parts {
             glue: trimmed(&glue)?,
             classes: classes?.join("\n"),
             beside: read(workspace, "pkg-template/beside.js")?,
-            wasm: fs::read(folder.join("videortc_bg.wasm"))?,
+            wasm,
         })
     }
 
@@ -271,14 +271,22 @@ fn path_free(workspace: &Workspace) -> Result<String> {
     Ok(format!("target.{WASM_TARGET}.rustflags={}", serde_json::to_string(&flags)?))
 }
 
-fn bindgen(wasm: &Path, folder: &Path) -> Result<()> {
-    Bindgen::new()
+/// The glue and the module.
+fn bindgen(wasm: &Path, folder: &Path) -> Result<(String, Vec<u8>)> {
+    let mut output = Bindgen::new()
         .input_path(wasm)
         .out_name("videortc")
         .no_modules(true)?
         .typescript(false)
         .remove_producers_section(true)
-        .generate(folder)
+        .generate_output()?;
+    // Only here is the glue laid out in lines.
+    output.emit(folder)?;
+    let glue = fs::read_to_string(folder.join("videortc.js"))?;
+    let module = output.wasm_mut();
+    let imports = module.imports.iter_mut().map(|import| (&mut import.module, &mut import.name));
+    let glue = names::shorten(glue, imports)?;
+    Ok((glue, module.emit_wasm()))
 }
 
 /// The glue with one way to start a module, from its bytes, in place of several from the network. They would
