@@ -3,8 +3,6 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use vecmap::VecMap;
-
 use crate::call::{self, Call, Command, Data, Media, Reply};
 use crate::config::{CallConfig, GatewayConfig};
 use crate::error::{Code, Error};
@@ -12,6 +10,7 @@ use crate::event::Event;
 use crate::log::Level;
 use crate::proto::{self, Answer, HandleId, HttpId, HttpRequest, HttpResponse, Session, Ticket};
 use crate::time::{Time, earliest};
+use crate::vec_map::VecMap;
 
 /// Names a video call object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

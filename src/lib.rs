@@ -20,6 +20,7 @@ pub mod proto;
 mod text;
 pub mod time;
 pub mod transfer;
+mod vec_map;
 
 #[cfg(target_family = "wasm")]
 pub mod api;

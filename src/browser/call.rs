@@ -4,7 +4,6 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use js_sys::Function;
-use vecmap::VecMap;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{MediaStream, RtcConfiguration};
@@ -24,6 +23,7 @@ use crate::error::{Code, Error};
 use crate::event::{Event, Settings};
 use crate::proto::Candidate;
 use crate::time::Time;
+use crate::vec_map::VecMap;
 
 /// What a video call is made with.
 pub(crate) struct CallOptions {
@@ -181,7 +181,7 @@ impl CallShell {
 
     /// Closes everything: the call object is at its end.
     pub(crate) fn close(&self) {
-        for leg in std::mem::take(&mut *self.legs.borrow_mut()).into_values() {
+        for (_, leg) in std::mem::take(&mut *self.legs.borrow_mut()) {
             if let Leg::Made(peer) = leg {
                 peer.close();
             }

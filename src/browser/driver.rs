@@ -5,7 +5,6 @@ use std::rc::Rc;
 
 use gloo_timers::callback::Timeout;
 use js_sys::{Function, Promise};
-use vecmap::VecMap;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{AbortController, RtcConfiguration};
@@ -20,6 +19,7 @@ use crate::error::Error;
 use crate::log::Level;
 use crate::proto::{HttpId, HttpRequest};
 use crate::time::{Time, millis};
+use crate::vec_map::VecMap;
 
 /// One `VideoRTC` object's machinery. Alive as long as somebody holds it, a request is under way or
 /// the timer is set: a page may drop its objects and keep its call.

@@ -4,8 +4,8 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use crate::vec_map::VecMap;
 use js_sys::{Function, Object};
-use vecmap::VecMap;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{AbortSignal, Blob};
@@ -68,6 +68,14 @@ impl Transfers {
     fn next_number(&self) -> u32 {
         self.last_number.set(self.last_number.get().wrapping_add(1));
         self.last_number.get()
+    }
+
+    fn keep(&self, transfer: TransferId, bytes: &[u8]) -> Result<(), JsValue> {
+        let mut parts = self.parts.borrow_mut();
+        if !parts.contains_key(&transfer) {
+            parts.insert(transfer, Parts::default());
+        }
+        parts.get_mut(&transfer).map_or(Ok(()), |parts| parts.push(bytes))
     }
 
     fn by_number(&self, number: u32) -> Option<TransferId> {
@@ -159,9 +167,7 @@ impl CallShell {
                 self.read(driver, id, command, offset, length)
             }
             Data::Keep(transfer, bytes) => {
-                let kept =
-                    self.transfers.parts.borrow_mut().entry(transfer).or_default().push(&bytes);
-                if let Err(thrown) = kept {
+                if let Err(thrown) = self.transfers.keep(transfer, &bytes) {
                     self.cannot_keep(driver, id, transfer, &thrown);
                 }
             }

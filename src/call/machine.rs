@@ -12,8 +12,6 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
-use vecmap::VecMap;
-
 use super::data::{Data, Transfer, TransferId, TransferState};
 use super::guest::guest_name;
 use super::messages::{self, PluginEvent};
@@ -29,6 +27,7 @@ use crate::proto::{Answer, Candidate, Jsep, JsepKind, Notice};
 use crate::text::contains;
 use crate::time::{Time, earliest};
 use crate::transfer::{Lane, Meta, sdp};
+use crate::vec_map::VecMap;
 
 /// How long the user may take to grant the devices.
 const DEVICES: Duration = Duration::from_secs(120);

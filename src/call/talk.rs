@@ -1,6 +1,6 @@
 //! One conversation, from the first wish to call, or the first ring, to its one end.
 
-use vecmap::VecMap;
+use crate::vec_map::VecMap;
 
 use crate::config::{Policy, UserName};
 use crate::proto::Candidate;

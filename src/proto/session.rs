@@ -4,8 +4,6 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
-use vecmap::VecMap;
-
 use super::poll::Poll;
 use super::wire::{self, Candidate, HandleId, Jsep, Message, Notice, Request, SessionId};
 use crate::config::{GatewayConfig, Secret, ServerUrl};
@@ -14,6 +12,7 @@ use crate::json::{Object, Value};
 use crate::log::Level;
 use crate::text::replace;
 use crate::time::{Time, earliest, millis};
+use crate::vec_map::VecMap;
 
 /// How long the farewell may take. The user waits for it, and the gateway forgets us anyway.
 const FAREWELL: Duration = Duration::from_secs(3);
@@ -147,12 +146,12 @@ enum Kind {
 impl Kind {
     fn as_str(self) -> &'static str {
         match self {
-            Self::Create => "create",
-            Self::Attach => "attach",
-            Self::Message => "message",
-            Self::Trickle => "trickle",
-            Self::Detach => "detach",
-            Self::Destroy => "destroy",
+            Self::Create => "Create",
+            Self::Attach => "Attach",
+            Self::Message => "Message",
+            Self::Trickle => "Trickle",
+            Self::Detach => "Detach",
+            Self::Destroy => "Destroy",
         }
     }
 }

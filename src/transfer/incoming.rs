@@ -2,7 +2,7 @@
 //!
 //! It keeps no content, no timer and no more than [`SLOTS`] entries, whatever a sender does.
 
-use vecmap::VecMap;
+use crate::vec_map::VecMap;
 
 use super::frame::{Frame, Verdict};
 use super::policy::clean_filename;
@@ -214,7 +214,7 @@ impl Incoming {
 
     /// Every transfer that is not whole, at the end of the link.
     pub(super) fn close(&mut self, wants: &mut Vec<Want>) {
-        for slot in std::mem::take(&mut self.slots).into_values() {
+        for (_, slot) in std::mem::take(&mut self.slots) {
             if let State::Receiving { meta, received, .. } = slot.state {
                 wants.push(Want::Drop(slot.id, meta, received, Verdict::Other));
             }

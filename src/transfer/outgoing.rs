@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::Duration;
 
-use vecmap::VecMap;
+use crate::vec_map::VecMap;
 
 use super::frame::{CHUNK_FRAME, Frame, Verdict};
 use super::{BLOCK, CHUNK, FILE_SLOTS, LONGEST_INLINE, Lane, Meta, SLOTS};
@@ -368,10 +368,9 @@ impl Outgoing {
     }
 
     pub(super) fn handle_result(&mut self, id: u32, verdict: Verdict, wants: &mut Vec<Want>) {
-        let mut offered = self.transfers.iter_mut().filter(|(_, it)| it.offered_at.is_some());
-        let Some((number, transfer)) = offered.find(|(_, transfer)| transfer.id == id) else {
-            return;
-        };
+        let is_meant = |transfer: &Transfer| transfer.offered_at.is_some() && transfer.id == id;
+        let found = self.transfers.iter_mut().find(|(_, transfer)| is_meant(transfer));
+        let Some((number, transfer)) = found else { return };
         let is_sent = match transfer.body {
             Body::Inline(_) => true,
             Body::Source => transfer.furthest == transfer.meta.size,
