@@ -39,11 +39,14 @@ pub(crate) struct Driver {
     last_command: Cell<u64>,
 }
 
+/// Makes of how a command ended what JavaScript gets.
+type Value = Box<dyn FnOnce(Outcome) -> Result<JsValue, JsValue>>;
+
 /// A promise of the page's, and how to make its value.
 struct Settler {
     resolve: Function,
     reject: Function,
-    value: Box<dyn FnOnce(Outcome) -> Result<JsValue, JsValue>>,
+    value: Value,
 }
 
 impl Driver {
@@ -85,7 +88,7 @@ impl Driver {
         act: impl FnOnce(&mut Client, Command, Time),
     ) -> Promise {
         let command = self.next_command();
-        let promise = self.promise(command, value);
+        let promise = self.promise(command, Box::new(value));
         self.input(|client, now| act(client, command, now));
         promise
     }
@@ -99,7 +102,7 @@ impl Driver {
     ) -> Promise {
         let command = self.next_command();
         self.attaching.borrow_mut().insert(command, options);
-        let promise = self.promise(command, value);
+        let promise = self.promise(command, Box::new(value));
         self.input(|client, now| client.video_call(command, config, now));
         promise
     }
@@ -109,12 +112,8 @@ impl Driver {
         Command(self.last_command.get())
     }
 
-    fn promise(
-        &self,
-        command: Command,
-        value: impl FnOnce(Outcome) -> Result<JsValue, JsValue> + 'static,
-    ) -> Promise {
-        let mut value = Some(Box::new(value) as Box<_>);
+    fn promise(&self, command: Command, value: Value) -> Promise {
+        let mut value = Some(value);
         Promise::new(&mut |resolve, reject| {
             if let Some(value) = value.take() {
                 self.commands.borrow_mut().insert(command, Settler { resolve, reject, value });
@@ -125,6 +124,11 @@ impl Driver {
     /// Feeds the core, and does all it says.
     pub(crate) fn input(self: &Rc<Self>, act: impl FnOnce(&mut Client, Time)) {
         act(&mut self.client.borrow_mut(), system::now());
+        self.drain();
+    }
+
+    /// Does what the core says, until it says no more.
+    fn drain(self: &Rc<Self>) {
         if self.draining.replace(true) {
             return;
         }
