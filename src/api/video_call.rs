@@ -23,6 +23,9 @@ pub struct VideoCall {
     id: CallId,
 }
 
+/// What a command does. Boxed, so that what is common to all stands in the module once.
+type Act = Box<dyn FnOnce(&mut Call, Command, Time)>;
+
 #[wasm_bindgen]
 impl VideoCall {
     /// Takes a name; without one, a guest name. Resolves with the name.
@@ -133,7 +136,11 @@ impl VideoCall {
         Self { driver, id }
     }
 
-    fn command(&self, act: impl FnOnce(&mut Call, Command, Time)) -> Promise {
+    fn command(&self, act: impl FnOnce(&mut Call, Command, Time) + 'static) -> Promise {
+        self.run(Box::new(act))
+    }
+
+    fn run(&self, act: Act) -> Promise {
         let id = self.id;
         self.driver.command(
             |outcome| {
