@@ -27,7 +27,7 @@ pub fn version() -> String {
 #[wasm_bindgen(js_name = isSupported)]
 #[must_use]
 pub fn is_supported() -> bool {
-    system::check_supported().and_then(|()| system::check_devices()).is_ok()
+    system::check_supported().and_then(|()| system::devices()).is_ok()
 }
 
 /// Lists cameras, microphones and speakers.

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use js_sys::{Array, Object, Reflect};
+use js_sys::{Array, Object};
 use wasm_bindgen::prelude::*;
-use web_sys::{Element, HtmlVideoElement, MediaDeviceKind, RtcConfiguration};
+use web_sys::{Element, HtmlVideoElement, RtcConfiguration};
 
 use super::arguments::{Fields, is_absent, show};
 use crate::browser::call::CallOptions;
 use crate::browser::console::Console;
 use crate::browser::media::{ListOptions, StreamOptions, set};
+use crate::browser::object::get;
 use crate::browser::page::{EVENTS, Listeners};
 use crate::browser::view::View;
 use crate::config::{CallConfig, GatewayConfig, Policy, Secret, ServerUrl};
@@ -302,7 +303,7 @@ fn resolution(value: &JsValue) -> Result<Option<(u32, u32)>, Error> {
         }),
         None => {
             let side = |key: &str| {
-                let side = Reflect::get(value, &key.into()).ok()?.as_f64()?;
+                let side = get(value, key).as_f64()?;
                 (side.fract() == 0.0 && (0.0..=1e6).contains(&side)).then_some(side as u32)
             };
             side("width").zip(side("height"))
@@ -363,13 +364,8 @@ fn bitrate(quality: &JsValue) -> Result<Option<u32>, Error> {
 pub(super) fn device_list(value: &JsValue) -> Result<ListOptions, Error> {
     let (fields, unknown) = Fields::new("config", value, &["kind", "labels"])?;
     warn_of_unknown(Console { level: Some(Level::Warn) }, &unknown);
-    let kind = fields.one_of("kind", &["audioinput", "videoinput", "audiooutput"])?;
     Ok(ListOptions {
-        kind: kind.map(|kind| match kind.as_str() {
-            "audioinput" => MediaDeviceKind::Audioinput,
-            "videoinput" => MediaDeviceKind::Videoinput,
-            _ => MediaDeviceKind::Audiooutput,
-        }),
+        kind: fields.one_of("kind", &["audioinput", "videoinput", "audiooutput"])?,
         labels: fields.flag("labels")?.unwrap_or(false),
     })
 }

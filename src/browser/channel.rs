@@ -5,10 +5,11 @@ use std::rc::Rc;
 
 use js_sys::{ArrayBuffer, Uint8Array};
 use wasm_bindgen::prelude::*;
-use web_sys::{MessageEvent, RtcDataChannel, RtcDataChannelType, RtcPeerConnection};
+use web_sys::{RtcDataChannel, RtcPeerConnection};
 
 use super::failure;
 use super::listener::Listener;
+use super::object::{get, set};
 use crate::error::Error;
 use crate::transfer::Lane;
 
@@ -39,7 +40,7 @@ impl Channels {
     pub(super) fn new(connection: &RtcPeerConnection, sink: Sink) -> Self {
         let messages = connection.create_data_channel(Lane::Messages.label());
         let bulk = connection.create_data_channel(Lane::Bulk.label());
-        bulk.set_buffered_amount_low_threshold(LOW);
+        set(&bulk, "bufferedAmountLowThreshold", &LOW.into());
         // Between two browsers without a gateway, what the other side sends comes on its own channels.
         let mut listeners = hear(&messages, sink.clone());
         listeners.extend(hear(&bulk, sink.clone()));
@@ -49,7 +50,7 @@ impl Channels {
         }
         let on_low = {
             let bulk = bulk.clone();
-            move |_| sink(News::Buffered(bulk.buffered_amount() as usize))
+            move |_| sink(News::Buffered(buffered(&bulk)))
         };
         listeners.push(Listener::new(&bulk, "bufferedamountlow", on_low));
         Self { messages, bulk, listeners: RefCell::new(listeners) }
@@ -63,8 +64,8 @@ impl Channels {
             Lane::Bulk => &self.bulk,
         };
         channel.send_with_u8_array(message).map_err(|thrown| failed(&thrown))?;
-        let buffered = channel.buffered_amount();
-        Ok((lane == Lane::Bulk && buffered <= LOW).then_some(buffered as usize))
+        let buffered = buffered(channel);
+        Ok((lane == Lane::Bulk && buffered <= LOW as usize).then_some(buffered))
     }
 
     pub(super) fn send_text(&self, text: &str) -> Result<(), Error> {
@@ -79,9 +80,9 @@ impl Channels {
 
 /// Listens to what comes on a channel.
 pub(super) fn hear(channel: &RtcDataChannel, sink: Sink) -> Vec<Listener> {
-    channel.set_binary_type(RtcDataChannelType::Arraybuffer);
+    set(channel, "binaryType", &"arraybuffer".into());
     let on_message = move |event: web_sys::Event| {
-        let data = event.unchecked_into::<MessageEvent>().data();
+        let data = get(&event, "data");
         if let Some(text) = data.as_string() {
             sink(News::Text(text));
         } else if let Some(buffer) = data.dyn_ref::<ArrayBuffer>() {
@@ -89,6 +90,10 @@ pub(super) fn hear(channel: &RtcDataChannel, sink: Sink) -> Vec<Listener> {
         }
     };
     vec![Listener::new(channel, "message", on_message)]
+}
+
+fn buffered(channel: &RtcDataChannel) -> usize {
+    get(channel, "bufferedAmount").as_f64().unwrap_or_default() as usize
 }
 
 fn failed(thrown: &JsValue) -> Error {

@@ -2,9 +2,10 @@
 
 use std::cell::RefCell;
 
-use js_sys::{Function, Reflect};
+use js_sys::Function;
 use wasm_bindgen::prelude::*;
 
+use super::object::{set, text};
 use crate::error::{Code, Error};
 
 thread_local! {
@@ -36,7 +37,7 @@ pub(crate) fn to_js(error: &Error) -> JsValue {
             ("gatewayCode", gateway_code),
             ("cause", cause),
         ] {
-            let _ = Reflect::set(&plain, &key.into(), &value);
+            set(&plain, key, &value);
         }
         plain
     })
@@ -44,12 +45,7 @@ pub(crate) fn to_js(error: &Error) -> JsValue {
 
 /// The browser's words for something thrown, for `cause`.
 pub(crate) fn words(thrown: &JsValue) -> String {
-    let read = |key: &str| {
-        Reflect::get(thrown, &key.into())
-            .ok()
-            .and_then(|value| value.as_string())
-            .unwrap_or_default()
-    };
+    let read = |key: &str| text(thrown, key).unwrap_or_default();
     match (thrown.as_string(), thrown.is_object()) {
         (Some(text), _) => text,
         (None, true) => format!("{}: {}", read("name"), read("message")),
@@ -59,7 +55,7 @@ pub(crate) fn words(thrown: &JsValue) -> String {
 
 /// What `getUserMedia` refused with (Media Capture and Streams, section 10.2).
 pub(crate) fn from_devices(thrown: &JsValue) -> Error {
-    let name = Reflect::get(thrown, &"name".into()).ok().and_then(|name| name.as_string());
+    let name = text(thrown, "name");
     let (code, message) = match name.as_deref() {
         Some("NotAllowedError" | "SecurityError") => (
             Code::PermissionDenied,

@@ -1,10 +1,12 @@
 //! Files and other content: made, read a slice at a time, and put together from parts. Nothing of it
 //! stands whole in the module's memory: it is in the browser's blobs (W3C File API).
 
-use js_sys::{Array, Uint8Array};
+use js_sys::{Array, Object, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Blob, BlobPropertyBag};
+use web_sys::Blob;
+
+use super::object::set;
 
 /// How many bytes of parts are put into one blob. A browser may keep a blob on disk; what is not in one
 /// is in the page's memory.
@@ -53,8 +55,8 @@ impl Parts {
     /// The whole, as a blob of this type.
     pub(super) fn finish(mut self, kind: &str) -> Result<Blob, JsValue> {
         self.collect()?;
-        let options = BlobPropertyBag::new();
-        options.set_type(kind);
-        Blob::new_with_blob_sequence_and_options(&self.blobs, &options)
+        let options = Object::new();
+        set(&options, "type", &kind.into());
+        Blob::new_with_blob_sequence_and_options(&self.blobs, options.unchecked_ref())
     }
 }

@@ -1,16 +1,18 @@
 //! HTTP by `fetch`, such that no request needs a CORS preflight.
 
+use js_sys::Object;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{AbortController, RequestCache, RequestCredentials, RequestInit, Response};
+use web_sys::{AbortController, Response};
 
 use super::failure;
+use super::object::{get, set};
 use crate::proto::{HttpRequest, HttpResponse};
 
 #[wasm_bindgen]
 extern "C" {
     #[wasm_bindgen(catch)]
-    fn fetch(url: &str, init: &RequestInit) -> Result<js_sys::Promise, JsValue>;
+    fn fetch(url: &str, init: &Object) -> Result<js_sys::Promise, JsValue>;
 }
 
 /// Makes a request. A text body goes out as `text/plain`, which is what keeps the preflight away.
@@ -19,16 +21,13 @@ pub(super) async fn send(
     abort: AbortController,
     with_credentials: bool,
 ) -> HttpResponse {
-    let init = RequestInit::new();
-    init.set_method(if request.body.is_some() { "POST" } else { "GET" });
-    init.set_cache(RequestCache::NoStore);
-    init.set_signal(Some(&abort.signal()));
-    init.set_credentials(match with_credentials {
-        true => RequestCredentials::Include,
-        false => RequestCredentials::SameOrigin,
-    });
+    let init = Object::new();
+    set(&init, "method", &if request.body.is_some() { "POST" } else { "GET" }.into());
+    set(&init, "cache", &"no-store".into());
+    set(&init, "signal", &get(&abort, "signal"));
+    set(&init, "credentials", &if with_credentials { "include" } else { "same-origin" }.into());
     if let Some(body) = &request.body {
-        init.set_body(&JsValue::from_str(body));
+        set(&init, "body", &body.into());
     }
     match exchange(&request.url, &init).await {
         Ok(response) => response,
@@ -36,7 +35,7 @@ pub(super) async fn send(
     }
 }
 
-async fn exchange(url: &str, init: &RequestInit) -> Result<HttpResponse, JsValue> {
+async fn exchange(url: &str, init: &Object) -> Result<HttpResponse, JsValue> {
     let response: Response = JsFuture::from(fetch(url, init)?).await?.dyn_into()?;
     let text = JsFuture::from(response.text()?).await?;
     Ok(HttpResponse::Answered {

@@ -1,13 +1,12 @@
 //! Cameras and microphones: opening, muting, releasing, listing.
 
-use js_sys::{Array, Object, Reflect};
+use js_sys::{Array, Object};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{
-    MediaDeviceInfo, MediaDeviceKind, MediaDevices, MediaStream, MediaStreamConstraints,
-    MediaStreamTrack,
-};
+use web_sys::{MediaDevices, MediaStream, MediaStreamConstraints, MediaStreamTrack};
 
+pub(crate) use super::object::set;
+use super::object::{get, text};
 use super::{failure, system};
 use crate::error::Error;
 
@@ -42,10 +41,10 @@ impl Default for StreamOptions {
 
 impl StreamOptions {
     fn constraints(&self) -> MediaStreamConstraints {
-        let constraints = MediaStreamConstraints::new();
-        constraints.set_audio(&self.audio_constraint());
-        constraints.set_video(&self.video_constraint());
-        constraints
+        let constraints = Object::new();
+        set(&constraints, "audio", &self.audio_constraint());
+        set(&constraints, "video", &self.video_constraint());
+        constraints.unchecked_into()
     }
 
     fn audio_constraint(&self) -> JsValue {
@@ -87,17 +86,8 @@ fn wish(strength: &str, value: &JsValue) -> JsValue {
     object.into()
 }
 
-/// Sets a property of an object that is ours, which cannot fail.
-pub(crate) fn set(object: &Object, key: &str, value: &JsValue) {
-    let _ = Reflect::set(object, &key.into(), value);
-}
-
 fn devices() -> Result<MediaDevices, Error> {
-    system::check_devices()?;
-    web_sys::window()
-        .ok_or_else(|| JsValue::from_str("there is no window"))
-        .and_then(|window| window.navigator().media_devices())
-        .map_err(|thrown| failure::from_devices(&thrown))
+    Ok(system::devices()?.unchecked_into())
 }
 
 /// Opens what the options ask for; nothing if they ask for neither sound nor picture.
@@ -133,10 +123,11 @@ pub(crate) fn stop(stream: &MediaStream) {
 /// Mutes or unmutes what a stream has of a kind, whichever it is not. The new state, if there is
 /// anything of that kind.
 pub(crate) fn toggle(stream: &MediaStream, kind: &str) -> Option<bool> {
-    let mine: Vec<_> = tracks(stream).filter(|track| track.kind() == kind).collect();
-    let enabled = !mine.first()?.enabled();
+    let mine: Vec<_> =
+        tracks(stream).filter(|track| text(track, "kind").as_deref() == Some(kind)).collect();
+    let enabled = get(mine.first()?, "enabled").is_falsy();
     for track in mine {
-        track.set_enabled(enabled);
+        set(&track, "enabled", &enabled.into());
     }
     Some(enabled)
 }
@@ -144,7 +135,8 @@ pub(crate) fn toggle(stream: &MediaStream, kind: &str) -> Option<bool> {
 /// What to list.
 #[derive(Debug, Default)]
 pub(crate) struct ListOptions {
-    pub(crate) kind: Option<MediaDeviceKind>,
+    /// `"audioinput"`, `"videoinput"` or `"audiooutput"`.
+    pub(crate) kind: Option<String>,
     /// Ask for permission first, since without it the labels are empty.
     pub(crate) labels: bool,
 }
@@ -154,8 +146,8 @@ pub(crate) async fn list(options: &ListOptions) -> Result<JsValue, Error> {
     let devices = devices()?;
     let opened = match options.labels {
         true => {
-            let video = options.kind != Some(MediaDeviceKind::Audioinput);
-            let audio = options.kind != Some(MediaDeviceKind::Videoinput);
+            let video = options.kind.as_deref() != Some("audioinput");
+            let audio = options.kind.as_deref() != Some("videoinput");
             Some(open(&StreamOptions { audio, video, ..StreamOptions::default() }).await?)
         }
         false => None,
@@ -169,13 +161,13 @@ pub(crate) async fn list(options: &ListOptions) -> Result<JsValue, Error> {
     }
     let found: Array = found.map_err(|thrown| failure::from_devices(&thrown))?.unchecked_into();
     let list = Array::new();
-    for device in found.iter().map(JsCast::unchecked_into::<MediaDeviceInfo>) {
-        if options.kind.is_some_and(|kind| kind != device.kind()) {
+    for device in found.iter() {
+        if options.kind.is_some() && options.kind != text(&device, "kind") {
             continue;
         }
         let plain = Object::new();
         for key in ["deviceId", "groupId", "kind", "label"] {
-            set(&plain, key, &Reflect::get(&device, &key.into()).unwrap_or_default());
+            set(&plain, key, &get(&device, key));
         }
         list.push(&plain);
     }

@@ -9,6 +9,7 @@ pub(crate) mod file;
 mod http;
 mod listener;
 pub(crate) mod media;
+pub(crate) mod object;
 pub(crate) mod page;
 mod peer;
 pub(crate) mod system;

@@ -3,20 +3,21 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use js_sys::Object;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{
-    MediaStream, RtcConfiguration, RtcDataChannelEvent, RtcIceCandidateInit, RtcPeerConnection,
-    RtcPeerConnectionIceEvent, RtcPeerConnectionState, RtcRtpTransceiverDirection,
-    RtcRtpTransceiverInit, RtcSdpType, RtcSessionDescriptionInit, RtcTrackEvent,
+    MediaStream, MediaStreamTrack, RtcConfiguration, RtcDataChannel, RtcPeerConnection,
+    RtcSessionDescriptionInit,
 };
 
 use super::channel::{self, Channels};
 use super::failure;
 use super::listener::Listener;
 use super::media;
+use super::object::{get, set, text};
 use crate::error::Error;
-use crate::proto::Candidate;
+use crate::proto::{Candidate, JsepKind};
 
 /// How many remote candidates are kept until they can be added.
 pub(super) const MOST_EARLY_CANDIDATES: usize = 64;
@@ -87,15 +88,14 @@ impl Peer {
         let on_candidate = {
             let sink = sink.clone();
             move |event: web_sys::Event| {
-                let event: RtcPeerConnectionIceEvent = event.unchecked_into();
-                sink(News::Candidate(read_candidate(&event)));
+                sink(News::Candidate(read_candidate(&get(&event, "candidate"))));
             }
         };
         let on_state = {
             let (sink, connection) = (sink.clone(), self.connection.clone());
-            move |_| match connection.connection_state() {
-                RtcPeerConnectionState::Connected => sink(News::Connected),
-                RtcPeerConnectionState::Failed => sink(News::Failed),
+            move |_| match text(&connection, "connectionState").as_deref() {
+                Some("connected") => sink(News::Connected),
+                Some("failed") => sink(News::Failed),
                 _ => {}
             }
         };
@@ -105,7 +105,7 @@ impl Peer {
         let flows = Rc::new(Cell::new(false));
         let weak = Rc::downgrade(self);
         let on_track = move |event: web_sys::Event| {
-            let track = event.unchecked_into::<RtcTrackEvent>().track();
+            let track: MediaStreamTrack = get(&event, "track").unchecked_into();
             stream.add_track(&track);
             sink(News::Track(media::same(&stream)));
             // A remote track is muted until its first packet.
@@ -125,7 +125,7 @@ impl Peer {
         let on_channel = {
             let sink = channel_sink;
             move |event: web_sys::Event| {
-                let channel = event.unchecked_into::<RtcDataChannelEvent>().channel();
+                let channel: RtcDataChannel = get(&event, "channel").unchecked_into();
                 let Some(peer) = weak.upgrade().filter(|peer| peer.channels.is_some()) else {
                     return;
                 };
@@ -159,9 +159,9 @@ impl Peer {
         self.send(stream);
         if media::tracks(stream).next().is_none() {
             for kind in ["audio", "video"] {
-                let init = RtcRtpTransceiverInit::new();
-                init.set_direction(RtcRtpTransceiverDirection::Recvonly);
-                self.connection.add_transceiver_with_str_and_init(kind, &init);
+                let init = Object::new();
+                set(&init, "direction", &"recvonly".into());
+                self.connection.add_transceiver_with_str_and_init(kind, init.unchecked_ref());
             }
         }
         let offer = self.run("make an offer", Ok(self.connection.create_offer())).await?;
@@ -170,7 +170,7 @@ impl Peer {
 
     /// Makes an answer to `offer` that sends what `stream` has.
     pub(super) async fn answer(&self, offer: &str, stream: &MediaStream) -> Result<String, Error> {
-        self.set_remote(RtcSdpType::Offer, offer).await?;
+        self.set_remote(JsepKind::Offer, offer).await?;
         self.send(stream);
         let answer = self.run("make an answer", Ok(self.connection.create_answer())).await?;
         self.set_local(answer.unchecked_into()).await
@@ -178,7 +178,7 @@ impl Peer {
 
     /// Takes the answer to the offer.
     pub(super) async fn accept(&self, answer: &str) -> Result<(), Error> {
-        self.set_remote(RtcSdpType::Answer, answer).await
+        self.set_remote(JsepKind::Answer, answer).await
     }
 
     /// Takes remote candidates, early ones too.
@@ -194,10 +194,12 @@ impl Peer {
 
     fn add(&self, candidate: &Candidate) {
         let Candidate::Found { candidate, mid, line } = candidate else { return };
-        let init = RtcIceCandidateInit::new(candidate);
-        init.set_sdp_mid(mid.as_deref());
-        init.set_sdp_m_line_index(*line);
-        let added = self.connection.add_ice_candidate_with_opt_rtc_ice_candidate_init(Some(&init));
+        let init = Object::new();
+        set(&init, "candidate", &candidate.into());
+        set(&init, "sdpMid", &mid.as_deref().into());
+        set(&init, "sdpMLineIndex", &(*line).into());
+        let init = Some(init.unchecked_ref());
+        let added = self.connection.add_ice_candidate_with_opt_rtc_ice_candidate_init(init);
         // A candidate that the browser cannot use is no loss: others may do.
         spawn_local(async move {
             let _ = JsFuture::from(added).await;
@@ -211,17 +213,18 @@ impl Peer {
     }
 
     async fn set_local(&self, description: RtcSessionDescriptionInit) -> Result<String, Error> {
-        let sdp = description.get_sdp().unwrap_or_default();
+        let sdp = text(&description, "sdp").unwrap_or_default();
         let set = self.connection.set_local_description(&description);
         self.run("apply its own description", Ok(set)).await?;
         Ok(sdp)
     }
 
-    async fn set_remote(&self, kind: RtcSdpType, sdp: &str) -> Result<(), Error> {
-        let description = RtcSessionDescriptionInit::new(kind);
-        description.set_sdp(sdp);
-        let set = self.connection.set_remote_description(&description);
-        self.run("apply the other side's description", Ok(set)).await?;
+    async fn set_remote(&self, kind: JsepKind, sdp: &str) -> Result<(), Error> {
+        let description = Object::new();
+        set(&description, "type", &kind.as_str().into());
+        set(&description, "sdp", &sdp.into());
+        let applied = self.connection.set_remote_description(description.unchecked_ref());
+        self.run("apply the other side's description", Ok(applied)).await?;
         if let Remote::Awaited(early) = self.remote.replace(Remote::Set) {
             early.iter().for_each(|candidate| self.add(candidate));
         }
@@ -257,13 +260,14 @@ impl Drop for Peer {
     }
 }
 
-fn read_candidate(event: &RtcPeerConnectionIceEvent) -> Candidate {
-    match event.candidate() {
+/// Reads an `RTCIceCandidate`, or the `null` after the last.
+fn read_candidate(found: &JsValue) -> Candidate {
+    match text(found, "candidate") {
         // The empty candidate says that one generation is at its end (RFC 8838).
-        Some(found) if !found.candidate().is_empty() => Candidate::Found {
-            candidate: found.candidate(),
-            mid: found.sdp_mid(),
-            line: found.sdp_m_line_index(),
+        Some(candidate) if !candidate.is_empty() => Candidate::Found {
+            candidate,
+            mid: text(found, "sdpMid"),
+            line: get(found, "sdpMLineIndex").as_f64().map(|line| line as u16),
         },
         _ => Candidate::End,
     }

@@ -1,8 +1,9 @@
 //! The clock, the dice, and whether the browser has what calls need.
 
-use js_sys::{Reflect, Uint8Array, global};
+use js_sys::{Uint8Array, global};
 use wasm_bindgen::prelude::*;
 
+use super::object::get;
 use crate::error::{Code, Error};
 use crate::time::Time;
 
@@ -33,7 +34,7 @@ pub(crate) fn random() -> u64 {
 pub(crate) fn check_supported() -> Result<(), Error> {
     let missing = ["RTCPeerConnection", "fetch", "AbortController", "crypto", "performance"]
         .into_iter()
-        .find(|name| !has(&global(), name));
+        .find(|name| get(&global(), name).is_falsy());
     match missing {
         None => Ok(()),
         Some(name) => Err(Error::new(
@@ -43,19 +44,14 @@ pub(crate) fn check_supported() -> Result<(), Error> {
     }
 }
 
-/// Says why devices cannot be opened, if they cannot.
-pub(crate) fn check_devices() -> Result<(), Error> {
-    let devices = Reflect::get(&global(), &"navigator".into())
-        .and_then(|navigator| Reflect::get(&navigator, &"mediaDevices".into()));
-    match devices {
-        Ok(devices) if devices.is_object() => Ok(()),
-        _ => Err(Error::new(
-            Code::NotSupported,
-            "this page has no access to cameras and microphones: serve it over https or from localhost",
-        )),
+/// `navigator.mediaDevices`, or why there is none.
+pub(crate) fn devices() -> Result<JsValue, Error> {
+    let devices = get(&get(&global(), "navigator"), "mediaDevices");
+    if devices.is_object() {
+        return Ok(devices);
     }
-}
-
-fn has(object: &JsValue, name: &str) -> bool {
-    Reflect::get(object, &name.into()).is_ok_and(|value| !value.is_undefined() && !value.is_null())
+    Err(Error::new(
+        Code::NotSupported,
+        "this page has no access to cameras and microphones: serve it over https or from localhost",
+    ))
 }

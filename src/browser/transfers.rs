@@ -14,7 +14,7 @@ use super::call::CallShell;
 use super::driver::Driver;
 use super::file::{self, Parts};
 use super::listener::Listener;
-use super::media::set;
+use super::object::{get, set};
 use super::{console, failure};
 use crate::call::{Command, Data, LegId, Transfer, TransferId, TransferState};
 use crate::client::CallId;
@@ -337,7 +337,7 @@ impl CallShell {
         let Outgoing { object, source, is_file, on_progress, .. } = &outgoing;
         let error = match result {
             Ok(()) => {
-                let size = js_sys::Reflect::get(object, &"size".into()).unwrap_or_default();
+                let size = get(object, "size");
                 set(object, "transferred", &size);
                 set(object, "state", &"done".into());
                 None

@@ -6,6 +6,8 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Element, HtmlVideoElement, MediaStream};
 
+use super::object::{get, set};
+
 /// Which of the two pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Picture {
@@ -55,8 +57,8 @@ impl View {
         let shown =
             self.shown.borrow().iter().find(|s| s.picture == picture).map(|s| s.element.clone());
         let Some(element) = shown.or_else(|| self.place(picture)) else { return };
-        if element.src_object().as_ref() != Some(stream) {
-            element.set_src_object(Some(stream));
+        if get(&element, "srcObject") != *AsRef::<JsValue>::as_ref(stream) {
+            set(&element, "srcObject", stream);
         }
         if let Ok(playing) = element.play() {
             // Refused where the page may not play sound yet; `autoplay` then does it later.
@@ -75,8 +77,8 @@ impl View {
             Some(element) => (element.clone(), false),
             None => (self.make()?, true),
         };
-        element.set_autoplay(true);
-        element.set_muted(picture == Picture::Local);
+        set(&element, "autoplay", &true.into());
+        set(&element, "muted", &(picture == Picture::Local).into());
         // The attribute, since the property is spelled differently from browser to browser.
         let _ = element.set_attribute("playsinline", "");
         let _ = element.class_list().add_2(CLASS, picture.class());
@@ -94,7 +96,7 @@ impl View {
     /// Takes the pictures away, and with them the elements that are ours.
     pub(crate) fn clear(&self) {
         for Shown { picture, element, ours } in self.shown.take() {
-            element.set_src_object(None);
+            set(&element, "srcObject", &JsValue::NULL);
             if ours {
                 element.remove();
             } else {
