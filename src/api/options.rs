@@ -6,7 +6,7 @@ use js_sys::{Array, Object};
 use wasm_bindgen::prelude::*;
 use web_sys::{Element, HtmlVideoElement, RtcConfiguration};
 
-use super::arguments::{Fields, is_absent, show};
+use super::arguments::{Fields, is_absent, wrong};
 use crate::browser::call::CallOptions;
 use crate::browser::console::Console;
 use crate::browser::media::{ListOptions, StreamOptions, set};
@@ -17,7 +17,7 @@ use crate::config::{CallConfig, GatewayConfig, Policy, Secret, ServerUrl};
 use crate::error::Error;
 use crate::event::Settings;
 use crate::log::Level;
-use crate::text::split_once;
+use crate::text::{contains, split_once};
 use crate::transfer::is_kind;
 
 /// The longest time that can be set, in milliseconds: an hour.
@@ -38,7 +38,8 @@ pub(super) fn setup(
     options: &JsValue,
 ) -> Result<Setup, Error> {
     let console = console(debug_level)?;
-    let (options, unknown) = Fields::new(
+    let options = Fields::new(
+        console,
         "options",
         options,
         &[
@@ -52,27 +53,24 @@ pub(super) fn setup(
             "retryLimit",
             "pollEvents",
         ],
-    )?;
-    warn_of_unknown(console, &unknown);
+    );
     let mut gateway = GatewayConfig::new(self::servers(servers)?);
-    gateway.api_secret = options.text("apiSecret")?.map(Secret::new);
-    gateway.token = options.text("token")?.map(Secret::new);
-    gateway.account = options.text("account")?;
-    if let Some(timeout) = millis(&options, "requestTimeout", 100)? {
+    gateway.api_secret = options.text("apiSecret").map(Secret::new);
+    gateway.token = options.text("token").map(Secret::new);
+    gateway.account = options.text("account");
+    if let Some(timeout) = millis(&options, "requestTimeout", 100) {
         gateway.request_timeout = timeout;
     }
-    if let Some(limit) = millis(&options, "retryLimit", 0)? {
+    if let Some(limit) = millis(&options, "retryLimit", 0) {
         gateway.retry_limit = limit;
     }
-    if let Some(events) = options.number("pollEvents", 1, 100, "events")? {
+    if let Some(events) = options.number("pollEvents", 1, 100, "events") {
         gateway.poll_events = events as u32;
     }
-    Ok(Setup {
-        gateway,
-        console,
-        configuration: configuration(ice_servers, &options)?,
-        with_credentials: options.flag("withCredentials")?.unwrap_or(false),
-    })
+    let configuration = configuration(ice_servers, &options)?;
+    let with_credentials = options.flag("withCredentials").unwrap_or(false);
+    options.done()?;
+    Ok(Setup { gateway, console, configuration, with_credentials })
 }
 
 fn console(debug_level: &JsValue) -> Result<Console, Error> {
@@ -81,10 +79,11 @@ fn console(debug_level: &JsValue) -> Result<Console, Error> {
     }
     match debug_level.as_string().as_deref().and_then(Level::parse) {
         Some(level) => Ok(Console { level }),
-        None => Err(Error::invalid(format!(
-            "debugLevel must be \"none\", \"error\", \"warn\", \"info\", \"debug\" or \"trace\", but is {}",
-            show(debug_level)
-        ))),
+        None => Err(wrong(
+            "debugLevel",
+            "\"none\", \"error\", \"warn\", \"info\", \"debug\" or \"trace\"",
+            debug_level,
+        )),
     }
 }
 
@@ -93,8 +92,7 @@ fn servers(value: &JsValue) -> Result<Vec<ServerUrl>, Error> {
         return Ok(vec![ServerUrl::parse(&one)?]);
     }
     if !Array::is_array(value) {
-        let wanted = "servers must be a gateway address, or an array of them";
-        return Err(Error::invalid(format!("{wanted}, but is {}", show(value))));
+        return Err(wrong("servers", "a gateway address, or an array of them", value));
     }
     let several: &Array = value.unchecked_ref();
     if several.length() == 0 {
@@ -102,9 +100,7 @@ fn servers(value: &JsValue) -> Result<Vec<ServerUrl>, Error> {
     }
     let parse = |(i, server): (usize, JsValue)| match server.as_string() {
         Some(url) => ServerUrl::parse(&url),
-        None => {
-            Err(Error::invalid(format!("servers[{i}] must be a string, but is {}", show(&server))))
-        }
+        None => Err(wrong(&format!("servers[{i}]"), "a string", &server)),
     };
     several.iter().enumerate().map(parse).collect()
 }
@@ -112,10 +108,10 @@ fn servers(value: &JsValue) -> Result<Vec<ServerUrl>, Error> {
 fn configuration(ice_servers: &JsValue, options: &Fields<'_>) -> Result<RtcConfiguration, Error> {
     let configuration = RtcConfiguration::new();
     set(&configuration, "iceServers", &self::ice_servers(ice_servers)?);
-    if let Some(policy) = options.one_of("iceTransportPolicy", &["all", "relay"])? {
+    if let Some(policy) = options.one_of("iceTransportPolicy", &["all", "relay"]) {
         set(&configuration, "iceTransportPolicy", &policy.into());
     }
-    let bundle = options.one_of("bundlePolicy", &["balanced", "max-compat", "max-bundle"])?;
+    let bundle = options.one_of("bundlePolicy", &["balanced", "max-compat", "max-bundle"]);
     // The gateway bundles always (RFC 9143): one transport less to gather for.
     set(&configuration, "bundlePolicy", &bundle.as_deref().unwrap_or("max-bundle").into());
     Ok(configuration)
@@ -127,26 +123,27 @@ fn ice_servers(value: &JsValue) -> Result<JsValue, Error> {
         return Ok(Array::new().into());
     }
     if !Array::is_array(value) {
-        let wanted = "iceServers must be an array of RTCIceServer";
-        return Err(Error::invalid(format!("{wanted}, but is {}", show(value))));
+        return Err(wrong("iceServers", "an array of RTCIceServer", value));
     }
     let given: &Array = value.unchecked_ref();
     let servers = Array::new();
     for (i, server) in given.iter().enumerate() {
         let name = format!("iceServers[{i}]");
-        let (fields, _) = Fields::new(&name, &server, &[])?;
-        let urls = match fields.value("urls")? {
-            urls if is_absent(&urls) => fields.value("url")?,
+        // What else stands there is the browser's to judge.
+        let fields = Fields::new(Console { level: None }, &name, &server, &[]);
+        let urls = match fields.value("urls") {
+            urls if is_absent(&urls) => fields.value("url"),
             urls => urls,
         };
+        let others = ["username", "credential", "credentialType"];
+        let others = others.map(|key| (key, fields.value(key)));
+        fields.done()?;
         if !urls.is_string() && !Array::is_array(&urls) {
-            let wanted = "must be a string or an array of them";
-            return Err(Error::invalid(format!("{name}.urls {wanted}, but is {}", show(&urls))));
+            return Err(wrong(&format!("{name}.urls"), "a string or an array of them", &urls));
         }
         let clean = Object::new();
         set(&clean, "urls", &urls);
-        for key in ["username", "credential", "credentialType"] {
-            let value = fields.value(key)?;
+        for (key, value) in others {
             if !is_absent(&value) {
                 set(&clean, key, &value);
             }
@@ -156,9 +153,9 @@ fn ice_servers(value: &JsValue) -> Result<JsValue, Error> {
     Ok(servers.into())
 }
 
-fn millis(fields: &Fields<'_>, key: &str, least: u32) -> Result<Option<Duration>, Error> {
+fn millis(fields: &Fields<'_>, key: &str, least: u32) -> Option<Duration> {
     let millis = fields.number(key, least, LONGEST, "milliseconds")?;
-    Ok(millis.map(|millis| Duration::from_millis(millis as u64)))
+    Some(Duration::from_millis(millis as u64))
 }
 
 /// What `videoCall()` was given.
@@ -168,26 +165,28 @@ pub(super) fn video_call(
     dom_elements: &JsValue,
     options: &JsValue,
 ) -> Result<(CallOptions, CallConfig), Error> {
-    let (events, unknown) = Fields::new("onEvents", on_events, &EVENTS)?;
-    warn_of_unknown(console, &unknown);
+    let events = Fields::new(console, "onEvents", on_events, &EVENTS);
     for event in EVENTS {
-        events.check_function(event)?;
+        events.check_function(event);
     }
-    let (options, unknown) = Fields::new(
+    events.done()?;
+    let options = Fields::new(
+        console,
         "options",
         options,
         &["dataChannel", "stream", "ringTimeout", "connectTimeout"],
-    )?;
-    warn_of_unknown(console, &unknown);
+    );
     let mut config = CallConfig::default();
-    if let Some(timeout) = millis(&options, "ringTimeout", 1000)? {
+    if let Some(timeout) = millis(&options, "ringTimeout", 1000) {
         config.ring_timeout = timeout;
     }
-    if let Some(timeout) = millis(&options, "connectTimeout", 1000)? {
+    if let Some(timeout) = millis(&options, "connectTimeout", 1000) {
         config.connect_timeout = timeout;
     }
-    config.data = data_channel(console, &options.value("dataChannel")?)?;
-    let (stream, data_enabled) = stream(console, &options.value("stream")?)?;
+    let (data_channel, stream) = (options.value("dataChannel"), options.value("stream"));
+    options.done()?;
+    config.data = self::data_channel(console, &data_channel)?;
+    let (stream, data_enabled) = self::stream(console, &stream)?;
     config.data.enabled &= data_enabled;
     let call = CallOptions {
         listeners: Listeners(on_events.clone()),
@@ -199,65 +198,57 @@ pub(super) fn video_call(
 }
 
 fn data_channel(console: Console, value: &JsValue) -> Result<Policy, Error> {
-    let (fields, unknown) =
-        Fields::new("options.dataChannel", value, &["dataEnabled", "allowedTypes", "maxSize"])?;
-    warn_of_unknown(console, &unknown);
+    let known = ["dataEnabled", "allowedTypes", "maxSize"];
+    let fields = Fields::new(console, "options.dataChannel", value, &known);
     let default = Policy::default();
-    Ok(Policy {
-        enabled: fields.flag("dataEnabled")?.unwrap_or(true),
-        allowed: allowed_types(console, &fields.value("allowedTypes")?)?,
-        max_size: fields.size("maxSize")?.unwrap_or(default.max_size),
-    })
+    let policy = Policy {
+        enabled: fields.flag("dataEnabled").unwrap_or(true),
+        allowed: fields.read(
+            "allowedTypes",
+            "an array of MIME types such as \"text/plain\" or \"image/*\"",
+            |value| allowed_types(console, value),
+        ),
+        max_size: fields.size("maxSize").unwrap_or(default.max_size),
+    };
+    fields.done().map(|()| policy)
 }
 
-fn allowed_types(console: Console, value: &JsValue) -> Result<Option<Vec<String>>, Error> {
-    const NAME: &str = "options.dataChannel.allowedTypes";
-    if is_absent(value) {
-        return Ok(None);
-    }
+fn allowed_types(console: Console, value: &JsValue) -> Option<Vec<String>> {
     if !Array::is_array(value) {
-        let wanted = "must be an array of MIME types such as \"text/plain\" or \"image/*\"";
-        return Err(Error::invalid(format!("{NAME} {wanted}, but is {}", show(value))));
+        return None;
     }
     let given: &Array = value.unchecked_ref();
-    let mut types = Vec::new();
-    for (i, entry) in given.iter().enumerate() {
-        let Some(text) = entry.as_string().filter(|text| is_kind(text)) else {
-            let wanted = "must be a MIME type such as \"text/plain\"";
-            return Err(Error::invalid(format!("{NAME}[{i}] {wanted}, but is {}", show(&entry))));
-        };
-        types.push(match meant(&text) {
-            Some(meant) => {
-                console.warn_author(&format!("{NAME}[{i}]: \"{text}\" is taken for \"{meant}\""));
-                meant
-            }
-            None => text,
-        });
-    }
-    Ok(Some(types))
+    let read = |entry: JsValue| {
+        let entry = entry.as_string().filter(|entry| is_kind(entry))?;
+        let Some(meant) = meant(&entry) else { return Some(entry) };
+        console.warn_author(&format!("the allowed type \"{entry}\" is taken for \"{meant}\""));
+        Some(meant)
+    };
+    given.iter().map(read).collect()
 }
 
 /// The MIME type that is meant by one with a dash where its slash should be, as in `text-plain`.
 fn meant(text: &str) -> Option<String> {
-    let (family, rest) = text.split_once('-')?;
+    let (family, rest) = split_once(text, "-")?;
     let families = ["application", "audio", "font", "image", "message", "model", "text", "video"];
-    (!text.contains('/') && families.contains(&family)).then(|| format!("{family}/{rest}"))
+    (!contains(text, "/") && families.contains(&family)).then(|| format!("{family}/{rest}"))
 }
 
 fn view(console: Console, value: &JsValue) -> Result<View, Error> {
-    let (fields, unknown) =
-        Fields::new("domElements", value, &["videos", "localVideo", "remoteVideo"])?;
-    warn_of_unknown(console, &unknown);
-    Ok(View::new(
-        fields.instance::<Element>("videos", "an element")?,
-        fields.instance::<HtmlVideoElement>("localVideo", "a <video> element")?,
-        fields.instance::<HtmlVideoElement>("remoteVideo", "a <video> element")?,
-    ))
+    let known = ["videos", "localVideo", "remoteVideo"];
+    let fields = Fields::new(console, "domElements", value, &known);
+    let view = View::new(
+        fields.instance::<Element>("videos", "an element"),
+        fields.instance::<HtmlVideoElement>("localVideo", "a <video> element"),
+        fields.instance::<HtmlVideoElement>("remoteVideo", "a <video> element"),
+    );
+    fields.done().map(|()| view)
 }
 
 /// The media, and whether there is to be data.
 fn stream(console: Console, value: &JsValue) -> Result<(StreamOptions, bool), Error> {
-    let (fields, unknown) = Fields::new(
+    let fields = Fields::new(
+        console,
         "options.stream",
         value,
         &[
@@ -270,51 +261,41 @@ fn stream(console: Console, value: &JsValue) -> Result<(StreamOptions, bool), Er
             "frameRate",
             "voiceProcessor",
         ],
-    )?;
-    warn_of_unknown(console, &unknown);
-    let data = fields.flag("dataEnabled")?.unwrap_or(true);
+    );
+    let data = fields.flag("dataEnabled").unwrap_or(true);
     let stream = StreamOptions {
-        audio: fields.flag("audioEnabled")?.unwrap_or(true),
-        video: fields.flag("videoEnabled")?.unwrap_or(true),
-        audio_device: fields.text("aDeviceId")?,
-        video_device: fields.text("vDeviceId")?,
-        resolution: resolution(&fields.value("resolution")?)?,
-        frame_rate: fields.number("frameRate", 1, 240, "frames per second")?,
-        voice_processor: fields.flag("voiceProcessor")?.unwrap_or(true),
+        audio: fields.flag("audioEnabled").unwrap_or(true),
+        video: fields.flag("videoEnabled").unwrap_or(true),
+        audio_device: fields.text("aDeviceId"),
+        video_device: fields.text("vDeviceId"),
+        resolution: fields.read(
+            "resolution",
+            "like \"640x480\" or { width: 640, height: 480 }, with sides of 1 to 8192 pixels",
+            resolution,
+        ),
+        frame_rate: fields.number("frameRate", 1, 240, "frames per second"),
+        voice_processor: fields.flag("voiceProcessor").unwrap_or(true),
     };
-    Ok((stream, data))
+    fields.done().map(|()| (stream, data))
 }
 
 /// `"640x480"`, or `{ width, height }`.
-fn resolution(value: &JsValue) -> Result<Option<(u32, u32)>, Error> {
-    if is_absent(value) {
-        return Ok(None);
-    }
-    let refuse = || {
-        Error::invalid(format!(
-            "options.stream.resolution must be like \"640x480\" or {{ width: 640, height: 480 }}, with \
-             sides of 1 to 8192 pixels, but is {}",
-            show(value)
-        ))
-    };
-    let sides = match value.as_string() {
-        Some(text) => split_once(&text, "x").and_then(|(width, height)| {
-            Some((width.trim().parse().ok()?, height.trim().parse().ok()?))
-        }),
+fn resolution(value: &JsValue) -> Option<(u32, u32)> {
+    let (width, height) = match value.as_string() {
+        Some(text) => {
+            let (width, height) = split_once(&text, "x")?;
+            (width.trim().parse().ok()?, height.trim().parse().ok()?)
+        }
         None => {
             let side = |key: &str| {
                 let side = get(value, key).as_f64()?;
                 (side.fract() == 0.0 && (0.0..=1e6).contains(&side)).then_some(side as u32)
             };
-            side("width").zip(side("height"))
+            (side("width")?, side("height")?)
         }
     };
-    let (width, height) = sides.ok_or_else(refuse)?;
     let range = 1..=8192;
-    if !range.contains(&width) || !range.contains(&height) {
-        return Err(refuse());
-    }
-    Ok(Some((width, height)))
+    (range.contains(&width) && range.contains(&height)).then_some((width, height))
 }
 
 /// What `setCall()` was given.
@@ -326,9 +307,7 @@ pub(super) fn settings(
     let flag = |what: &str, value: &JsValue| match value.as_bool() {
         Some(flag) => Ok(Some(flag)),
         None if is_absent(value) => Ok(None),
-        None => {
-            Err(Error::invalid(format!("{what} must be true or false, but is {}", show(value))))
-        }
+        None => Err(wrong(what, "true or false", value)),
     };
     Ok(Settings {
         audio: flag("audio", audio)?,
@@ -351,28 +330,17 @@ fn bitrate(quality: &JsValue) -> Result<Option<u32>, Error> {
         (None, Some(bits)) if (0.0..=1e9).contains(&bits) => Some(bits as u32),
         _ => None,
     };
-    bitrate.map(Some).ok_or_else(|| {
-        Error::invalid(format!(
-            "quality must be \"low\", \"medium\", \"high\", \"max\" or bits per second from 0 to 1000000000, \
-             but is {}",
-            show(quality)
-        ))
-    })
+    let wanted = "\"low\", \"medium\", \"high\", \"max\" or bits per second from 0 to 1000000000";
+    bitrate.map(Some).ok_or_else(|| wrong("quality", wanted, quality))
 }
 
 /// What `getDevices()` was given.
 pub(super) fn device_list(value: &JsValue) -> Result<ListOptions, Error> {
-    let (fields, unknown) = Fields::new("config", value, &["kind", "labels"])?;
-    warn_of_unknown(Console { level: Some(Level::Warn) }, &unknown);
-    Ok(ListOptions {
-        kind: fields.one_of("kind", &["audioinput", "videoinput", "audiooutput"])?,
-        labels: fields.flag("labels")?.unwrap_or(false),
-    })
-}
-
-/// Unknown keys are most often typing errors.
-fn warn_of_unknown(console: Console, unknown: &[String]) {
-    for path in unknown {
-        console.warn_author(&format!("{path} is not known here and has no effect"));
-    }
+    let console = Console { level: Some(Level::Warn) };
+    let fields = Fields::new(console, "config", value, &["kind", "labels"]);
+    let options = ListOptions {
+        kind: fields.one_of("kind", &["audioinput", "videoinput", "audiooutput"]),
+        labels: fields.flag("labels").unwrap_or(false),
+    };
+    fields.done().map(|()| options)
 }

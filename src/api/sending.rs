@@ -4,7 +4,8 @@ use js_sys::{ArrayBuffer, Function, JsString};
 use wasm_bindgen::prelude::*;
 use web_sys::{AbortSignal, Blob};
 
-use super::arguments::{Fields, is_absent, show, text, wrong};
+use super::arguments::{Fields, show, text, wrong};
+use crate::browser::console::Console;
 use crate::browser::failure;
 use crate::browser::file::blob_of;
 use crate::browser::transfers::{Sending, Source};
@@ -15,6 +16,7 @@ use crate::transfer::{LONGEST_INLINE, LONGEST_TEXT, is_kind};
 const NAME_LIMIT: &str = "of 1 to 255 bytes without control characters";
 
 pub(super) fn sending(
+    console: Console,
     kind: &JsValue,
     data: &JsValue,
     optional: &JsValue,
@@ -25,7 +27,7 @@ pub(super) fn sending(
         return Err(wrong("the type", &wanted, &kind.into()));
     }
     let content = content(data)?;
-    let (filename, on_progress, signal) = options(optional)?;
+    let (filename, on_progress, signal) = options(console, optional)?;
     // A file brings its name along; `File` is told by having one, since one of another frame is as good.
     let filename = filename.or_else(|| data.dyn_ref::<web_sys::File>().map(web_sys::File::name));
     Ok(Sending { kind, content, filename, on_progress, signal })
@@ -71,23 +73,16 @@ fn blob(data: &JsValue) -> Result<Blob, Error> {
 type Options = (Option<String>, Option<Function>, Option<AbortSignal>);
 
 /// A file name, or `{ filename, onProgress, signal }`.
-fn options(optional: &JsValue) -> Result<Options, Error> {
-    if is_absent(optional) {
-        return Ok((None, None, None));
-    }
+fn options(console: Console, optional: &JsValue) -> Result<Options, Error> {
     if optional.is_string() {
         return Ok((text("the file name", optional)?, None, None));
     }
-    let (fields, unknown) =
-        Fields::new("optional", optional, &["filename", "onProgress", "signal"])?;
-    if let Some(unknown) = unknown.first() {
-        let wanted = "it may have filename, onProgress and signal";
-        return Err(Error::invalid(format!("{unknown} is not known here: {wanted}")));
-    }
-    fields.check_function("onProgress")?;
-    Ok((
-        fields.text("filename")?,
-        fields.instance("onProgress", "a function")?,
-        fields.instance("signal", "an AbortSignal")?,
-    ))
+    let known = ["filename", "onProgress", "signal"];
+    let fields = Fields::new(console, "optional", optional, &known);
+    let options = (
+        fields.text("filename"),
+        fields.instance("onProgress", "a function"),
+        fields.instance("signal", "an AbortSignal"),
+    );
+    fields.done().map(|()| options)
 }

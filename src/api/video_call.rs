@@ -5,7 +5,7 @@ use std::rc::Rc;
 use js_sys::{Array, Function, Promise, Reflect, RegExp, Symbol};
 use wasm_bindgen::prelude::*;
 
-use super::arguments::{is_absent, show, text, user_name};
+use super::arguments::{is_absent, text, user_name, wrong};
 use super::{options, rejected, resolved, sending};
 use crate::browser::call::settings_to_js;
 use crate::browser::driver::Driver;
@@ -114,7 +114,7 @@ impl VideoCall {
     /// Sends a message or file. Resolves once the other side has it whole.
     #[wasm_bindgen(js_name = sendData)]
     pub fn send_data(&self, kind: &JsValue, data: &JsValue, optional: &JsValue) -> Promise {
-        match sending::sending(kind, data, optional) {
+        match sending::sending(self.driver.console(), kind, data, optional) {
             Ok(sending) => self.driver.send_data(self.id, sending),
             Err(error) => rejected(&error),
         }
@@ -195,19 +195,13 @@ impl Filter {
         } else if let Some(predicate) = filter.dyn_ref::<Function>() {
             Pattern::Predicate(predicate.clone())
         } else {
-            return Err(Error::invalid(format!(
-                "filter must be a string, a RegExp or a function, but is {}",
-                show(filter)
-            )));
+            return Err(wrong("filter", "a string, a RegExp or a function", filter));
         };
         let order = match order.as_string().as_deref() {
             Some("asc") => Some(Order::Ascending),
             Some("desc") => Some(Order::Descending),
             None if is_absent(order) => None,
-            _ => {
-                let wanted = "order must be \"asc\" or \"desc\"";
-                return Err(Error::invalid(format!("{wanted}, but is {}", show(order))));
-            }
+            _ => return Err(wrong("order", "\"asc\" or \"desc\"", order)),
         };
         Ok(Self { pattern, order })
     }
