@@ -28,7 +28,13 @@ export type ErrorCode =
   | "DEVICE_NOT_FOUND"
   | "DEVICE_IN_USE"
   | "DEVICE_ERROR"
-  | "MEDIA_FAILED";
+  | "MEDIA_FAILED"
+  | "DATA_DISABLED"
+  | "NOT_SUPPORTED_BY_PEER"
+  | "TYPE_NOT_ALLOWED"
+  | "TOO_LARGE"
+  | "TRANSFER_CANCELLED"
+  | "TRANSFER_FAILED";
 
 /**
  * Every error of this library, thrown or rejected with. Pages get it and do not make it.
@@ -191,18 +197,24 @@ export interface SlowLinkInfo {
 
 /** A message or file on its way, in either direction. */
 export interface Transfer {
-  /** Whether this side sends it. */
-  readonly isOutgoing: boolean;
-  /** Its MIME type. */
+  /** Which way it goes. */
+  readonly direction: "outgoing" | "incoming";
+  /** A MIME type, or any word that both pages know. */
   readonly type: string;
-  /** Its file name; empty where it has none. A name that a peer sent is a stranger's text. */
-  readonly filename: string;
-  /** Its size in bytes. */
+  /** The file name, where there is one. Of what is incoming: without path, control and direction characters. */
+  readonly filename: string | undefined;
+  /** Its size in bytes; of a string, in UTF-8. */
   readonly size: number;
-  /** How many bytes have arrived. */
+  /** How many bytes the receiver has. */
   readonly transferred: number;
+  /** Where it stands: `"done"` means that the receiver has it whole. */
+  readonly state: "active" | "done" | "failed";
   /** Who is at the other end. */
   readonly userName: string;
+  /** Why it failed. */
+  readonly error?: VideoRTCError;
+  /** Ends it, at either side. Does nothing where it has ended. */
+  cancel(): void;
 }
 
 /**
@@ -223,7 +235,7 @@ export interface VideoCallEvents {
   /** The call ended, was declined or was refused: exactly once per call. */
   onHangUp?(userName: string, reason: string): void;
   /** A message or file arrived whole: a string as a string, everything else as a `Blob` of that type. */
-  onDataReceived?(type: string, data: string | Blob, filename: string, userName: string): void;
+  onDataReceived?(type: string, data: string | Blob, filename: string | undefined, userName: string): void;
   /** The gateway applied `setCall()`. */
   onSetCall?(settings: CallSettings): void;
   /** My devices are open, before the call is sent or the answer is. */
@@ -278,11 +290,11 @@ export interface StreamOptions {
 
 /** What a peer may send. */
 export interface DataChannelOptions {
-  /** Whether calls carry data. */
+  /** Whether calls carry data. Default `true`. */
   dataEnabled?: boolean | null;
-  /** The MIME types accepted from the peer; absent means every type. */
+  /** The MIME types accepted from the peer, such as `"text/plain"` or `"image/*"`; absent means every type. */
   allowedTypes?: readonly string[] | null;
-  /** The largest message or file accepted from the peer, in bytes. */
+  /** The largest message or file accepted from the peer, in bytes. Default 1 GiB; a string is never more than 16 MiB. */
   maxSize?: number | null;
 }
 
@@ -299,13 +311,13 @@ export interface VideoCallOptions {
 }
 
 /** How `sendData()` sends. */
-export interface SendOptions {
+export interface SendDataOptions {
   /** The name under which the peer gets it. Default: the `File`'s own. */
-  filename?: string;
-  /** Called when bytes moved. */
-  onProgress?: (transfer: Transfer) => void;
+  filename?: string | null;
+  /** Called when bytes moved, at most every 100 ms, and at the end. Not for strings of up to 64,000 bytes. */
+  onProgress?: ((transfer: Transfer) => void) | null;
   /** Cancels the transfer. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | null;
 }
 
 /**
@@ -356,8 +368,8 @@ export interface VideoCall {
     type: string,
     data: string | Blob | ArrayBuffer | ArrayBufferView,
     cOk?: ((transfer: Transfer) => void) | null,
-    cKo?: ((error: VideoRTCError, transfer: Transfer) => void) | null,
-    optional?: string | SendOptions | null,
+    cKo?: ((error: VideoRTCError) => void) | null,
+    optional?: string | SendDataOptions | null,
   ): Promise<Transfer>;
   /** Ends the call, frees the name and detaches. Twice is once; never rejects. */
   closeUsecase(): Promise<void>;
