@@ -120,7 +120,10 @@ impl Driver {
             Some(Duration::ZERO),
         );
         client.update_timeouts(limits).await?;
-        client.issue_cmd(LoadFirst(include_str!("../pages/harness.js"))).await?;
+        let source = include_str!("../pages/harness.js");
+        // In every page, before the page's own scripts.
+        let load_first = "Page.addScriptToEvaluateOnNewDocument";
+        client.issue_cmd(Devtools(load_first, json!({ "source": source }))).await?;
         Ok(client)
     }
 
@@ -152,11 +155,11 @@ impl Drop for Driver {
     }
 }
 
-/// Chromium's own command to run a script in every page before the page's own scripts.
+/// A command of Chromium's own, the DevTools protocol, with its parameters.
 #[derive(Debug)]
-struct LoadFirst(&'static str);
+pub(crate) struct Devtools(pub(crate) &'static str, pub(crate) Value);
 
-impl WebDriverCompatibleCommand for LoadFirst {
+impl WebDriverCompatibleCommand for Devtools {
     fn endpoint(
         &self,
         base: &Url,
@@ -166,8 +169,7 @@ impl WebDriverCompatibleCommand for LoadFirst {
     }
 
     fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
-        let (cmd, params) = ("Page.addScriptToEvaluateOnNewDocument", json!({ "source": self.0 }));
-        (Method::POST, Some(json!({ "cmd": cmd, "params": params }).to_string()))
+        (Method::POST, Some(json!({ "cmd": self.0, "params": self.1 }).to_string()))
     }
 }
 

@@ -1,6 +1,7 @@
 //! One browser page: runs JavaScript in it, waits for its events, asks it for proofs.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,7 @@ use fantoccini::Client;
 use serde_json::{Value, json};
 
 use crate::Result;
+use crate::browser::Devtools;
 
 /// How long an event may take to come.
 const EVENT_LIMIT: Duration = Duration::from_secs(20);
@@ -47,6 +49,13 @@ impl Page {
     /// The WebDriver session, for clicking and typing.
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// Downloads of this page go to `folder`, without a question.
+    pub async fn download_to(&self, folder: &Path) -> Result {
+        let params = json!({ "behavior": "allow", "downloadPath": folder });
+        self.client.issue_cmd(Devtools("Browser.setDownloadBehavior", params)).await?;
+        Ok(())
     }
 
     /// Runs the body of an async function in the page and returns what it returns. A rejection is an

@@ -6,6 +6,8 @@
     reason = "a test that counts or looks up wrongly may panic: that fails it"
 )]
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +20,9 @@ use videortc_e2e::{Devices, Page, Result, Rig};
 const LIMIT: Duration = Duration::from_secs(20);
 
 const HOSTILE: &str = "<img src=x onerror=window.hurt=1>";
+
+/// RIGHT-TO-LEFT OVERRIDE: unless it is kept in its place, it turns the rest of a sentence round.
+const TURNING: &str = "Ann\u{202e}gnp";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_people_use_the_video_call_page() -> Result {
@@ -78,6 +83,164 @@ async fn the_video_call_page_says_in_words_what_went_wrong() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn people_in_a_call_write_to_each_other_and_send_files() -> Result {
+    let rig = Rig::start().await?;
+    let (tom, jack) = tokio::try_join!(enter(&rig, "Tom"), enter(&rig, "Jack"))?;
+    // Without a call there is nobody to write to.
+    ensure!(
+        tom.run("return document.querySelector('#message').matches(':disabled')").await? == true
+    );
+    meet(&tom, &jack).await?;
+
+    write(&tom, HOSTILE).await?;
+    seen(&jack, "#log", HOSTILE).await?;
+    write(&jack, "¿Qué tal? 你好").await?;
+    seen(&tom, "#log", "¿Qué tal? 你好").await?;
+    gone(&tom, "#log .state:not(:empty)").await?;
+
+    let folder = empty_folder("people_in_a_call")?;
+    let content: Vec<u8> = (0..3_000_000_u32).map(|n| (n ^ (n >> 9)) as u8).collect();
+    let path = folder.join("a report.html");
+    fs::write(&path, &content)?;
+    record_object_urls(&jack).await?;
+    let field = tom.client().find(Locator::Css("#files")).await?;
+    field.send_keys(&path.to_string_lossy()).await?;
+    seen(&tom, "#log", "Sent.").await?;
+    seen(&jack, "#log", "Received.").await?;
+
+    let saved = empty_folder("people_in_a_call_saved")?;
+    jack.download_to(&saved).await?;
+    let link = jack.run(
+        "const link = document.querySelector('#log a');
+         return [link.download, link.target, document.querySelectorAll('#log img').length, objectTypes]",
+    );
+    // HTML of a stranger is bytes, which no browser opens as a page.
+    let link = link.await?;
+    ensure!(link == json!(["a report.html", "", 0, ["application/octet-stream"]]), "{link}");
+    click(&jack, "//*[@id='log']//a[contains(., 'Save')]").await?;
+    ensure!(
+        downloaded(&saved.join("a report.html")).await? == content,
+        "another content was saved"
+    );
+    ensure!(jack.run("return window.hurt ?? 0").await? == 0, "a message ran");
+
+    // What was received stays there after the call, until it is removed.
+    click(&tom, "//*[@id='call']//button[contains(., 'Hang up')]").await?;
+    seen(&jack, "#lobby", "Tom").await?;
+    seen(&jack, "#talk", "a report.html").await?;
+    ensure!(
+        jack.run("return document.querySelector('#message').matches(':disabled')").await? == true
+    );
+    click(&jack, "//*[@id='log']//button[contains(., 'Remove')]").await?;
+    gone(&jack, "#log .file").await?;
+    let revoked = jack.run("return revokedUrls.includes(objectUrls[0])").await?;
+    ensure!(revoked == true, "the address of a removed file holds its memory");
+    rig.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_are_dropped_on_a_call_cancelled_and_cut_off() -> Result {
+    let rig = Rig::start().await?;
+    let (tom, jack) = tokio::try_join!(enter(&rig, "Tom"), enter(&rig, "Jack"))?;
+    meet(&tom, &jack).await?;
+
+    let hostile = format!("{HOSTILE}\u{202e}gpj.exe");
+    drop_file(&tom, &hostile, "image/svg+xml", 1000).await?;
+    // The library takes the character out of the name; what it would have hidden is seen.
+    seen(&jack, "#log", &format!("{HOSTILE}gpj.exe")).await?;
+    seen(&jack, "#log", "Received.").await?;
+    for page in [&tom, &jack] {
+        let hurt =
+            page.run("return [window.hurt ?? 0, document.querySelectorAll('img').length]").await?;
+        ensure!(hurt == json!([0, 0]), "{}'s page ran a file name: {hurt}", page.name());
+    }
+
+    drop_file(&tom, "first.bin", "application/x-test", LARGE).await?;
+    click(&jack, "//li[contains(., 'first.bin')]//button[contains(., 'Cancel')]").await?;
+    seen(&jack, "#log", "You cancelled it.").await?;
+    seen(&tom, "#log", "Jack cancelled it.").await?;
+
+    drop_file(&tom, "second.bin", "application/x-test", LARGE).await?;
+    seen(&jack, "#log", "second.bin").await?;
+    click(&tom, "//li[contains(., 'second.bin')]//button[contains(., 'Cancel')]").await?;
+    seen(&tom, "#log", "You cancelled it.").await?;
+    seen(&jack, "#log", "Tom cancelled it.").await?;
+
+    drop_file(&jack, "third.bin", "application/x-test", LARGE).await?;
+    seen(&tom, "#log", "third.bin").await?;
+    click(&jack, "//*[@id='call']//button[contains(., 'Hang up')]").await?;
+    for page in [&tom, &jack] {
+        seen(page, "#talk", "The call ended before it was through.").await?;
+        gone(page, "#log progress").await?;
+    }
+    rig.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_turns_no_sentence_and_a_camera_that_is_off_is_named() -> Result {
+    let rig = Rig::start().await?;
+    let (tom, ann) = tokio::try_join!(enter(&rig, "Tom"), enter(&rig, TURNING))?;
+    let focus = tom.run("return document.activeElement.textContent").await?;
+    ensure!(focus == "Who is here", "after joining the focus is at {focus}");
+
+    click(&ann, "//li[contains(., 'Tom')]//button").await?;
+    seen(&tom, "#incoming", "calls you").await?;
+    stands_after_the_name(&tom, "#incoming-text").await?;
+    click(&tom, "//*[@id='incoming']//button[contains(., 'Accept')]").await?;
+    for page in [&tom, &ann] {
+        seen(page, "#call", "0:").await?;
+        page.sees_both().await?;
+    }
+
+    click(&ann, "//*[@id='call']//button[contains(., 'Camera off')]").await?;
+    seen(&tom, "#waiting", "camera is off").await?;
+    stands_after_the_name(&tom, "#waiting-text").await?;
+    click(&ann, "//*[@id='call']//button[contains(., 'Camera on')]").await?;
+    gone(&tom, "#waiting:not([hidden])").await?;
+
+    click(&ann, "//*[@id='call']//button[contains(., 'Hang up')]").await?;
+    seen(&tom, "#status", "hung up").await?;
+    stands_after_the_name(&tom, "#status").await?;
+    rig.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_files_page_sends_words_and_files() -> Result {
+    let rig = Rig::start().await?;
+    let path = "/files/index.html";
+    let one = rig.browse("one", path, Devices::default()).await?;
+    seen(&one, "body", "You are").await?;
+    let two = rig.browse("two", path, Devices::default()).await?;
+    seen(&two, "body", "You are").await?;
+    click(&two, "//button[contains(., 'Call')]").await?;
+    for page in [&one, &two] {
+        seen(page, "#me", "talking to").await?;
+    }
+
+    let field = one.client().find(Locator::Css("#text")).await?;
+    field.send_keys("Hello\u{e007}").await?;
+    seen(&one, "#log", "I: Hello").await?;
+    seen(&two, "#log", "Hello").await?;
+
+    let folder = empty_folder("the_files_page")?;
+    let content: Vec<u8> = (0..200_000_u32).map(|n| (n ^ (n >> 7)) as u8).collect();
+    let path = folder.join("data.bin");
+    fs::write(&path, &content)?;
+    let field = two.client().find(Locator::Css("#file")).await?;
+    field.send_keys(&path.to_string_lossy()).await?;
+    seen(&two, "#log", "data.bin: sent").await?;
+    let saved = empty_folder("the_files_page_saved")?;
+    one.download_to(&saved).await?;
+    click(&one, "//a[contains(., 'data.bin')]").await?;
+    ensure!(downloaded(&saved.join("data.bin")).await? == content, "another content was saved");
+    let devices = one.run("return harness.tracks.length").await?;
+    ensure!(devices == 0, "{devices} devices were opened for it");
+    one.run("await action.hangUp()").await?;
+    seen(&two, "#log", "Hung up").await?;
+    rig.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_quick_start_page_calls() -> Result {
     let rig = Rig::start().await?;
     let path = "/quickstart/index.html";
@@ -100,6 +263,119 @@ async fn enter(rig: &Rig, name: &str) -> Result<Arc<Page>> {
     take_name(&page, name).await?;
     seen(&page, "#lobby", name).await?;
     Ok(page)
+}
+
+/// Calls, accepts, and opens the chat at both ends.
+async fn meet(caller: &Page, callee: &Page) -> Result {
+    click(caller, &format!("//li[contains(., '{}')]//button", callee.name())).await?;
+    seen(callee, "#incoming", caller.name()).await?;
+    click(callee, "//*[@id='incoming']//button[contains(., 'Accept')]").await?;
+    for page in [caller, callee] {
+        seen(page, "#call", "0:").await?;
+        // It is open by itself where there is room beside the picture.
+        if page.run("return document.querySelector('#talk').hidden").await? == true {
+            click(page, "//*[@id='call']//button[contains(., 'Chat')]").await?;
+        }
+        seen(page, "#talk", "Chat and files").await?;
+    }
+    Ok(())
+}
+
+/// Types a message and sends it with the Enter key.
+async fn write(page: &Page, text: &str) -> Result {
+    let field = page.client().find(Locator::Css("#message")).await?;
+    field.send_keys(text).await?;
+    field.send_keys("\u{e007}").await?;
+    Ok(())
+}
+
+/// Larger than what gets through before somebody can press a button.
+const LARGE: u32 = 400_000_000;
+
+/// Drops a file on the picture, as far as a script can.
+async fn drop_file(page: &Page, name: &str, kind: &str, size: u32) -> Result {
+    let (name, kind) = (json!(name), json!(kind));
+    page.run(format!(
+        "const parts = [];
+         for (let left = {size}; left > 0; left -= 1e6) parts.push(new Uint8Array(Math.min(left, 1e6)));
+         const dataTransfer = new DataTransfer();
+         dataTransfer.items.add(new File(parts, {name}, {{ type: {kind} }}));
+         const drop = new DragEvent('drop', {{ dataTransfer, bubbles: true, cancelable: true }});
+         if (document.querySelector('#stage').dispatchEvent(drop)) throw new Error('nobody took the drop')"
+    ))
+    .await
+    .map(|_| ())
+}
+
+/// Notes what the page makes addresses for, and what it takes back: `objectUrls`, `objectTypes`,
+/// `revokedUrls`.
+async fn record_object_urls(page: &Page) -> Result {
+    page.run(
+        "window.objectUrls = [];
+         window.objectTypes = [];
+         const make = URL.createObjectURL;
+         URL.createObjectURL = (blob) => {
+           objectTypes.push(blob.type);
+           objectUrls.push(make.call(URL, blob));
+           return objectUrls.at(-1);
+         };
+         window.revokedUrls = [];
+         const revoke = URL.revokeObjectURL;
+         URL.revokeObjectURL = (url) => {
+           revokedUrls.push(url);
+           revoke.call(URL, url);
+         };",
+    )
+    .await
+    .map(|_| ())
+}
+
+/// A folder of this test's own with nothing in it.
+fn empty_folder(name: &str) -> Result<PathBuf> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
+
+/// The content of a download, which has its name only when it is whole.
+async fn downloaded(path: &Path) -> Result<Vec<u8>> {
+    let arrival = async {
+        while !path.exists() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(LIMIT, arrival)
+        .await
+        .with_context(|| format!("{} was not saved", path.display()))?;
+    Ok(fs::read(path)?)
+}
+
+/// The words that follow a name are drawn behind it, from left to right.
+async fn stands_after_the_name(page: &Page, selector: &str) -> Result {
+    let places = page
+        .run(format!(
+            "const name = document.querySelector('{selector} bdi');
+             const words = document.createRange();
+             words.selectNodeContents(name.nextSibling);
+             return [name.getBoundingClientRect().right, words.getBoundingClientRect().left]"
+        ))
+        .await?;
+    let [name, words] = [0, 1].map(|index| places[index].as_f64().unwrap_or(f64::NAN));
+    ensure!(words >= name - 1.0, "{selector}: the name ends at {name}, the words begin at {words}");
+    Ok(())
+}
+
+/// Waits until no such part is in the page.
+async fn gone(page: &Page, selector: &str) -> Result {
+    let selector = json!(selector);
+    page.run(format!(
+        "await harness.until({selector} + ' is still there', () => !document.querySelector({selector}))"
+    ))
+    .await
+    .map(|_| ())
 }
 
 async fn take_name(page: &Page, name: &str) -> Result {
