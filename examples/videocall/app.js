@@ -77,7 +77,9 @@ function farewell(peer, reason, { mine, wasIncoming, wasUp }) {
     case "Session lost":
       return sentence`The call with ${peer} broke off: the connection to the gateway was lost.`;
     default:
-      return wasUp ? sentence`${peer} ended the call: ${reason}` : sentence`The call with ${peer} did not come about: ${reason}`;
+      return wasUp
+        ? sentence`${peer} ended the call: ${reason}`
+        : sentence`The call with ${peer} did not come about: ${reason}`;
   }
 }
 

@@ -61,9 +61,9 @@ function createTalk(send) {
       case "TRANSFER_CANCELLED":
         return isCancelled ? "You cancelled it." : sentence`${peer} cancelled it.`;
       case "TYPE_NOT_ALLOWED":
-        return isMine ? sentence`${peer} does not accept this kind of file.` : "This kind of file is not accepted here.";
+        return isMine ? sentence`${peer} does not accept this kind of file.` : "This kind is not accepted here.";
       case "TOO_LARGE":
-        return isMine ? sentence`It is too large for ${peer}.` : "It is too large to be accepted here.";
+        return isMine ? sentence`It is larger than ${peer} accepts.` : "It is larger than is accepted here.";
       case "NOT_SUPPORTED_BY_PEER":
         return sentence`${peer}'s program can only receive short messages.`;
       case "DATA_DISABLED":
@@ -100,9 +100,8 @@ function createTalk(send) {
   /** Something is there whole. What was large has a row already. */
   function receive(type, data, filename, userName) {
     const isText = typeof data === "string";
-    const transfer = [...incoming.keys()].find(
-      (one) => one.state === "done" && one.type === type && one.filename === filename && (isText || one.size === data.size),
-    );
+    const isIt = (one) => one.state === "done" && one.type === type && one.filename === filename;
+    const transfer = [...incoming.keys()].find((one) => isIt(one) && (isText || one.size === data.size));
     const row = incoming.get(transfer);
     incoming.delete(transfer);
     if (isText && data.length <= LONGEST_TEXT) {
@@ -225,7 +224,8 @@ function createTalk(send) {
   }
 
   function fail(row, error) {
-    row.item.classList.toggle("failed", !row.isCancelled);
+    // What I wanted is no failure.
+    row.item.classList.toggle("failed", !(row.isCancelled && error?.code === "TRANSFER_CANCELLED"));
     settle(row, why(error, row));
   }
 
@@ -289,7 +289,9 @@ function createTalk(send) {
   function toggle() {
     isOpen = !isOpen;
     show(view);
-    part(isOpen ? "message" : "chat").focus();
+    // On a touch screen the field would bring its keyboard along.
+    const inside = matchMedia("(pointer: coarse)").matches ? "log" : "message";
+    part(isOpen ? inside : "chat").focus();
   }
 
   function begin(name) {
@@ -305,6 +307,7 @@ function createTalk(send) {
     if (!peer) return;
     peer = null;
     part("writing").disabled = true;
+    part("message").value = ""; // It was meant for this peer.
     part("drop").hidden = true;
     addNote(words);
   }
