@@ -61,7 +61,7 @@ function createTalk(send) {
       case "TRANSFER_CANCELLED":
         return isCancelled ? "You cancelled it." : sentence`${peer} cancelled it.`;
       case "TYPE_NOT_ALLOWED":
-        return isMine ? sentence`${peer} does not accept this kind of file.` : "This kind is not accepted here.";
+        return isMine ? sentence`${peer} accepts nothing of this kind.` : "Nothing of this kind is accepted here.";
       case "TOO_LARGE":
         return isMine ? sentence`It is larger than ${peer} accepts.` : "It is larger than is accepted here.";
       case "NOT_SUPPORTED_BY_PEER":

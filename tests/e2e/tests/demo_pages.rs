@@ -14,7 +14,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use fantoccini::Locator;
 use serde_json::json;
-use videortc_e2e::{Devices, Page, Result, Rig};
+use videortc_e2e::{Devices, Page, Result, Rig, Visitor};
 
 /// How long something may take to be shown.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -177,6 +177,59 @@ async fn files_are_dropped_on_a_call_cancelled_and_cut_off() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_other_side_refuses_is_said_where_it_was_sent() -> Result {
+    let rig = Rig::start().await?;
+    let tom = enter(&rig, "Tom").await?;
+    let accepts = json!({ "allowedTypes": ["image/*"], "maxSize": 1000 });
+    let visitor = Visitor::default().call(json!({ "options": { "dataChannel": accepts } }));
+    let jack = rig.register_as("Jack", visitor).await?;
+
+    click(&tom, "//li[contains(., 'Jack')]//button").await?;
+    jack.expect("onIncomingCall", json!(["Tom"])).await?;
+    jack.run("await action.acceptCall()").await?;
+    open_chat(&tom).await?;
+
+    write(&tom, "Hello").await?;
+    let refused = "Not sent. Jack accepts nothing of this kind.";
+    seen(&tom, "#entries > :last-child", refused).await?;
+    drop_file(&tom, "notes.txt", "text/plain", 10).await?;
+    seen(&tom, "#entries > :last-child", "Jack accepts nothing of this kind.").await?;
+    drop_file(&tom, "large.png", "image/png", 1001).await?;
+    seen(&tom, "#entries > :last-child", "It is larger than Jack accepts.").await?;
+
+    for code in ["TYPE_NOT_ALLOWED", "TYPE_NOT_ALLOWED", "TOO_LARGE"] {
+        let error = jack.event("onError").await?;
+        ensure!(error[0]["code"] == code, "the receiver was told {error:?}, not {code}");
+    }
+
+    // The other way round: words of whatever type, and a picture that is one.
+    jack.run("await action.sendData('application/x-command', 'wave')").await?;
+    seen(&tom, "#entries > :last-child", "wave").await?;
+    seen(&tom, "#entries > :last-child", "application/x-command").await?;
+    for (kind, name, previews) in [("image/png", "dot.png", 1), ("image/svg+xml", "dot.svg", 0)] {
+        jack.run(format!(
+            "const canvas = new OffscreenCanvas(8, 8);
+             canvas.getContext('2d').fillRect(0, 0, 8, 8);
+             const dot = await canvas.convertToBlob();
+             await action.sendData('{kind}', dot, null, null, '{name}')"
+        ))
+        .await?;
+        seen(&tom, "#entries > :last-child", "Received.").await?;
+        if previews > 0 {
+            seen(&tom, "#entries > :last-child .preview", "").await?;
+        }
+        let shown = tom
+            .run("return document.querySelectorAll('#entries > :last-child img').length")
+            .await?;
+        ensure!(shown == previews, "{shown} pictures are shown of {name}");
+    }
+
+    click(&tom, "//*[@id='call']//button[contains(., 'Hang up')]").await?;
+    jack.ended("Tom", "Hung up").await?;
+    rig.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_name_turns_no_sentence_and_a_camera_that_is_off_is_named() -> Result {
     let rig = Rig::start().await?;
     let (tom, ann) = tokio::try_join!(enter(&rig, "Tom"), enter(&rig, TURNING))?;
@@ -270,15 +323,17 @@ async fn meet(caller: &Page, callee: &Page) -> Result {
     click(caller, &format!("//li[contains(., '{}')]//button", callee.name())).await?;
     seen(callee, "#incoming", caller.name()).await?;
     click(callee, "//*[@id='incoming']//button[contains(., 'Accept')]").await?;
-    for page in [caller, callee] {
-        seen(page, "#call", "0:").await?;
-        // It is open by itself where there is room beside the picture.
-        if page.run("return document.querySelector('#talk').hidden").await? == true {
-            click(page, "//*[@id='call']//button[contains(., 'Chat')]").await?;
-        }
-        seen(page, "#talk", "Chat and files").await?;
+    open_chat(caller).await?;
+    open_chat(callee).await
+}
+
+async fn open_chat(page: &Page) -> Result {
+    seen(page, "#call", "0:").await?;
+    // It is open by itself where there is room beside the picture.
+    if page.run("return document.querySelector('#talk').hidden").await? == true {
+        click(page, "//*[@id='call']//button[contains(., 'Chat')]").await?;
     }
-    Ok(())
+    seen(page, "#talk", "Chat and files").await
 }
 
 /// Types a message and sends it with the Enter key.
