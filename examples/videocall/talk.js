@@ -37,7 +37,7 @@ function createTalk(send) {
       () => state.replaceChildren(),
       (error) => {
         row.classList.add("failed");
-        state.replaceChildren("Not sent. ", why(error, { peer: row.peer, isMine: true }));
+        state.replaceChildren(why(error, { peer: row.peer, isMine: true }));
       },
     );
   }
@@ -71,7 +71,8 @@ function createTalk(send) {
       case "CALL_ENDED":
       case "NO_CALL":
       case "CLOSED":
-        return "The call ended before it was through.";
+        // It may be there all the same.
+        return isMine ? "The call ended before its arrival was confirmed." : "The call ended before it was through.";
       case "TRANSFER_FAILED":
         return isMine
           ? "It could not be sent. It may have been changed meanwhile, or be a folder."
