@@ -206,20 +206,21 @@ impl Parser<'_> {
             'r' => '\r',
             't' => '\t',
             'u' => {
-                let first = self.unit()?;
-                let mut units = vec![first];
-                if (0xd800..0xdc00).contains(&first)
+                let mut code = self.unit()?;
+                if code & 0xfc00 == 0xd800
                     && let Some(rest) = self.rest.as_str().strip_prefix("\\u")
                 {
                     let before = std::mem::replace(&mut self.rest, rest.chars());
                     let second = self.unit()?;
-                    if (0xdc00..0xe000).contains(&second) {
-                        units.push(second);
+                    if second & 0xfc00 == 0xdc00 {
+                        // A pair counts from U+10000.
+                        let pair = (code & 0x3ff) << 10 | second & 0x3ff;
+                        code = pair.saturating_add(0x1_0000);
                     } else {
                         self.rest = before;
                     }
                 }
-                char::decode_utf16(units).next()?.unwrap_or(char::REPLACEMENT_CHARACTER)
+                char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)
             }
             c @ ('"' | '\\' | '/') => c,
             _ => return None,
@@ -227,10 +228,10 @@ impl Parser<'_> {
     }
 
     /// The four hexadecimal digits of a UTF-16 code unit.
-    fn unit(&mut self) -> Option<u16> {
+    fn unit(&mut self) -> Option<u32> {
         let mut unit = 0;
         for _ in 0..4 {
-            unit = unit << 4 | u16::try_from(self.next()?.to_digit(16)?).ok()?;
+            unit = unit << 4 | self.next()?.to_digit(16)?;
         }
         Some(unit)
     }

@@ -34,6 +34,18 @@ pub(crate) fn replace(mut text: &str, part: &str, by: &str) -> String {
     replaced
 }
 
+/// The texts, with `separator` between them.
+pub(crate) fn join<T: AsRef<str>>(texts: &[T], separator: &str) -> String {
+    let mut joined = String::new();
+    for text in texts {
+        if !joined.is_empty() {
+            joined.push_str(separator);
+        }
+        joined.push_str(text.as_ref());
+    }
+    joined
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,6 +66,12 @@ mod tests {
         assert_eq!(split_once("a://b://c", "://"), Some(("a", "b://c")));
         assert_eq!(split_once("://", "://"), Some(("", "")));
         assert_eq!(split_once("a:/", "://"), None);
+    }
+
+    #[test]
+    fn texts_are_joined() {
+        assert_eq!(join(&["a", "b", "c"], ", "), "a, b, c");
+        assert_eq!(join::<String>(&[], ", "), "");
     }
 
     #[test]

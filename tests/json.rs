@@ -89,7 +89,7 @@ proptest! {
 fn escapes_are_read() {
     let read = |text: &str| Value::parse(text).and_then(|value| value.as_str().map(str::to_owned));
     assert_eq!(read(r#""\"\\\/\b\f\n\r\t""#).unwrap(), "\"\\/\u{8}\u{c}\n\r\t");
-    assert_eq!(read(r#""\u00e9\u20AC\ud83d\ude00""#).unwrap(), "é€😀");
+    assert_eq!(read(r#""\u00e9\u20AC\ud83d\ude00\udbff\udfff""#).unwrap(), "é€😀\u{10ffff}");
     for half in [r#""a\ud83db""#, r#""a\ude00b""#] {
         assert_eq!(read(half).unwrap(), "a\u{fffd}b");
     }

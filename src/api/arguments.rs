@@ -9,6 +9,7 @@ use crate::browser::console::Console;
 use crate::browser::failure;
 use crate::config::UserName;
 use crate::error::{Error, excerpt};
+use crate::text::join;
 use crate::transfer::LARGEST;
 
 /// A short text for a value, for messages.
@@ -170,7 +171,7 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn one_of(&self, key: &str, words: &[&str]) -> Option<String> {
-        let wanted = format!("one of \"{}\"", words.join("\", \""));
+        let wanted = format!("one of \"{}\"", join(words, "\", \""));
         self.read(key, &wanted, |value| {
             value.as_string().filter(|word| words.contains(&word.as_str()))
         })

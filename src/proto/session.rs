@@ -10,7 +10,7 @@ use crate::config::{GatewayConfig, Secret, ServerUrl};
 use crate::error::{Code, Error, excerpt};
 use crate::json::{Object, Value};
 use crate::log::Level;
-use crate::text::replace;
+use crate::text::{join, replace};
 use crate::time::{Time, earliest, millis};
 use crate::vec_map::VecMap;
 
@@ -759,7 +759,7 @@ fn none_answered(failures: Vec<(ServerUrl, Error)>) -> Error {
         .map(|(server, error)| format!("{}: {}", server.as_str(), error.message))
         .collect();
     let mut error =
-        Error::new(code, format!("no gateway took the connection. {}", said.join(" | ")));
+        Error::new(code, format!("no gateway took the connection. {}", join(&said, " | ")));
     if let [(_, only)] = failures.as_slice() {
         error.gateway_code = only.gateway_code;
         error.cause = only.cause.clone();

@@ -2,6 +2,7 @@
 
 use crate::error::{Code, Error, excerpt};
 use crate::json::{Object, Value};
+use crate::text::join;
 
 /// The largest integer that JavaScript, and so the gateway, keeps exactly: 2^53 - 1.
 const LARGEST_ID: u64 = (1 << 53) - 1;
@@ -393,7 +394,7 @@ impl Request<'_> {
                     [one] => object.raw("candidate", &one.to_json()),
                     several => {
                         let several: Vec<String> = several.iter().map(Candidate::to_json).collect();
-                        object.raw("candidates", &format!("[{}]", several.join(",")));
+                        object.raw("candidates", &format!("[{}]", join(&several, ",")));
                     }
                 }
                 object
