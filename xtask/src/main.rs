@@ -10,6 +10,7 @@
 )]
 
 mod demo;
+mod encoding;
 mod janus;
 mod licences;
 mod names;

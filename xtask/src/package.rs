@@ -1,7 +1,7 @@
 //! From Rust to files that a page can load: compile, bind, optimise, assemble.
 //!
 //! Each script is put together from the glue that wasm-bindgen writes, the public classes (`pkg-template/*.js`)
-//! and a way to the module: in Base64 inside the script (`videortc.js`, `videortc.min.js`, `inline.js`), or in
+//! and a way to the module: as text inside the script (`videortc.js`, `videortc.min.js`, `inline.js`), or in
 //! a file beside it (`index.js`). Either way it is compiled when it is first needed and not before.
 //!
 //! The same sources give the same bytes: no path of this machine and no date gets into them.
@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use base64::prelude::{BASE64_STANDARD, Engine};
 use wasm_bindgen_cli_support::Bindgen;
 use xshell::cmd;
 
+use crate::encoding;
 use crate::licences;
 use crate::names;
 use crate::process;
@@ -215,11 +215,7 @@ impl Parts {
 
     /// The module inside the script.
     fn inside(&self) -> String {
-        let base64 = BASE64_STANDARD.encode(&self.wasm);
-        format!(
-            "function getBytes() {{\n  return Uint8Array.from(atob(\"{base64}\"), (character) => \
-             character.charCodeAt(0));\n}}\n"
-        )
+        format!("function getBytes() {{\n{}    return module;\n}}\n", encoding::decoder(&self.wasm))
     }
 
     /// A function that is called at once and returns the public classes; nothing else of it is seen.
@@ -441,10 +437,10 @@ mod tests {
         };
         let (script, inline, module) = (parts.script(), parts.inline_module(), parts.module());
         assert!(script.starts_with("/*! videortc 1.2.3 | MIT License */\nvar { VideoRTC, "));
-        assert!(script.contains("atob(\"AGFzbQ==\")") && !script.contains("import.meta"));
-        assert!(inline.contains("atob(\"AGFzbQ==\")") && !inline.contains("import.meta"));
+        assert!(script.contains("new Uint8Array(4)") && !script.contains("import.meta"));
+        assert!(inline.contains("new Uint8Array(4)") && !inline.contains("import.meta"));
         assert!(module.contains("new URL(\"./videortc.wasm\", import.meta.url), 4)"));
-        assert!(!module.contains("AGFzbQ=="));
+        assert!(!module.contains("new Uint8Array(4)"));
         for text in [&inline, &module] {
             assert!(text.ends_with("export default VideoRTC;\n"));
         }
