@@ -8,6 +8,7 @@
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::print_stdout,
     clippy::unwrap_used
 )]
 
@@ -18,7 +19,7 @@ use videortc::transfer::Meta;
 use videortc::transfer::frame::{Frame, Verdict};
 
 use pair::Faults;
-use pair::story::{Step, check, stranger};
+use pair::story::{Step, check, read, stranger};
 
 /// How long a text may be; mostly short.
 fn text_size() -> impl Strategy<Value = usize> {
@@ -129,6 +130,29 @@ proptest! {
     ) {
         check(&steps, seed);
     }
+}
+
+/// What the fuzzers found worth keeping goes through the same checks, by file.
+fn replay(target: &str, check: impl Fn(&[u8])) {
+    let folder = format!("{}/tests/corpus/{target}", env!("CARGO_MANIFEST_DIR"));
+    let files: Vec<_> =
+        std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path()).collect();
+    assert!(!files.is_empty(), "{folder} is empty");
+    for file in files {
+        // The last line before a failure says which it was.
+        println!("{}", file.display());
+        check(&std::fs::read(&file).unwrap());
+    }
+}
+
+#[test]
+fn the_corpus_of_frames_holds() {
+    replay("frame", pair::codec::check);
+}
+
+#[test]
+fn the_corpus_of_links_holds() {
+    replay("link", |bytes| check(&read(bytes), 0));
 }
 
 fn name() -> impl Strategy<Value = String> {

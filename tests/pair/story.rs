@@ -227,14 +227,14 @@ pub fn read(bytes: &[u8]) -> Vec<Step> {
     let mut input = Input(bytes);
     let mut steps = Vec::new();
     // Longer ones tell nothing new, and take long.
-    while !input.0.is_empty() && steps.len() < 60 {
+    while !input.0.is_empty() && steps.len() < 40 {
         let letter = input.u8();
         let end = usize::from(letter >> 7);
         steps.push(match letter & 15 {
             0 => Step::Text(end, usize::from(input.u16()) % (LONGEST_INLINE + 1)),
             1 => Step::File(end, u64::from(input.u16())),
-            2 => Step::File(end, u64::from(input.u8()) * 2048),
-            3 => Step::Unreadable(end, 1 + u64::from(input.u16()) * 4, u64::from(input.u16()) * 4),
+            2 => Step::File(end, u64::from(input.u8()) * 640),
+            3 => Step::Unreadable(end, 1 + u64::from(input.u16()) * 2, u64::from(input.u16()) * 2),
             4 => Step::Cancel(end, usize::from(input.u8())),
             5 => Step::Refuse(end, usize::from(input.u8())),
             6 => Step::Wait(u64::from(input.u8())),
