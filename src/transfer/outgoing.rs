@@ -324,12 +324,12 @@ impl Outgoing {
         wants: &mut Vec<Want>,
     ) {
         let Some((number, transfer)) = self.open_by_id(id) else { return };
-        // Nobody can have what was never sent.
-        if received > transfer.furthest {
-            return;
-        }
-        // What came whole has a result. Else the receiver takes this for something else.
-        if matches!(transfer.body, Body::Inline(_)) || received == transfer.meta.size {
+        // Nobody can have what was never sent; and what came whole has a result.
+        let is_possible = match transfer.body {
+            Body::Inline(_) => false,
+            Body::Source => received <= transfer.furthest && received < transfer.meta.size,
+        };
+        if !is_possible {
             return self.cancel(number, Error::new(Code::TransferFailed, DISOBEYED), now, wants);
         }
         transfer.ask_at = now + ASK;
