@@ -1040,15 +1040,22 @@ fn a_million_open_transfers_take_the_place_of_each_other() {
 
 #[test]
 fn a_receiver_that_says_it_has_what_was_never_sent_is_not_believed() {
-    let mut pair = Pair::new();
-    pair.set_rates(1_000_000, 1_000_000);
-    let number = pair.file_of(A, "the/file", 5 * MEGABYTE);
-    pair.run_until(|pair| pair.ends[A].ids.contains_key("the/file"));
-    let id = pair.ends[A].ids["the/file"];
-    pair.inject(A, &frame(&Frame::Ack { id, received: 5 * MEGABYTE, again: false }));
-    assert!(pair.transferred(A, number) < MEGABYTE);
-    pair.inject(A, &frame(&Frame::Result { id, verdict: Verdict::Received }));
-    assert_eq!(pair.outcome(A, number), "TRANSFER_FAILED");
+    for result in [false, true] {
+        let mut pair = Pair::new();
+        pair.set_rates(1_000_000, 1_000_000);
+        let number = pair.file_of(A, "the/file", 5 * MEGABYTE);
+        pair.run_until(|pair| pair.ends[A].ids.contains_key("the/file"));
+        let id = pair.ends[A].ids["the/file"];
+        let said = if result {
+            Frame::Result { id, verdict: Verdict::Received }
+        } else {
+            Frame::Ack { id, received: 4 * MEGABYTE, again: false }
+        };
+        pair.inject(A, &frame(&said));
+        assert!(pair.transferred(A, number) < MEGABYTE);
+        pair.settle();
+        assert_eq!(pair.outcome(A, number), "TRANSFER_FAILED");
+    }
 }
 
 #[test]
