@@ -402,19 +402,14 @@ impl Outgoing {
                 continue;
             }
             let id = transfer.id;
-            match (&transfer.cancelled, &transfer.body) {
-                (Some(_), _) => {
-                    wants.push(Want::Send(Lane::Messages, Frame::Cancel { id }.encode()));
-                    transfer.ask_at = now + ASK;
+            wants.push(match &transfer.cancelled {
+                Some(_) => Want::Send(Lane::Messages, Frame::Cancel { id }.encode()),
+                // On the lane of what it asks after, so that it comes after that.
+                None => {
+                    Want::Send(transfer.lane(), Frame::Ask { id, sent: transfer.sent }.encode())
                 }
-                // To offer it again asks the same.
-                (None, Body::Inline(_)) => transfer.offer(now, wants),
-                (None, Body::Source) => {
-                    let ask = Frame::Ask { id, sent: transfer.sent };
-                    wants.push(Want::Send(Lane::Bulk, ask.encode()));
-                    transfer.ask_at = now + ASK;
-                }
-            }
+            });
+            transfer.ask_at = now + ASK;
         }
     }
 
@@ -459,14 +454,21 @@ impl Outgoing {
 impl Transfer {
     /// Tells the receiver of it: with its content, or before the first chunk.
     fn offer(&mut self, now: Time, wants: &mut Vec<Want>) {
-        let (lane, content) = match &self.body {
-            Body::Inline(content) => (Lane::Messages, content.as_slice()),
-            Body::Source => (Lane::Bulk, Default::default()),
+        let content = match &self.body {
+            Body::Inline(content) => content.as_slice(),
+            Body::Source => &[],
         };
         let offer = Frame::Offer { id: self.id, meta: self.meta.clone(), content };
-        wants.push(Want::Send(lane, offer.encode()));
+        wants.push(Want::Send(self.lane(), offer.encode()));
         self.offered_at.get_or_insert(now);
         self.ask_at = now + ASK;
+    }
+
+    fn lane(&self) -> Lane {
+        match self.body {
+            Body::Inline(_) => Lane::Messages,
+            Body::Source => Lane::Bulk,
+        }
     }
 }
 
