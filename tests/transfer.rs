@@ -688,6 +688,33 @@ fn a_very_slow_link_is_not_taken_for_a_silent_one() {
 }
 
 #[test]
+fn long_texts_on_a_slow_link_are_sent_once() {
+    let mut pair = Pair::new();
+    pair.set_rates(4_000, 4_000);
+    for _ in 0..3 {
+        pair.text(A, &"x".repeat(LONGEST_INLINE));
+    }
+    pair.settle();
+    assert!(pair.ends[A].sent.values().all(|(_, result, _)| result.is_ok()));
+    assert_eq!(pair.ends[A].frames("offer"), 3, "more would come faster than the link takes them");
+}
+
+#[test]
+fn a_cancellation_that_is_lost_is_repeated() {
+    let mut pair = Pair::new();
+    let number = pair.file(A, 5 * MEGABYTE);
+    pair.run_until(|pair| pair.transferred(A, number) > MEGABYTE);
+    pair.is_cut = true;
+    pair.cancel(A, Key::Outgoing(number));
+    pair.run_for(millis(8000));
+    pair.is_cut = false;
+    pair.settle();
+    assert_eq!(pair.outcome(A, number), "TRANSFER_CANCELLED");
+    assert!(pair.now < Duration::from_secs(15));
+    assert_eq!((pair.kept(B), pair.ends[B].lost.len()), (0, 1));
+}
+
+#[test]
 fn damage_on_the_way_does_not_reach_the_page() {
     let mut pair = Pair::new();
     pair.faults = Faults { damage: 100, ..Faults::default() };
