@@ -313,7 +313,6 @@ impl Link {
                 let mut wants = Vec::new();
                 self.outgoing.handle_timeout(self.heard, now, &mut wants);
                 self.do_outgoing(wants, now);
-                self.pump(now);
             }
             _ => {}
         }
