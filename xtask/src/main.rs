@@ -41,6 +41,12 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Measure against others; prints a table and writes JSON to target/bench/.
+    Bench {
+        /// What to measure.
+        what: Measurement,
+    },
+
     /// Build the release package in pkg/ and report its size. Needs Node.
     Build,
 
@@ -82,6 +88,12 @@ enum Command {
     },
 }
 
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Measurement {
+    /// Bytes, and the time from a script's start to a usable class, beside janus.js.
+    Load,
+}
+
 fn main() -> ExitCode {
     match run(Cli::parse().command) {
         Ok(code) => code,
@@ -98,6 +110,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     process::watch_interrupts()?;
     let workspace = Workspace::find()?;
     match command {
+        Command::Bench { what: Measurement::Load } => tarball::bench_load(&workspace)?,
         Command::Build => package::build(&workspace)?,
         Command::Demo { gateway, port, dev } => {
             let profile = if dev { Profile::Dev } else { Profile::Release };

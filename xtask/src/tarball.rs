@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use videortc_janus::Janus;
@@ -10,40 +10,72 @@ use xshell::cmd;
 
 use crate::package;
 use crate::process::{self, Registered};
+use crate::tools;
 use crate::workspace::Workspace;
 
 /// Where the tests run: npm's packages and what is built lie there, and not among the sources.
 const FOLDER: &str = "package";
+
+/// How long a measurement may take, compiling included.
+const BENCH_LIMIT: Duration = Duration::from_secs(20 * 60);
 
 /// Builds and packs the package, and runs the tests of `tests/package` on it; only those whose name contains
 /// a filter, if there are any.
 pub(crate) fn test(workspace: &Workspace, filters: &[String], deadline: Instant) -> Result<()> {
     package::build(workspace)?;
     package::check_reproducible(workspace)?;
-    let folder = prepared(workspace, deadline)?;
-    let tarball = packed(workspace, &folder, deadline)?;
-    let gateway = gateway(workspace, deadline)?;
+    let ground = Ground::prepare(workspace, deadline)?;
     let janus = Janus::start()?;
     let _registered = janus.pid().map(Registered::process);
-
-    let shell = &workspace.shell;
-    let _here = shell.push_dir(&folder);
-    let patterns: Vec<String> =
-        filters.iter().map(|filter| format!("--test-name-pattern={filter}")).collect();
-    let files = test_files(&folder)?;
+    let patterns = filters.iter().map(|filter| format!("--test-name-pattern={filter}"));
     // One file at a time: each opens browsers. Bundlers leave watchers behind, which would keep Node.
-    let command = cmd!(
-        shell,
-        "node --test --test-concurrency=1 --test-force-exit --test-reporter=spec {patterns...} {files...}"
-    );
-    process::run(
-        command
-            .env("VIDEORTC_ROOT", workspace.path(""))
-            .env("VIDEORTC_TARBALL", tarball)
-            .env("VIDEORTC_GATEWAY", gateway)
-            .env("VIDEORTC_JANUS", janus.url()),
-        deadline,
-    )
+    let options = ["--test", "--test-concurrency=1", "--test-force-exit", "--test-reporter=spec"]
+        .map(String::from);
+    let arguments = options.into_iter().chain(patterns).chain(test_files(&ground.folder)?);
+    ground.node(arguments.collect(), &[("VIDEORTC_JANUS", &janus.url())], deadline)
+}
+
+/// Measures the package that `cargo xtask build` makes now against janus.js: bytes, and time to load.
+pub(crate) fn bench_load(workspace: &Workspace) -> Result<()> {
+    let now = Instant::now();
+    let deadline = now.checked_add(BENCH_LIMIT).unwrap_or(now);
+    tools::ensure_browser(workspace)?;
+    package::build(workspace)?;
+    Ground::prepare(workspace, deadline)?.node(vec!["bench-load.mjs".into()], &[], deadline)
+}
+
+/// What a script of `tests/package` runs on.
+struct Ground<'a> {
+    workspace: &'a Workspace,
+    folder: PathBuf,
+    tarball: PathBuf,
+    gateway: PathBuf,
+}
+
+impl<'a> Ground<'a> {
+    /// Packs what is in `pkg/`, and installs and compiles what else is needed.
+    fn prepare(workspace: &'a Workspace, deadline: Instant) -> Result<Self> {
+        let folder = prepared(workspace, deadline)?;
+        let tarball = packed(workspace, &folder, deadline)?;
+        let gateway = gateway(workspace, deadline)?;
+        Ok(Self { workspace, folder, tarball, gateway })
+    }
+
+    fn node(
+        &self,
+        arguments: Vec<String>,
+        environment: &[(&str, &str)],
+        deadline: Instant,
+    ) -> Result<()> {
+        let shell = &self.workspace.shell;
+        let _here = shell.push_dir(&self.folder);
+        let command = cmd!(shell, "node {arguments...}")
+            .env("VIDEORTC_ROOT", self.workspace.path(""))
+            .env("VIDEORTC_TARBALL", &self.tarball)
+            .env("VIDEORTC_GATEWAY", &self.gateway)
+            .envs(environment.iter().copied());
+        process::run(command, deadline)
+    }
 }
 
 /// A copy of `tests/package` with the packages of npm that it names.
@@ -54,8 +86,11 @@ fn prepared(workspace: &Workspace, deadline: Instant) -> Result<PathBuf> {
             fs::remove_dir_all(folder.join(old))?;
         }
     }
-    for old in test_files(&folder).unwrap_or_default() {
-        fs::remove_file(folder.join(old))?;
+    // A test that is gone from the sources must not run on.
+    if folder.exists() {
+        for old in test_files(&folder)? {
+            fs::remove_file(folder.join(old))?;
+        }
     }
     package::copy_folder(&workspace.path("tests/package"), &folder)?;
     let wanted = fs::read(folder.join("package-lock.json"))?;
