@@ -10,25 +10,11 @@ use js_sys::{Function, Promise};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 
-use crate::browser::{failure, media, system};
+use crate::browser::{failure, media};
 use crate::error::Error;
 
 pub use video_call::VideoCall;
 pub use video_rtc::VideoRtc;
-
-/// The version of the library, as in its package.
-#[wasm_bindgen]
-#[must_use]
-pub fn version() -> String {
-    env!("CARGO_PKG_VERSION").to_owned()
-}
-
-/// Whether this browser, and this page in it, can make video calls.
-#[wasm_bindgen(js_name = isSupported)]
-#[must_use]
-pub fn is_supported() -> bool {
-    system::check_supported().and_then(|()| system::devices()).is_ok()
-}
 
 /// Lists cameras, microphones and speakers.
 #[wasm_bindgen(js_name = getDevices)]

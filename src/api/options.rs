@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use js_sys::{Array, Object};
+use js_sys::Array;
 use wasm_bindgen::prelude::*;
 use web_sys::{Element, HtmlVideoElement, RtcConfiguration};
 
@@ -31,126 +31,45 @@ pub(super) struct Setup {
     pub(super) with_credentials: bool,
 }
 
+/// Reads what `pkg-template/arguments.js` has checked: the constructor throws before this module is there.
+/// So what is not as expected here is left out; only addresses are checked by the core itself.
 pub(super) fn setup(
     servers: &JsValue,
     ice_servers: &JsValue,
     debug_level: &JsValue,
     options: &JsValue,
 ) -> Result<Setup, Error> {
-    let console = console(debug_level)?;
-    let options = Fields::new(
-        console,
-        "options",
-        options,
-        &[
-            "apiSecret",
-            "token",
-            "account",
-            "withCredentials",
-            "iceTransportPolicy",
-            "bundlePolicy",
-            "requestTimeout",
-            "retryLimit",
-            "pollEvents",
-        ],
-    );
-    let mut gateway = GatewayConfig::new(self::servers(servers)?);
-    gateway.api_secret = options.text("apiSecret").map(Secret::new);
-    gateway.token = options.text("token").map(Secret::new);
-    gateway.account = options.text("account");
-    if let Some(timeout) = millis(&options, "requestTimeout", 100) {
-        gateway.request_timeout = timeout;
-    }
-    if let Some(limit) = millis(&options, "retryLimit", 0) {
-        gateway.retry_limit = limit;
-    }
-    if let Some(events) = options.number("pollEvents", 1, 100, "events") {
-        gateway.poll_events = events as u32;
-    }
-    let configuration = configuration(ice_servers, &options)?;
-    let with_credentials = options.flag("withCredentials").unwrap_or(false);
-    options.done()?;
-    Ok(Setup { gateway, console, configuration, with_credentials })
-}
+    let value = |key: &str| get(options, key);
+    let millis = |key: &str| value(key).as_f64().map(|millis| Duration::from_millis(millis as u64));
 
-fn console(debug_level: &JsValue) -> Result<Console, Error> {
-    if is_absent(debug_level) {
-        return Ok(Console { level: Some(Level::Error) });
-    }
-    match debug_level.as_string().as_deref().and_then(Level::parse) {
-        Some(level) => Ok(Console { level }),
-        None => Err(wrong(
-            "debugLevel",
-            "\"none\", \"error\", \"warn\", \"info\", \"debug\" or \"trace\"",
-            debug_level,
-        )),
-    }
-}
+    let servers = Array::from(servers);
+    let servers = servers.iter().filter_map(|server| server.as_string());
+    let servers: Result<Vec<ServerUrl>, Error> =
+        servers.map(|url| ServerUrl::parse(&url)).collect();
+    let mut gateway = GatewayConfig::new(servers?);
+    gateway.api_secret = value("apiSecret").as_string().map(Secret::new);
+    gateway.token = value("token").as_string().map(Secret::new);
+    gateway.account = value("account").as_string();
+    gateway.request_timeout = millis("requestTimeout").unwrap_or(gateway.request_timeout);
+    gateway.retry_limit = millis("retryLimit").unwrap_or(gateway.retry_limit);
+    gateway.poll_events =
+        value("pollEvents").as_f64().map_or(gateway.poll_events, |events| events as u32);
 
-fn servers(value: &JsValue) -> Result<Vec<ServerUrl>, Error> {
-    if let Some(one) = value.as_string() {
-        return Ok(vec![ServerUrl::parse(&one)?]);
-    }
-    if !Array::is_array(value) {
-        return Err(wrong("servers", "a gateway address, or an array of them", value));
-    }
-    let several: &Array = value.unchecked_ref();
-    if several.length() == 0 {
-        return Err(Error::invalid("servers is an empty array: it must hold a gateway address"));
-    }
-    let parse = |(i, server): (usize, JsValue)| match server.as_string() {
-        Some(url) => ServerUrl::parse(&url),
-        None => Err(wrong(&format!("servers[{i}]"), "a string", &server)),
-    };
-    several.iter().enumerate().map(parse).collect()
-}
-
-fn configuration(ice_servers: &JsValue, options: &Fields<'_>) -> Result<RtcConfiguration, Error> {
     let configuration = RtcConfiguration::new();
-    set(&configuration, "iceServers", &self::ice_servers(ice_servers)?);
-    if let Some(policy) = options.one_of("iceTransportPolicy", &["all", "relay"]) {
-        set(&configuration, "iceTransportPolicy", &policy.into());
-    }
-    let bundle = options.one_of("bundlePolicy", &["balanced", "max-compat", "max-bundle"]);
+    set(&configuration, "iceServers", ice_servers);
+    set(&configuration, "iceTransportPolicy", &value("iceTransportPolicy"));
     // The gateway bundles always (RFC 9143): one transport less to gather for.
+    let bundle = value("bundlePolicy").as_string();
     set(&configuration, "bundlePolicy", &bundle.as_deref().unwrap_or("max-bundle").into());
-    Ok(configuration)
-}
 
-/// `RTCIceServer[]`; the old `{ url }` is rewritten as `{ urls }`.
-fn ice_servers(value: &JsValue) -> Result<JsValue, Error> {
-    if is_absent(value) {
-        return Ok(Array::new().into());
-    }
-    if !Array::is_array(value) {
-        return Err(wrong("iceServers", "an array of RTCIceServer", value));
-    }
-    let given: &Array = value.unchecked_ref();
-    let servers = Array::new();
-    for (i, server) in given.iter().enumerate() {
-        let name = format!("iceServers[{i}]");
-        // What else stands there is the browser's to judge.
-        let fields = Fields::new(Console { level: None }, &name, &server, &[]);
-        let urls = match fields.value("urls") {
-            urls if is_absent(&urls) => fields.value("url"),
-            urls => urls,
-        };
-        let others = ["username", "credential", "credentialType"];
-        let others = others.map(|key| (key, fields.value(key)));
-        fields.done()?;
-        if !urls.is_string() && !Array::is_array(&urls) {
-            return Err(wrong(&format!("{name}.urls"), "a string or an array of them", &urls));
-        }
-        let clean = Object::new();
-        set(&clean, "urls", &urls);
-        for (key, value) in others {
-            if !is_absent(&value) {
-                set(&clean, key, &value);
-            }
-        }
-        servers.push(&clean);
-    }
-    Ok(servers.into())
+    Ok(Setup {
+        gateway,
+        console: Console {
+            level: debug_level.as_string().as_deref().and_then(Level::parse).flatten(),
+        },
+        configuration,
+        with_credentials: value("withCredentials").is_truthy(),
+    })
 }
 
 fn millis(fields: &Fields<'_>, key: &str, least: u32) -> Option<Duration> {

@@ -8,7 +8,7 @@ use wasm_bindgen::prelude::*;
 use super::video_call::VideoCall;
 use super::{options, rejected};
 use crate::browser::driver::Driver;
-use crate::browser::{failure, system};
+use crate::browser::failure;
 use crate::client::Outcome;
 
 /// A connection to a gateway.
@@ -22,7 +22,7 @@ pub struct VideoRtc {
 
 #[wasm_bindgen(js_class = VideoRTC)]
 impl VideoRtc {
-    /// Checks the arguments; touches neither network nor device.
+    /// Takes arguments that the JavaScript class has checked; touches neither network nor device.
     #[wasm_bindgen(constructor)]
     pub fn new(
         servers: &JsValue,
@@ -30,8 +30,7 @@ impl VideoRtc {
         debug_level: &JsValue,
         options: &JsValue,
     ) -> Result<VideoRtc, JsValue> {
-        let setup = system::check_supported()
-            .and_then(|()| options::setup(servers, ice_servers, debug_level, options))
+        let setup = options::setup(servers, ice_servers, debug_level, options)
             .map_err(|error| failure::to_js(&error))?;
         Ok(Self {
             driver: Driver::new(

@@ -1,4 +1,4 @@
-//! The clock, the dice, and whether the browser has what calls need.
+//! The clock, the dice, and whether the page may ask for devices.
 
 use js_sys::{Uint8Array, global};
 use wasm_bindgen::prelude::*;
@@ -23,25 +23,11 @@ pub(crate) fn now() -> Time {
 /// 64 bits from the browser's cryptographic source.
 pub(crate) fn random() -> u64 {
     let bytes = Uint8Array::new_with_length(8);
-    // `check_supported` has seen to it that the source is there.
+    // `pkg-template/loading.js` has seen to it that the source is there.
     let _ = fill_random(&bytes);
     let mut eight = [0; 8];
     bytes.copy_to(&mut eight);
     u64::from_le_bytes(eight)
-}
-
-/// Says what is missing for calls, if anything.
-pub(crate) fn check_supported() -> Result<(), Error> {
-    let missing = ["RTCPeerConnection", "fetch", "AbortController", "crypto", "performance"]
-        .into_iter()
-        .find(|name| get(&global(), name).is_falsy());
-    match missing {
-        None => Ok(()),
-        Some(name) => Err(Error::new(
-            Code::NotSupported,
-            format!("this environment has no {name}: use a current browser"),
-        )),
-    }
 }
 
 /// `navigator.mediaDevices`, or why there is none.

@@ -131,6 +131,11 @@ impl Gateway {
         &self.state.base
     }
 
+    /// What `new VideoRTC` hands to the module: an array, always.
+    pub(crate) fn servers(&self) -> JsValue {
+        Array::of1(&self.address().into()).into()
+    }
+
     /// Says how the next request of a kind is answered.
     pub(crate) fn script(&self, kind: &str, script: Script) {
         self.state.scripts.borrow_mut().insert(kind.to_owned(), script);
@@ -367,7 +372,7 @@ impl Rig {
     /// Not connected yet; `options` is a JavaScript expression.
     pub(crate) fn new(level: &str, options: &str) -> Self {
         let gateway = Gateway::new();
-        let app = VideoRtc::new(&gateway.address().into(), &UNDEFINED, &level.into(), &js(options));
+        let app = VideoRtc::new(&gateway.servers(), &UNDEFINED, &level.into(), &js(options));
         Self { gateway, app: app.expect("the arguments are good") }
     }
 

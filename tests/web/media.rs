@@ -305,12 +305,8 @@ async fn an_offer_that_is_none_fails_the_call_and_not_the_page() {
 async fn an_ice_server_that_the_browser_refuses_fails_the_call() {
     let gateway = super::gateway::Gateway::new();
     let ice_servers = js("[{ urls: 'not an ice server' }]");
-    let app = videortc::api::VideoRtc::new(
-        &gateway.address().into(),
-        &ice_servers,
-        &"none".into(),
-        &UNDEFINED,
-    );
+    let app =
+        videortc::api::VideoRtc::new(&gateway.servers(), &ice_servers, &"none".into(), &UNDEFINED);
     let rig = Rig { gateway, app: app.unwrap() };
     fulfilled(rig.app.connect()).await;
     let listeners = Listeners::new();
