@@ -413,26 +413,33 @@ impl Outgoing {
         }
     }
 
-    /// Ends all that is left, in the order of `sendData()`.
+    /// Ends all that is left: what was begun first, then what waits, in the order of `sendData()`.
     pub(super) fn close(&mut self, error: &Error, wants: &mut Vec<Want>) {
-        let open = self.transfers.keys().copied();
-        let queued = self.messages.iter().chain(&self.files).map(|queued| queued.number);
-        let mut numbers: Vec<Number> = open.chain(queued).collect();
-        numbers.sort_unstable();
         self.blocks.clear();
-        for number in numbers {
-            match self.transfers.get(&number) {
-                Some(_) => self.settle(number, Err(error.clone()), wants),
-                None => self.cancel(number, error.clone(), Time::default(), wants),
-            }
+        for (number, transfer) in std::mem::take(&mut self.transfers) {
+            let arrived = transfer.acknowledged;
+            wants.push(Want::Settled(number, transfer.meta, arrived, Err(error.clone())));
+        }
+        for Queued { number, meta, .. } in self.take_queued() {
+            wants.push(Want::Settled(number, meta, 0, Err(error.clone())));
         }
     }
 
     /// Takes out all that waits, in the order of `sendData()`.
     pub(super) fn take_queued(&mut self) -> Vec<Queued> {
-        let mut all: Vec<Queued> = self.messages.drain(..).chain(self.files.drain(..)).collect();
-        all.sort_unstable_by_key(|queued| queued.number);
-        all
+        let mut all = Vec::new();
+        loop {
+            let number = |queue: &VecDeque<Queued>| queue.front().map(|queued| queued.number);
+            let next = match (number(&self.messages), number(&self.files)) {
+                (Some(message), Some(file)) if message > file => &mut self.files,
+                (None, _) => &mut self.files,
+                (Some(_), _) => &mut self.messages,
+            };
+            match next.pop_front() {
+                Some(queued) => all.push(queued),
+                None => return all,
+            }
+        }
     }
 
     fn settle(&mut self, number: Number, result: Result<(), Error>, wants: &mut Vec<Want>) {

@@ -2,6 +2,8 @@
 //! are ignored) travels through the gateway: so it is known before the channel opens whether the other
 //! side speaks this protocol, and a stock janus.js peer is never sent a frame that it would show as text.
 
+use crate::text::contains;
+
 /// The attribute of the data section. Its value is the highest version, or 0: no data, please.
 const ATTRIBUTE: &str = "a=x-videortc-data:";
 
@@ -44,7 +46,7 @@ pub fn announce(sdp: &str, version: u8) -> String {
 
 fn is_data(line: &str) -> bool {
     line.starts_with("m=application ")
-        && line.contains("SCTP")
+        && contains(line, "SCTP")
         && !line.starts_with("m=application 0 ")
 }
 
