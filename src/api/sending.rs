@@ -10,7 +10,7 @@ use crate::browser::failure;
 use crate::browser::file::blob_of;
 use crate::browser::transfers::{Sending, Source};
 use crate::error::Error;
-use crate::transfer::{LONGEST_INLINE, LONGEST_TEXT, is_kind};
+use crate::transfer::{LONGEST_INLINE, LONGEST_TEXT, clean_filename, is_kind};
 
 /// The longest type and the longest file name, for messages.
 const NAME_LIMIT: &str = "of 1 to 255 bytes without control characters";
@@ -30,6 +30,8 @@ pub(super) fn sending(
     let (filename, on_progress, signal) = options(console, optional)?;
     // A file brings its name along; `File` is told by having one, since one of another frame is as good.
     let filename = filename.or_else(|| data.dyn_ref::<web_sys::File>().map(web_sys::File::name));
+    // As the other side would: so both see the same name, and it fits into its field.
+    let filename = filename.as_deref().and_then(clean_filename);
     Ok(Sending { kind, content, filename, on_progress, signal })
 }
 

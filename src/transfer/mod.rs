@@ -13,7 +13,7 @@ pub mod sdp;
 
 pub use incoming::Content;
 pub use link::{Key, Link, Output, Report};
-pub use policy::is_kind;
+pub use policy::{clean_filename, is_kind};
 
 /// The version of the protocol that is spoken here. A peer of another speaks the lower of the two.
 pub const VERSION: u8 = 1;

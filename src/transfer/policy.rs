@@ -43,7 +43,7 @@ pub fn is_kind(kind: &str) -> bool {
 }
 
 /// A file name without path, control and direction characters, cut to what a file system takes.
-pub(super) fn clean_filename(name: &str) -> Option<String> {
+pub fn clean_filename(name: &str) -> Option<String> {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let mut clean: String = last.chars().filter(|c| !is_unseen(*c)).collect();
     while clean.len() > LONGEST_NAME {
