@@ -65,9 +65,10 @@ function createApi(version, load) {
 
     sendData(type, data, cOk, cKo, optional) {
       const sent = run(() => {
-        for (const callback of [cOk, cKo]) {
+        for (const [name, callback] of Object.entries({ cOk, cKo })) {
           if (callback !== undefined && callback !== null && typeof callback !== "function") {
-            throw new VideoRTCError("INVALID_ARGUMENT", "cOk and cKo must be functions, where they are given");
+            const given = typeof callback === "object" ? "an object" : `the ${typeof callback} ${String(callback)}`;
+            throw new VideoRTCError("INVALID_ARGUMENT", `${name} must be a function, but is ${given}`);
           }
         }
         return this.#core.sendData(type, data, optional);

@@ -4,7 +4,7 @@ use js_sys::{ArrayBuffer, Function, JsString};
 use wasm_bindgen::prelude::*;
 use web_sys::{AbortSignal, Blob};
 
-use super::arguments::{Fields, show, text, wrong};
+use super::arguments::{Fields, is_absent, show, text, wrong};
 use crate::browser::console::Console;
 use crate::browser::failure;
 use crate::browser::file::blob_of;
@@ -12,20 +12,17 @@ use crate::browser::transfers::{Sending, Source};
 use crate::error::Error;
 use crate::transfer::{LONGEST_INLINE, LONGEST_TEXT, clean_filename, is_kind};
 
-/// The longest type and the longest file name, for messages.
-const NAME_LIMIT: &str = "of 1 to 255 bytes without control characters";
-
 pub(super) fn sending(
     console: Console,
     kind: &JsValue,
     data: &JsValue,
     optional: &JsValue,
 ) -> Result<Sending, Error> {
-    let kind = text("the type", kind)?.unwrap_or_default();
-    if !is_kind(&kind) {
-        let wanted = format!("a text {NAME_LIMIT}, such as \"text/plain\"");
-        return Err(wrong("the type", &wanted, &kind.into()));
-    }
+    let Some(kind) = kind.as_string().filter(|kind| is_kind(kind)) else {
+        let wanted =
+            "a text such as \"text/plain\", of 1 to 255 bytes and without control characters";
+        return Err(wrong("the type", wanted, kind));
+    };
     let content = content(data)?;
     let (filename, on_progress, signal) = options(console, optional)?;
     // A file brings its name along; `File` is told by having one, since one of another frame is as good.
@@ -78,6 +75,10 @@ type Options = (Option<String>, Option<Function>, Option<AbortSignal>);
 fn options(console: Console, optional: &JsValue) -> Result<Options, Error> {
     if optional.is_string() {
         return Ok((text("the file name", optional)?, None, None));
+    }
+    if !is_absent(optional) && !optional.is_object() {
+        let wanted = "a file name or { filename, onProgress, signal }";
+        return Err(wrong("optional", wanted, optional));
     }
     let known = ["filename", "onProgress", "signal"];
     let fields = Fields::new(console, "optional", optional, &known);
