@@ -1,6 +1,6 @@
 //! What `sendData()` was given, read and checked.
 
-use js_sys::{ArrayBuffer, Function, JsString};
+use js_sys::{ArrayBuffer, Function, JsString, Reflect};
 use wasm_bindgen::prelude::*;
 use web_sys::{AbortSignal, Blob};
 
@@ -11,6 +11,8 @@ use crate::browser::file::blob_of;
 use crate::browser::transfers::{Sending, Source};
 use crate::error::Error;
 use crate::transfer::{LONGEST_INLINE, LONGEST_TEXT, clean_filename, is_kind};
+
+const SIGNAL: &str = "an AbortSignal";
 
 pub(super) fn sending(
     console: Console,
@@ -53,7 +55,7 @@ fn content(data: &JsValue) -> Result<Source, Error> {
     }
     // What can still change, a buffer of the page, is copied here and now.
     let is_bytes = data.is_instance_of::<ArrayBuffer>() || ArrayBuffer::is_view(data);
-    match data.dyn_ref::<Blob>() {
+    match data.dyn_ref::<Blob>().filter(|blob| is_genuine(blob, "size")) {
         Some(blob) => Ok(Source::Blob(blob.clone(), false)),
         None if is_bytes => Ok(Source::Blob(blob(data)?, false)),
         None => {
@@ -82,10 +84,17 @@ fn options(console: Console, optional: &JsValue) -> Result<Options, Error> {
     }
     let known = ["filename", "onProgress", "signal"];
     let fields = Fields::new(console, "optional", optional, &known);
-    let options = (
-        fields.text("filename"),
-        fields.instance("onProgress", "a function"),
-        fields.instance("signal", "an AbortSignal"),
-    );
-    fields.done().map(|()| options)
+    let signal: Option<AbortSignal> = fields.instance("signal", SIGNAL);
+    let options = (fields.text("filename"), fields.instance("onProgress", "a function"));
+    fields.done()?;
+    if let Some(signal) = signal.as_ref().filter(|signal| !is_genuine(signal, "aborted")) {
+        return Err(wrong("optional.signal", SIGNAL, signal));
+    }
+    Ok((options.0, options.1, signal))
+}
+
+/// Whether an object of a browser class is one. What only has its prototype throws when it is read, and
+/// that must not happen in the middle of our own work.
+fn is_genuine(object: &JsValue, key: &str) -> bool {
+    Reflect::get(object, &key.into()).is_ok()
 }
