@@ -149,9 +149,23 @@ async fn a_closed_tab_ends_the_call_at_the_other_side() -> Result {
 
     call(&tom, &jack).await?;
     tokio::try_join!(tom.sees_both(), jack.sees_both())?;
+    // In the middle of a file, in both directions.
+    let send = "harness.send('a/b', harness.noise(1, 2 ** 27));
+                await harness.until('nothing moves', () => harness.transfers.length === 2);";
+    tokio::try_join!(tom.run(send), jack.run(send))?;
     rig.close(jack).await?;
     gone(&tom, "Jack").await?;
     tom.released(2).await?;
+    let failed = tom
+        .run(
+            "const codes = harness.transfers.map(({ object }) => [object.direction, object.error?.code]);
+             return codes.sort();",
+        )
+        .await?;
+    ensure!(failed[0] == json!(["incoming", "CALL_ENDED"]), "{failed}");
+    // A minute without a word may end what is sent before the gateway knows that the other side is gone.
+    let outgoing = failed[1][1].as_str().unwrap_or_default();
+    ensure!(["CALL_ENDED", "TRANSFER_FAILED"].contains(&outgoing), "{failed}");
 
     // The name is free for the page that comes back, at the latest when the session has died. Where media
     // flows directly, the call ends before that.
