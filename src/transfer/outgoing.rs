@@ -345,11 +345,10 @@ impl Outgoing {
 
     pub(super) fn handle_unknown(&mut self, id: u32, now: Time, wants: &mut Vec<Want>) {
         let Some((number, transfer)) = self.open_by_id(id) else { return };
-        // It was said before the offer came, and overtaken by what was said after.
-        if transfer.acknowledged > 0 {
-            return;
+        // After an acknowledgement it is late; or the other side contradicts itself, and not for ever.
+        if transfer.acknowledged == 0 {
+            transfer.offer(now, wants);
         }
-        transfer.offer(now, wants);
         self.go_back(number, now, wants);
     }
 
