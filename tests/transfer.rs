@@ -1086,6 +1086,22 @@ fn a_receiver_that_says_it_has_what_was_never_sent_is_not_believed() {
 }
 
 #[test]
+fn a_receiver_that_contradicts_itself_is_given_up() {
+    let mut pair = Pair::new();
+    pair.is_cut = true;
+    let number = pair.file_of(A, "the/file", 100_000);
+    pair.run_until(|pair| pair.ends[A].frames("chunk") == 4);
+    let id = pair.ends[A].ids["the/file"];
+    pair.run_for(millis(1000));
+    // The other side has never heard of it, and says so from then on.
+    pair.inject(A, &frame(&Frame::Ack { id, received: 32 * 1024, again: false }));
+    pair.is_cut = false;
+    pair.settle();
+    assert_eq!(pair.outcome(A, number), "TRANSFER_FAILED");
+    assert!(pair.now < Duration::from_secs(120), "{:?}", pair.now);
+}
+
+#[test]
 fn a_result_for_what_was_not_offered_yet_is_dropped() {
     let mut pair = Pair::new();
     let number = pair.file(A, MEGABYTE);
