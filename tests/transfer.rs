@@ -805,7 +805,9 @@ fn what_is_sent_before_the_call_is_up_waits() {
     pair.handle_up(B, Support::Version(1));
     let begin = pair.now;
     pair.open(B);
+    let back = pair.text(B, "from the one that came last");
     pair.settle();
+    assert_eq!(pair.outcome(B, back), "ok");
     assert!(pair.now - begin < millis(100), "there is no need to wait for the next greeting");
     for number in [text, file, empty] {
         assert_eq!(pair.outcome(A, number), "ok");
