@@ -25,7 +25,7 @@ test("right use compiles and wrong use does not, however the package is resolved
   for (const options of [
     [],
     ["--module", "nodenext", "--moduleResolution", "nodenext"],
-    ["--customConditions", "development"],
+    ["--customConditions", "production"],
   ]) assert.equal(await compile(...options), "");
 });
 
