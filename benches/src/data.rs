@@ -25,6 +25,7 @@ pub(crate) async fn run() -> Result<()> {
         page.run(include_str!("../pages/data.js")).await?;
     }
 
+    let before = linear(&tom).await? + linear(&jack).await?;
     println!("the bare channel's best size:");
     let mut best = (0.0, 0);
     for size in RAW_SIZES {
@@ -39,6 +40,7 @@ pub(crate) async fn run() -> Result<()> {
     for _ in 0..ROUNDS {
         throughput.other.push(raw(&tom, best.1, FILE).await?);
         throughput.ours.push(number(&tom, format!("return await bench.file({FILE})")).await?);
+        throughput.tell();
     }
 
     let mut latency = row("message during a file, p95 of both ways", "ms", "ratio <= 2");
@@ -46,12 +48,12 @@ pub(crate) async fn run() -> Result<()> {
         latency.other.push(p95(&tom, format!("return await bench.messages({MESSAGES})")).await?);
         let during = format!("return await bench.messagesDuring({MESSAGES}, {LARGE_FILE})");
         latency.ours.push(p95(&tom, during).await?);
+        latency.tell();
     }
 
     let pid = rig.gateway_pid().context("this bench needs the real Janus")?;
     let mut gateway = row("gateway memory, slow receiver", "MiB grown", "ours < 16, 256 MiB file");
-    let mut module = row("module memory, both ends", "MiB grown", "ours < 1, 256 MiB file");
-    let before = linear(&tom).await? + linear(&jack).await?;
+    let mut module = row("module memory, both ends, whole run", "MiB grown", "ours < 1");
     jack.run("bench.slow(30, 30)").await?;
     let watch = Watch::start(pid)?;
     tom.run(format!("bench.start({LARGE_FILE})")).await?;

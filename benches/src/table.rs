@@ -35,6 +35,13 @@ impl Row {
         )
     }
 
+    /// The newest turn, for the person who waits.
+    pub(crate) fn tell(&self) {
+        let newest = |numbers: &[f64]| numbers.last().copied().unwrap_or(f64::NAN);
+        let (ours, other) = (newest(&self.ours), newest(&self.other));
+        println!("  {} ({}): {ours:.2}, compared with {other:.2}", self.what, self.unit);
+    }
+
     fn json(&self) -> Value {
         json!({
             "what": self.what, "unit": self.unit, "ours": self.ours, "other": self.other,

@@ -8,6 +8,7 @@ pub mod frame;
 mod incoming;
 mod link;
 mod outgoing;
+mod pace;
 mod policy;
 pub mod sdp;
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::vec_map::VecMap;
 
 use super::frame::{CHUNK_FRAME, Frame, Verdict};
+use super::pace::Pace;
 use super::{BLOCK, CHUNK, FILE_SLOTS, LONGEST_INLINE, Lane, Meta, SLOTS};
 use crate::error::{Code, Error};
 use crate::time::Time;
@@ -61,6 +62,7 @@ pub(super) struct Outgoing {
     blocks: VecDeque<Block>,
     /// Which transfer the last block was of; the next one's turn comes after it.
     last_turn: Number,
+    pace: Pace,
 }
 
 /// A transfer that nothing was done about.
@@ -222,7 +224,8 @@ impl Outgoing {
             let length = content.len() as u64;
             let message = content.len().saturating_add(CHUNK_FRAME);
             // However small the window: one chunk at a time always goes.
-            let fits = on_their_way == 0 || on_their_way.saturating_add(length) <= room.window;
+            let window = room.window.min(self.pace.window());
+            let fits = on_their_way == 0 || on_their_way.saturating_add(length) <= window;
             if !fits || room.buffer < message {
                 return;
             }
@@ -235,6 +238,7 @@ impl Outgoing {
             transfer.sent = transfer.sent.saturating_add(length);
             transfer.furthest = transfer.furthest.max(transfer.sent);
             transfer.ask_at = now + ASK;
+            self.pace.handle_sent(*number, transfer.sent, now);
         }
     }
 
@@ -338,7 +342,9 @@ impl Outgoing {
             transfer.retries = 0;
             wants.push(Want::Progress(number));
         }
-        if again || transfer.sent < transfer.acknowledged {
+        let is_behind = again || transfer.sent < transfer.acknowledged;
+        self.pace.handle_arrived(number, received, now);
+        if is_behind {
             self.go_back(number, now, wants);
         }
     }
@@ -355,6 +361,7 @@ impl Outgoing {
     /// Sends a transfer again from what has arrived.
     fn go_back(&mut self, number: Number, now: Time, wants: &mut Vec<Want>) {
         self.blocks.retain(|block| block.transfer != number);
+        self.pace.forget(number);
         let Some(transfer) = self.transfers.get_mut(&number) else { return };
         transfer.sent = transfer.acknowledged;
         transfer.read = transfer.acknowledged;
@@ -443,6 +450,7 @@ impl Outgoing {
 
     fn settle(&mut self, number: Number, result: Result<(), Error>, wants: &mut Vec<Want>) {
         self.blocks.retain(|block| block.transfer != number);
+        self.pace.forget(number);
         let arrived = self.progress(number).map_or(0, |(_, arrived)| arrived);
         if let Some(transfer) = self.transfers.remove(&number) {
             wants.push(Want::Settled(number, transfer.meta, arrived, result));

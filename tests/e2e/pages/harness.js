@@ -86,12 +86,14 @@ window.RTCPeerConnection = class RTCPeerConnection extends window.RTCPeerConnect
   }
 };
 
-WebAssembly.Instance = class Instance extends WebAssembly.Instance {
-  constructor(...parts) {
-    super(...parts);
-    harness.memory = this.exports.memory;
-  }
-};
+for (const name of ["instantiate", "instantiateStreaming"]) {
+  const make = WebAssembly[name].bind(WebAssembly);
+  WebAssembly[name] = async (...parts) => {
+    const made = await make(...parts);
+    harness.memory = (made.instance ?? made).exports.memory;
+    return made;
+  };
+}
 
 const send = window.fetch.bind(window);
 window.fetch = (resource, init) => {
