@@ -66,7 +66,7 @@ impl Pace {
                 took
             }
         };
-        let longest = shortest.saturating_mul(2).saturating_add(SLACK);
+        let longest = shortest.saturating_add(shortest / 2).saturating_add(SLACK);
         self.window = if took > longest {
             self.window.saturating_sub(self.window / 8).max(LEAST)
         } else {
