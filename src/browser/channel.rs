@@ -15,7 +15,7 @@ use crate::transfer::Lane;
 
 /// When so many bytes are left in the bulk channel's buffer, it is filled again: half of what the link
 /// puts there at most.
-const LOW: u32 = 64 * 1024;
+const LOW: u32 = 128 * 1024;
 
 /// What the channels tell.
 pub(super) enum News {

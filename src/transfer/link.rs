@@ -18,7 +18,7 @@ use crate::time::Time;
 const GREETING: Duration = Duration::from_millis(100);
 const SLOWEST_GREETING: Duration = Duration::from_secs(3);
 /// What the bulk channel's own buffer may hold: enough to keep it busy, and little to be stuck behind.
-const BUFFER: usize = 128 * 1024;
+const BUFFER: usize = 256 * 1024;
 /// How often the page is told of a transfer's progress, at most.
 const PROGRESS: Duration = Duration::from_millis(100);
 /// How many plain texts are kept for a call that is not up yet.
@@ -362,6 +362,9 @@ impl Link {
                 self.phase = Phase::Ready { window: window.min(MOST_WINDOW).into() };
             }
             Frame::Offer { id, meta, content } => {
+                if !content.is_empty() {
+                    self.outgoing.handle_message(now);
+                }
                 self.incoming.handle_offer(id, meta, content, &self.policy, &mut received);
             }
             Frame::Chunk { id, offset, content } => {

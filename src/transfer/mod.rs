@@ -28,16 +28,16 @@ pub const LONGEST_TEXT: u64 = 16 * 1024 * 1024;
 /// The largest size that can be told: what a JavaScript number holds exactly.
 pub const LARGEST: u64 = (1 << 53) - 1;
 
-/// The bytes of one chunk: the size that goes through the gateway fastest.
-const CHUNK: usize = 32 * 1024;
+/// The bytes of one chunk: the longer a message, the faster they go through the gateway.
+const CHUNK: usize = LONGEST_MESSAGE - frame::CHUNK_FRAME;
 /// How much of a source is read at a time.
 const BLOCK: u64 = 4 * CHUNK as u64;
 /// What a receiver lets be on its way to it, in bytes of chunks.
-const WINDOW: u32 = 512 * 1024;
+const WINDOW: u32 = 1024 * 1024;
 /// The most that is sent into a window, whatever the receiver allows.
 const MOST_WINDOW: u32 = 4 * 1024 * 1024;
 /// A receiver acknowledges whenever so many bytes have come.
-const ACK_EVERY: u32 = 2 * CHUNK as u32;
+const ACK_EVERY: u32 = 32_000;
 /// How many transfers may be open in one direction; an id's remainder by this is its slot.
 const SLOTS: u32 = 64;
 /// How many of them may be files, so that messages always find a slot.

@@ -8,7 +8,7 @@ use crate::vec_map::VecMap;
 
 use super::frame::{CHUNK_FRAME, Frame, Verdict};
 use super::pace::Pace;
-use super::{BLOCK, CHUNK, FILE_SLOTS, LONGEST_INLINE, Lane, Meta, SLOTS};
+use super::{BLOCK, FILE_SLOTS, LONGEST_INLINE, Lane, Meta, SLOTS};
 use crate::error::{Code, Error};
 use crate::time::Time;
 
@@ -125,6 +125,11 @@ impl Outgoing {
         offered.map(|transfer| transfer.ask_at).min()
     }
 
+    /// A short message came: its result, and an answer, are not to wait behind files.
+    pub(super) fn handle_message(&mut self, now: Time) {
+        self.pace.handle_message(now);
+    }
+
     /// Sends what can be sent.
     pub(super) fn pump(&mut self, room: &mut Room, now: Time, wants: &mut Vec<Want>) {
         self.open();
@@ -198,6 +203,7 @@ impl Outgoing {
     fn send_messages(&mut self, now: Time, wants: &mut Vec<Want>) {
         for transfer in self.transfers.values_mut() {
             if matches!(transfer.body, Body::Inline(_)) && transfer.offered_at.is_none() {
+                self.pace.handle_message(now);
                 transfer.offer(now, wants);
             }
         }
@@ -216,7 +222,7 @@ impl Outgoing {
             let begin = transfer.sent.saturating_sub(*offset);
             let begin = usize::try_from(begin).unwrap_or(usize::MAX);
             let rest = bytes.get(begin..).unwrap_or_default();
-            let content = rest.get(..CHUNK).unwrap_or(rest);
+            let content = rest.get(..self.pace.chunk(now)).unwrap_or(rest);
             if content.is_empty() {
                 self.blocks.pop_front();
                 continue;
@@ -224,7 +230,7 @@ impl Outgoing {
             let length = content.len() as u64;
             let message = content.len().saturating_add(CHUNK_FRAME);
             // However small the window: one chunk at a time always goes.
-            let window = room.window.min(self.pace.window());
+            let window = room.window.min(self.pace.window(now));
             let fits = on_their_way == 0 || on_their_way.saturating_add(length) <= window;
             if !fits || room.buffer < message {
                 return;
