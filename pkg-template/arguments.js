@@ -38,7 +38,7 @@ function checkedArguments(servers, iceServers, debugLevel, options) {
     servers: checkedServers(servers),
     iceServers: checkedIceServers(iceServers),
     debugLevel: level,
-    options: checkedOptions(options, level),
+    options: checkedFields("options", options, OPTIONS, level),
   };
 }
 
@@ -104,23 +104,25 @@ function checkedIceServers(iceServers) {
   });
 }
 
-function checkedOptions(options, level) {
+// A copy of an object with its known fields, each read once. `table` says what each must be. Others are most
+// often typing errors: they are warned of.
+function checkedFields(name, object, table, level) {
   const clean = {};
-  if (isAbsent(options)) return clean;
-  if (!isPlain(options)) throw wrong("options", "an object", options);
+  if (isAbsent(object)) return clean;
+  if (!isPlain(object)) throw wrong(name, "an object", object);
   let keys;
   try {
-    keys = Reflect.ownKeys(options);
+    keys = Reflect.ownKeys(object);
   } catch (thrown) {
-    throw invalid("options threw when its keys were read", thrown);
+    throw invalid(`${name} threw when its keys were read`, thrown);
   }
-  for (const [key, wanted] of Object.entries(OPTIONS)) {
-    const value = read(options, "options", key);
-    if (!isAbsent(value)) clean[key] = fitting(`options.${key}`, value, wanted);
+  for (const [key, wanted] of Object.entries(table)) {
+    const value = read(object, name, key);
+    if (!isAbsent(value)) clean[key] = fitting(`${name}.${key}`, value, wanted);
   }
   for (const key of keys) {
-    if (typeof key === "string" && !(key in OPTIONS) && level !== "none") {
-      warn(`options.${excerpt(key)} is not known here and has no effect`);
+    if (typeof key === "string" && !(key in table) && level !== "none") {
+      warn(`${name}.${excerpt(key)} is not known here and has no effect`);
     }
   }
   return clean;
@@ -172,10 +174,14 @@ function excerpt(text) {
   return characters.length > 120 ? `${short}…` : short;
 }
 
-// A page may have put something that throws in the console's place.
 function warn(line) {
+  say("warn", "[videortc]", line);
+}
+
+// A page may have put something that throws in the console's place.
+function say(method, ...what) {
   try {
-    console.warn("[videortc]", line);
+    console[method](...what);
   } catch {
     // Then nobody wants to hear it.
   }

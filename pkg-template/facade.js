@@ -15,32 +15,33 @@ function createApi(version, load) {
     return promise;
   }
 
-  // Calls a function of the page, if it is one. What it throws is reported, and breaks nothing.
-  function tell(name, callback, value) {
-    try {
-      if (typeof callback === "function") callback(value);
-    } catch (error) {
-      console.error(`[videortc] ${name} threw`, error);
-    }
-  }
-
   class VideoCall {
     #core;
+    #level;
+    #transfers;
 
-    constructor(core) {
+    constructor(core, level, transfers) {
       this.#core = core;
+      this.#level = level;
+      this.#transfers = transfers;
+      transfers.attach(core);
     }
 
     register(userName) {
-      return run(() => this.#core.register(userName));
+      return run(() => this.#core.register(checkedName(userName)));
     }
 
     getPeers(filter, order) {
-      return run(() => this.#core.getPeers(filter, order));
+      return run(async () => {
+        const select = checkedSelection(filter, order);
+        const names = select(await this.#core.getPeers());
+        this.#transfers.fire("onGotPeers", names);
+        return names;
+      });
     }
 
     call(userName) {
-      return run(() => this.#core.call(userName));
+      return run(() => this.#core.call(checkedName(userName)));
     }
 
     acceptCall() {
@@ -48,11 +49,12 @@ function createApi(version, load) {
     }
 
     hangUp(reason) {
-      return run(() => this.#core.hangUp(reason));
+      return run(() => this.#core.hangUp(optional("the reason", reason, TEXT)));
     }
 
     setCall(audio, video, quality) {
-      return run(() => this.#core.setCall(audio, video, quality));
+      return run(() =>
+        this.#core.setCall(optional("audio", audio, FLAG), optional("video", video, FLAG), checkedBitrate(quality)));
     }
 
     toggleAudio() {
@@ -63,17 +65,14 @@ function createApi(version, load) {
       return run(() => this.#core.toggleVideo());
     }
 
-    sendData(type, data, cOk, cKo, optional) {
+    sendData(type, data, cOk, cKo, options) {
       const sent = run(() => {
-        for (const [name, callback] of Object.entries({ cOk, cKo })) {
-          if (callback !== undefined && callback !== null && typeof callback !== "function") {
-            const given = typeof callback === "object" ? "an object" : `the ${typeof callback} ${String(callback)}`;
-            throw new VideoRTCError("INVALID_ARGUMENT", `${name} must be a function, but is ${given}`);
-          }
-        }
-        return this.#core.sendData(type, data, optional);
+        optional("cOk", cOk, FUNCTION);
+        optional("cKo", cKo, FUNCTION);
+        return this.#transfers.send(checkedSending(type, data, options, this.#level));
       });
-      sent.then((transfer) => tell("cOk", cOk, transfer), (error) => tell("cKo", cKo, error));
+      const by = (name, callback) => (value) => typeof callback === "function" && tell(name, () => callback(value));
+      sent.then(by("cOk", cOk), by("cKo", cKo));
       return sent;
     }
 
@@ -84,13 +83,21 @@ function createApi(version, load) {
 
   class UseCases {
     #core;
+    #level;
 
-    constructor(core) {
+    constructor(core, level) {
       this.#core = core;
+      this.#level = level;
     }
 
     videoCall(onEvents, domElements, options) {
-      return run(async () => new VideoCall(await this.#core.videoCall(onEvents, domElements, options)));
+      return run(async () => {
+        const level = this.#level;
+        const call = checkedCall(onEvents, domElements, options, level);
+        const transfers = new Transfers(onEvents, level);
+        const core = await this.#core.videoCall(onEvents, call.elements, { ...call.options, transfers });
+        return new VideoCall(core, level, transfers);
+      });
     }
   }
 
@@ -137,7 +144,7 @@ function createApi(version, load) {
         if (this.#core) return;
         const { servers, iceServers, debugLevel, options } = this.#setup;
         this.#core = new Core(servers, iceServers, debugLevel, options);
-        this.#useCases = new UseCases(this.#core);
+        this.#useCases = new UseCases(this.#core, debugLevel);
       } finally {
         if (this.#waiting === waiting) this.#waiting = undefined;
       }
@@ -163,7 +170,8 @@ function createApi(version, load) {
     static getDevices(config) {
       return run(async () => {
         checkEnvironment();
-        return (await load()).getDevices(config);
+        const wanted = checkedFields("config", config, DEVICES, "warn");
+        return (await load()).getDevices(wanted);
       });
     }
   }

@@ -1,8 +1,6 @@
 //! What JavaScript sees, but for the names of the classes: those are in `pkg-template/facade.js`.
 
-mod arguments;
 mod options;
-mod sending;
 mod video_call;
 mod video_rtc;
 
@@ -20,13 +18,9 @@ pub use video_rtc::VideoRtc;
 #[wasm_bindgen(js_name = getDevices)]
 pub fn get_devices(config: &JsValue) -> Promise {
     let options = options::device_list(config);
-    future_to_promise(async move {
-        let list = match options {
-            Ok(options) => media::list(&options).await,
-            Err(error) => Err(error),
-        };
-        list.map_err(|error| failure::to_js(&error))
-    })
+    future_to_promise(
+        async move { media::list(&options).await.map_err(|error| failure::to_js(&error)) },
+    )
 }
 
 /// Takes the function `(code, message, gatewayCode, cause) => Error` that makes the errors.

@@ -2,19 +2,18 @@
 
 use std::rc::Rc;
 
-use js_sys::{Array, Function, Promise, Reflect, RegExp, Symbol};
+use js_sys::{Array, Promise};
 use wasm_bindgen::prelude::*;
 
-use super::arguments::{is_absent, text, user_name, wrong};
-use super::{options, rejected, resolved, sending};
+use super::{options, rejected, resolved};
 use crate::browser::call::settings_to_js;
 use crate::browser::driver::Driver;
-use crate::browser::failure;
-use crate::call::{Call, Command, Reply};
+use crate::call::{Call, Command, Reply, TransferId};
 use crate::client::{CallId, Outcome};
+use crate::config::UserName;
 use crate::error::Error;
-use crate::text::contains;
 use crate::time::Time;
+use crate::transfer::{Meta, clean_filename};
 
 /// One video call object at the gateway: a name, and a call at a time.
 #[wasm_bindgen]
@@ -38,28 +37,8 @@ impl VideoCall {
 
     /// Asks for the names that the gateway knows. Resolves with an array.
     #[wasm_bindgen(js_name = getPeers)]
-    pub fn get_peers(&self, filter: &JsValue, order: &JsValue) -> Promise {
-        let filter = match Filter::new(filter, order) {
-            Ok(filter) => filter,
-            Err(error) => return rejected(&error),
-        };
-        let listeners = self.driver.call(self.id).map(|call| call.listeners().clone());
-        let id = self.id;
-        self.driver.command(
-            move |outcome| {
-                let Outcome::Reply(Reply::Names(names)) = outcome else {
-                    return Ok(JsValue::UNDEFINED);
-                };
-                let names = filter.apply(names).map_err(|error| failure::to_js(&error))?;
-                if let Some(listeners) = listeners {
-                    listeners.fire("onGotPeers", std::slice::from_ref(&names));
-                }
-                Ok(names)
-            },
-            move |client, command, now| {
-                client.with_call(id, Some(command), now, |call| call.list(command))
-            },
-        )
+    pub fn get_peers(&self) -> Promise {
+        self.command(|call, command, _| call.list(command))
     }
 
     /// Calls somebody, or accepts the call that is ringing.
@@ -79,24 +58,15 @@ impl VideoCall {
     /// Hangs up, cancels or declines.
     #[wasm_bindgen(js_name = hangUp)]
     pub fn hang_up(&self, reason: &JsValue) -> Promise {
-        match text("the reason", reason) {
-            Ok(reason) => {
-                let reason = reason.filter(|reason| !reason.is_empty());
-                self.command(move |call, command, now| {
-                    call.hang_up(command, reason.as_deref(), now)
-                })
-            }
-            Err(error) => rejected(&error),
-        }
+        let reason = reason.as_string().filter(|reason| !reason.is_empty());
+        self.command(move |call, command, now| call.hang_up(command, reason.as_deref(), now))
     }
 
     /// Changes what the gateway relays of mine. Resolves with what was set.
     #[wasm_bindgen(js_name = setCall)]
     pub fn set_call(&self, audio: &JsValue, video: &JsValue, quality: &JsValue) -> Promise {
-        match options::settings(audio, video, quality) {
-            Ok(settings) => self.command(move |call, command, _| call.set(command, settings)),
-            Err(error) => rejected(&error),
-        }
+        let settings = options::settings(audio, video, quality);
+        self.command(move |call, command, _| call.set(command, settings))
     }
 
     /// Mutes or unmutes my microphone. Resolves with the new state: true if it is heard.
@@ -111,13 +81,48 @@ impl VideoCall {
         self.toggle("video")
     }
 
-    /// Sends a message or file. Resolves once the other side has it whole.
+    /// Sends a message or file: a short text, or what is read when it is asked for. Resolves once the other side
+    /// has it whole.
     #[wasm_bindgen(js_name = sendData)]
-    pub fn send_data(&self, kind: &JsValue, data: &JsValue, optional: &JsValue) -> Promise {
-        match sending::sending(self.driver.console(), kind, data, optional) {
-            Ok(sending) => self.driver.send_data(self.id, sending),
-            Err(error) => rejected(&error),
-        }
+    pub fn send_data(
+        &self,
+        kind: String,
+        text: Option<String>,
+        size: f64,
+        is_text: bool,
+        filename: Option<String>,
+        sending: JsValue,
+    ) -> Promise {
+        // As the other side would: so both see the same name, and it fits into its field.
+        let filename = filename.as_deref().and_then(clean_filename);
+        let meta = Meta { kind, filename, size: size as u64, is_text };
+        self.driver.send_data(self.id, meta, text, sending)
+    }
+
+    /// The bytes of what is sent that were asked for, or why there are none.
+    #[wasm_bindgen(js_name = handleRead)]
+    pub fn handle_read(
+        &self,
+        number: f64,
+        offset: f64,
+        bytes: Option<Vec<u8>>,
+        cause: Option<String>,
+    ) {
+        self.driver.handle_read(self.id, number, offset, bytes, cause);
+    }
+
+    /// What arrived was given to the page, or could not be kept.
+    #[wasm_bindgen(js_name = handleDelivered)]
+    pub fn handle_delivered(&self, leg: f64, number: f64, kept: bool) {
+        let transfer = TransferId::of_numbers(leg as u64, number as u64);
+        self.driver.tell(self.id, |call, now| call.handle_delivered(transfer, kept, now));
+    }
+
+    /// Takes back what is sent, or refuses the rest of what is coming.
+    #[wasm_bindgen(js_name = cancelTransfer)]
+    pub fn cancel_transfer(&self, leg: f64, number: f64) {
+        let transfer = TransferId::of_numbers(leg as u64, number as u64);
+        self.driver.tell(self.id, |call, now| call.cancel_transfer(transfer, now));
     }
 
     /// Ends the call, frees the name and detaches.
@@ -146,6 +151,9 @@ impl VideoCall {
             |outcome| {
                 Ok(match outcome {
                     Outcome::Reply(Reply::Name(name)) => JsValue::from_str(name.as_str()),
+                    Outcome::Reply(Reply::Names(names)) => {
+                        names.iter().map(|name| JsValue::from_str(name)).collect::<Array>().into()
+                    }
                     Outcome::Reply(Reply::Set(settings)) => settings_to_js(&settings),
                     _ => JsValue::UNDEFINED,
                 })
@@ -165,86 +173,7 @@ impl VideoCall {
     }
 }
 
-/// Which names `getPeers()` gives, and in which order.
-struct Filter {
-    pattern: Pattern,
-    order: Option<Order>,
-}
-
-enum Pattern {
-    Any,
-    Substring(String),
-    Expression(RegExp),
-    Predicate(Function),
-}
-
-#[derive(Clone, Copy)]
-enum Order {
-    Ascending,
-    Descending,
-}
-
-impl Filter {
-    fn new(filter: &JsValue, order: &JsValue) -> Result<Self, Error> {
-        let pattern = if is_absent(filter) {
-            Pattern::Any
-        } else if let Some(part) = filter.as_string() {
-            Pattern::Substring(part)
-        } else if let Some(expression) = filter.dyn_ref::<RegExp>() {
-            Pattern::Expression(expression.clone())
-        } else if let Some(predicate) = filter.dyn_ref::<Function>() {
-            Pattern::Predicate(predicate.clone())
-        } else {
-            return Err(wrong("filter", "a string, a RegExp or a function", filter));
-        };
-        let order = match order.as_string().as_deref() {
-            Some("asc") => Some(Order::Ascending),
-            Some("desc") => Some(Order::Descending),
-            None if is_absent(order) => None,
-            _ => return Err(wrong("order", "\"asc\" or \"desc\"", order)),
-        };
-        Ok(Self { pattern, order })
-    }
-
-    fn apply(&self, names: Vec<String>) -> Result<JsValue, Error> {
-        let mut wanted: Vec<String> = Vec::new();
-        for name in names {
-            if self.pattern.matches(&name)? {
-                // Put in its place at once: a sort of the standard library would be 3 kB of the module.
-                let at = match self.order {
-                    Some(Order::Ascending) => wanted.partition_point(|other| *other <= name),
-                    Some(Order::Descending) => wanted.partition_point(|other| *other >= name),
-                    None => wanted.len(),
-                };
-                wanted.insert(at, name);
-            }
-        }
-        Ok(wanted.iter().map(|name| JsValue::from_str(name)).collect::<Array>().into())
-    }
-}
-
-impl Pattern {
-    fn matches(&self, name: &str) -> Result<bool, Error> {
-        match self {
-            Self::Any => Ok(true),
-            Self::Substring(part) => Ok(contains(name, part)),
-            // `search` begins at the start, wherever `lastIndex` of a sticky or global one stands.
-            Self::Expression(expression) => search(name, expression).map_err(|thrown| {
-                Error::invalid("the filter expression threw").with_cause(failure::words(&thrown))
-            }),
-            Self::Predicate(predicate) => predicate
-                .call1(&JsValue::UNDEFINED, &JsValue::from_str(name))
-                .map(|answer| answer.is_truthy())
-                .map_err(|thrown| {
-                    Error::invalid("the filter function threw").with_cause(failure::words(&thrown))
-                }),
-        }
-    }
-}
-
-/// `String.prototype.search`, with what it may throw: a frozen or subclassed expression can.
-fn search(name: &str, expression: &RegExp) -> Result<bool, JsValue> {
-    let search: Function = Reflect::get(expression, &Symbol::search())?.dyn_into()?;
-    let found = search.call1(expression, &JsValue::from_str(name))?;
-    Ok(found.as_f64().is_some_and(|at| at >= 0.0))
+/// A user name, or nothing; that it is a string has been checked.
+fn user_name(value: &JsValue) -> Result<Option<UserName>, Error> {
+    value.as_string().as_deref().map(UserName::parse).transpose()
 }

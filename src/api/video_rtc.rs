@@ -5,8 +5,8 @@ use std::rc::Rc;
 use js_sys::Promise;
 use wasm_bindgen::prelude::*;
 
+use super::options;
 use super::video_call::VideoCall;
-use super::{options, rejected};
 use crate::browser::driver::Driver;
 use crate::browser::failure;
 use crate::client::Outcome;
@@ -58,7 +58,7 @@ impl VideoRtc {
         )
     }
 
-    /// Attaches a video call.
+    /// Attaches a video call, with arguments that the JavaScript class has checked.
     #[wasm_bindgen(js_name = videoCall)]
     pub fn video_call(
         &self,
@@ -66,11 +66,7 @@ impl VideoRtc {
         dom_elements: &JsValue,
         options: &JsValue,
     ) -> Promise {
-        let console = self.driver.console();
-        let (call, config) = match options::video_call(console, on_events, dom_elements, options) {
-            Ok(both) => both,
-            Err(error) => return rejected(&error),
-        };
+        let (call, config) = options::video_call(on_events, dom_elements, options);
         let driver = self.driver.clone();
         self.driver.video_call(call, config, move |outcome| {
             Ok(match outcome {

@@ -3,7 +3,6 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use js_sys::Function;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{MediaStream, RtcConfiguration};
@@ -32,6 +31,8 @@ pub(crate) struct CallOptions {
     pub(crate) stream: StreamOptions,
     /// Whether there are data channels.
     pub(crate) data: bool,
+    /// The page's side of messages and files, where there is one.
+    pub(crate) transfers: Option<Transfers>,
 }
 
 /// The browser's side of one video call.
@@ -45,10 +46,6 @@ pub(crate) struct CallShell {
     conversation: Cell<u64>,
     /// Every leg that is wanted.
     legs: RefCell<VecMap<LegId, Leg>>,
-    /// Messages and files.
-    pub(super) transfers: Transfers,
-    /// What `transfer.cancel()` calls, once there was a transfer.
-    pub(super) canceller: RefCell<Option<Function>>,
 }
 
 /// A leg on the browser's side.
@@ -73,13 +70,11 @@ impl CallShell {
             remote: RefCell::default(),
             conversation: Cell::default(),
             legs: RefCell::default(),
-            transfers: Transfers::default(),
-            canceller: RefCell::default(),
         }
     }
 
-    pub(crate) fn listeners(&self) -> &Listeners {
-        &self.options.listeners
+    pub(super) fn transfers(&self) -> Option<&Transfers> {
+        self.options.transfers.as_ref()
     }
 
     /// Does what the core wants done with the media.
@@ -286,7 +281,7 @@ impl Driver {
     }
 
     /// Gives a call's core some news, if it still exists.
-    pub(super) fn tell(self: &Rc<Self>, id: CallId, act: impl FnOnce(&mut Call, Time)) {
+    pub(crate) fn tell(self: &Rc<Self>, id: CallId, act: impl FnOnce(&mut Call, Time)) {
         self.input(|client, now| client.with_call(id, None, now, |call| act(call, now)));
     }
 }

@@ -24,13 +24,6 @@ pub(crate) struct Console {
 }
 
 impl Console {
-    /// Warns the page's author of a mistake in the page, at every level but `"none"`.
-    pub(crate) fn warn_author(self, line: &str) {
-        if self.level.is_some() {
-            write("warn", PREFIX, &JsValue::from_str(line));
-        }
-    }
-
     pub(crate) fn write(self, level: Level, line: &str) {
         if self.level.is_none_or(|most| level > most) {
             return;

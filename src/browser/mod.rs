@@ -5,7 +5,6 @@ mod channel;
 pub(crate) mod console;
 pub(crate) mod driver;
 pub(crate) mod failure;
-pub(crate) mod file;
 mod http;
 mod listener;
 pub(crate) mod media;

@@ -5,27 +5,6 @@ use wasm_bindgen::prelude::*;
 
 use super::console;
 
-/// Every event that a page may listen to.
-pub(crate) const EVENTS: [&str; 17] = [
-    "onRegistered",
-    "onGotPeers",
-    "onCalling",
-    "onIncomingCall",
-    "onAccepted",
-    "onHangUp",
-    "onDataReceived",
-    "onSetCall",
-    "onReadyLocalStream",
-    "onRemoteStreamReady",
-    "onSlowLink",
-    "onFileTransferOk",
-    "onFileTransferKo",
-    "onTransferProgress",
-    "onReconnecting",
-    "onReconnected",
-    "onError",
-];
-
 /// The object with the listeners, as the page gave it. It may change it at any time.
 #[derive(Clone)]
 pub(crate) struct Listeners(pub(crate) JsValue);

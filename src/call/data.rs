@@ -15,6 +15,24 @@ pub enum TransferId {
     Incoming(LegId, u32),
 }
 
+impl TransferId {
+    /// The name for those who only know numbers: the peer connection, 0 for what is sent, and its own.
+    pub fn numbers(self) -> (u64, u64) {
+        match self {
+            Self::Outgoing(command) => (0, command.0),
+            Self::Incoming(leg, id) => (leg.0, id.into()),
+        }
+    }
+
+    /// The name behind [`TransferId::numbers`].
+    pub fn of_numbers(leg: u64, number: u64) -> Self {
+        match leg {
+            0 => Self::Outgoing(Command(number)),
+            leg => Self::Incoming(LegId(leg), number as u32),
+        }
+    }
+}
+
 /// A message or file on its way.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Transfer {

@@ -178,7 +178,7 @@ async fn muting_switches_what_is_sent() {
 
 #[wasm_bindgen_test]
 async fn stream_options_become_constraints() {
-    let silent = "{ voiceProcessor: false, aDeviceId: 'mic', vDeviceId: 'cam', resolution: '640x480', frameRate: 15 }";
+    let silent = "{ voiceProcessor: false, aDeviceId: 'mic', vDeviceId: 'cam', resolution: { width: 640, height: 480 }, frameRate: 15 }";
     for (options, wanted) in [
         ("{ videoEnabled: false }", "{\"audio\":ON,\"video\":false}"),
         ("{ audioEnabled: false }", "{\"audio\":false,\"video\":{}}"),

@@ -53,7 +53,7 @@ async fn a_call_freed_in_the_middle_of_its_methods_settles_every_promise() {
     let call = rig.video_call(&listeners, &UNDEFINED).await;
     let promises = [
         call.register(&ME.into()),
-        call.get_peers(&UNDEFINED, &UNDEFINED),
+        call.get_peers(),
         call.set_call(&true.into(), &UNDEFINED, &UNDEFINED),
     ];
     let refused = [call.accept_call(), call.hang_up(&UNDEFINED), call.toggle_audio()];
@@ -306,7 +306,7 @@ async fn a_closed_call_says_so_and_a_fresh_one_works() {
     assert_eq!(rig.gateway.requests("detach").len(), 1);
     for promise in [
         call.register(&ME.into()),
-        call.get_peers(&UNDEFINED, &UNDEFINED),
+        call.get_peers(),
         call.call(&PEER.into()),
         call.accept_call(),
         call.hang_up(&UNDEFINED),

@@ -13,7 +13,7 @@ use super::page::{
 async fn no_request_needs_a_preflight() {
     let rig = Rig::connected().await;
     let call = rig.registered(&Listeners::new(), &UNDEFINED).await;
-    fulfilled(call.get_peers(&UNDEFINED, &UNDEFINED)).await;
+    fulfilled(call.get_peers()).await;
     fulfilled(call.close_usecase()).await;
     fulfilled(rig.app.disconnect()).await;
     let requests = rig.gateway.all_requests();
@@ -194,6 +194,6 @@ async fn events_that_nobody_knows_break_nothing() {
     assert_eq!(text(&info, "media"), "video");
     assert_eq!(get(&info, "uplink"), JsValue::FALSE);
     assert_eq!(get(&info, "lost"), JsValue::from(25));
-    fulfilled(call.get_peers(&UNDEFINED, &UNDEFINED)).await;
+    fulfilled(call.get_peers()).await;
     rig.end().await;
 }

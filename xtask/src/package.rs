@@ -162,10 +162,9 @@ impl Parts {
         let wasm = compile(workspace, profile, target)?;
         let folder = emptied(workspace.target("xtask/bindgen"))?;
         let (glue, wasm) = bindgen(&wasm, &folder).context("wasm-bindgen cannot make the glue")?;
-        let classes: Result<Vec<String>> = ["errors", "arguments", "loading", "facade"]
-            .iter()
-            .map(|part| read(workspace, &format!("pkg-template/{part}.js")))
-            .collect();
+        let parts = ["errors", "arguments", "call-arguments", "transfers", "loading", "facade"];
+        let classes: Result<Vec<String>> =
+            parts.iter().map(|part| read(workspace, &format!("pkg-template/{part}.js"))).collect();
         Ok(Self {
             version: workspace.version_of("videortc")?.to_owned(),
             glue: trimmed(&glue)?,
