@@ -1,6 +1,5 @@
 //! One page's connection: the session and its video calls, joined. Still pure.
 
-use std::collections::VecDeque;
 use std::rc::Rc;
 
 use crate::call::{self, Call, Command, Data, Media, Reply};
@@ -9,6 +8,7 @@ use crate::error::{Code, Error};
 use crate::event::Event;
 use crate::log::Level;
 use crate::proto::{self, Answer, HandleId, HttpId, HttpRequest, HttpResponse, Session, Ticket};
+use crate::queue::Queue;
 use crate::time::{Time, earliest};
 use crate::vec_map::VecMap;
 
@@ -56,7 +56,7 @@ pub struct Client {
     calls: VecMap<CallId, Slot>,
     tickets: VecMap<Ticket, Purpose>,
     last_call: u64,
-    outputs: VecDeque<Output>,
+    outputs: Queue<Output>,
 }
 
 enum Phase {
@@ -93,7 +93,7 @@ impl Client {
             calls: VecMap::new(),
             tickets: VecMap::new(),
             last_call: 0,
-            outputs: VecDeque::new(),
+            outputs: Queue::default(),
         }
     }
 

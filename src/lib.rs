@@ -17,6 +17,7 @@ pub mod event;
 pub mod json;
 pub mod log;
 pub mod proto;
+mod queue;
 mod text;
 pub mod time;
 pub mod transfer;

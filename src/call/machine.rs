@@ -8,7 +8,6 @@ mod ending;
 mod gateway;
 mod peer;
 
-use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -24,6 +23,7 @@ use crate::event::{Event, Settings};
 use crate::json::Object;
 use crate::log::Level;
 use crate::proto::{Answer, Candidate, Jsep, JsepKind, Notice};
+use crate::queue::Queue;
 use crate::text::contains;
 use crate::time::{Time, earliest};
 use crate::transfer::{Lane, Meta, sdp};
@@ -149,7 +149,7 @@ pub struct Call {
     candidates: Batch,
     last_request: u64,
     last_leg: u64,
-    outputs: VecDeque<Output>,
+    outputs: Queue<Output>,
 }
 
 #[derive(Debug)]
@@ -231,7 +231,7 @@ impl Call {
             candidates: Batch::default(),
             last_request: 0,
             last_leg: 0,
-            outputs: VecDeque::new(),
+            outputs: Queue::default(),
         }
     }
 

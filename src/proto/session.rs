@@ -1,6 +1,5 @@
 //! The session: connecting, transactions with deadlines, and the end.
 
-use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use crate::config::{GatewayConfig, Secret, ServerUrl};
 use crate::error::{Code, Error, excerpt};
 use crate::json::{Object, Value};
 use crate::log::Level;
+use crate::queue::Queue;
 use crate::text::{join, replace};
 use crate::time::{Time, earliest, millis};
 use crate::vec_map::VecMap;
@@ -116,14 +116,25 @@ pub struct Session {
     pending: VecMap<Ticket, Pending>,
     last_ticket: u64,
     last_http: u64,
-    outputs: VecDeque<Output>,
+    outputs: Queue<Output>,
 }
 
 enum State {
     Closed,
-    Opening { server: ServerUrl, rest: VecDeque<ServerUrl>, failures: Vec<(ServerUrl, Error)> },
-    Open { server: ServerUrl, id: SessionId },
-    Closing { server: ServerUrl, id: SessionId },
+    /// `rest` is in reverse: the next server stands last.
+    Opening {
+        server: ServerUrl,
+        rest: Vec<ServerUrl>,
+        failures: Vec<(ServerUrl, Error)>,
+    },
+    Open {
+        server: ServerUrl,
+        id: SessionId,
+    },
+    Closing {
+        server: ServerUrl,
+        id: SessionId,
+    },
 }
 
 struct Pending {
@@ -188,7 +199,7 @@ impl Session {
             pending: VecMap::new(),
             last_ticket: 0,
             last_http: 0,
-            outputs: VecDeque::new(),
+            outputs: Queue::default(),
         }
     }
 
@@ -200,18 +211,18 @@ impl Session {
     /// Tries the servers in order; ends with [`Output::Opened`].
     pub fn open(&mut self, now: Time) {
         if matches!(self.state, State::Closed) {
-            let servers = self.config.servers.iter().cloned().collect();
+            let servers = self.config.servers.iter().rev().cloned().collect();
             self.open_next(servers, Vec::new(), now);
         }
     }
 
     fn open_next(
         &mut self,
-        mut rest: VecDeque<ServerUrl>,
+        mut rest: Vec<ServerUrl>,
         failures: Vec<(ServerUrl, Error)>,
         now: Time,
     ) {
-        let Some(server) = rest.pop_front() else {
+        let Some(server) = rest.pop() else {
             self.state = State::Closed;
             self.outputs.push_back(Output::Opened(Err(none_answered(failures))));
             return;
@@ -503,7 +514,7 @@ impl Session {
                     .push_back(Output::Log(Level::Warn, format!("{}: {error}", server.as_str())));
                 // Somebody holds the id that was chosen: the same server, another id.
                 if error.gateway_code == Some(core_error::SESSION_CONFLICT) && failures.len() < 3 {
-                    rest.push_front(server.clone());
+                    rest.push(server.clone());
                 }
                 failures.push((server, error));
                 self.open_next(rest, failures, now);

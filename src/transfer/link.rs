@@ -1,6 +1,5 @@
 //! One call's data: the greeting, both directions, and what each side of the channel is told.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::frame::{Broken, Frame, Verdict};
@@ -12,6 +11,7 @@ use super::{LONGEST_INLINE, LONGEST_MESSAGE, Lane, MOST_WINDOW, Meta, VERSION, W
 use crate::config::Policy;
 use crate::error::{Code, Error, excerpt};
 use crate::log::Level;
+use crate::queue::Queue;
 use crate::time::Time;
 
 /// How soon an unanswered greeting is repeated; each time twice as late, up to the second.
@@ -97,9 +97,9 @@ pub struct Link {
     /// When the page was last told of each transfer's progress.
     told: Vec<(Key, Time)>,
     /// What came before the call was up.
-    early: VecDeque<Output>,
+    early: Queue<Output>,
     last_number: u64,
-    outputs: VecDeque<Output>,
+    outputs: Queue<Output>,
 }
 
 #[derive(Default)]
