@@ -9,6 +9,7 @@
     reason = "a command line tool talks to the person who runs it"
 )]
 
+mod bench;
 mod demo;
 mod encoding;
 mod janus;
@@ -90,6 +91,8 @@ enum Command {
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum Measurement {
+    /// Files and messages, beside a bare data channel, through the real Janus.
+    Data,
     /// Bytes, and the time from a script's start to a usable class, beside janus.js.
     Load,
 }
@@ -110,6 +113,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     process::watch_interrupts()?;
     let workspace = Workspace::find()?;
     match command {
+        Command::Bench { what: Measurement::Data } => bench::data(&workspace)?,
         Command::Bench { what: Measurement::Load } => tarball::bench_load(&workspace)?,
         Command::Build => package::build(&workspace)?,
         Command::Demo { gateway, port, dev } => {
