@@ -513,7 +513,6 @@ async fn bad_arguments_are_named() -> Result {
         ("'a/b', 'x', null, 7", "7"),
         ("'a/b', 'x', null, null, 42", "optional"),
         ("'a/b', 'x', null, null, ['a']", "optional"),
-        ("'a/b', 'x', null, null, { fileName: 'a' }", "fileName"),
         ("'a/b', 'x', null, null, { filename: 42 }", "42"),
         ("'a/b', 'x', null, null, { onProgress: 'a' }", "onProgress"),
         ("'a/b', 'x', null, null, { signal: 'a' }", "signal"),
