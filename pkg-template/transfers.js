@@ -102,17 +102,20 @@ class Transfers {
     this.#progress(one);
   }
 
-  // What was kept is whole.
-  async deliver(leg, number, type, filename, userName, isText) {
+  // What was kept is whole: "done" is said once the page can have it.
+  async deliver(leg, number, type, filename, size, userName, isText) {
     const arriving = this.#arriving(leg, number);
-    this.#all.delete(nameOf(leg, number));
+    let content;
     try {
       collect(arriving);
-      const blob = new Blob(arriving.blobs, { type });
-      this.give(type, isText ? await blob.text() : blob, filename, userName);
+      content = new Blob(arriving.blobs, { type });
+      if (isText) content = await content.text();
     } catch (thrown) {
       return this.#lose(leg, number, thrown);
     }
+    this.change(leg, number, type, filename, size, size, userName, "done");
+    this.#all.delete(nameOf(leg, number));
+    this.give(type, content, filename, userName);
     this.#core.handleDelivered(leg, number, true);
   }
 

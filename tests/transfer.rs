@@ -1190,3 +1190,20 @@ fn what_is_no_frame_is_dropped_and_said() {
     pair.settle();
     assert_eq!(pair.outcome(A, number), "ok");
 }
+
+#[test]
+fn a_stranger_is_not_complained_of_for_ever() {
+    let mut pair = Pair::with_policies([
+        Policy { allowed: Some(vec!["text/plain".into()]), ..Policy::default() },
+        Policy::default(),
+    ]);
+    for n in 0..1000 {
+        pair.inject(A, &[9, n as u8]);
+        pair.text_of(B, "text/html", "refused");
+    }
+    pair.settle();
+    let told = pair.ends[A].refused.len() + pair.ends[A].logs.len();
+    assert!((100..110).contains(&told), "{told}");
+    // The other side hears of each all the same.
+    assert_eq!(pair.ends[B].sent.len(), 1000);
+}

@@ -55,6 +55,7 @@ extern "C" {
         number: f64,
         kind: &str,
         filename: Option<&str>,
+        size: f64,
         user_name: &str,
         is_text: bool,
     );
@@ -134,7 +135,7 @@ impl CallShell {
                 transfers.keep(leg as f64, number as f64, &bytes);
             }
             Data::Deliver(transfer, peer, content) => {
-                let Meta { kind, filename, is_text, .. } = &transfer.meta;
+                let Meta { kind, filename, size, is_text } = &transfer.meta;
                 let (filename, name) = (filename.as_deref(), peer.as_str());
                 match content {
                     Content::Text(text) => {
@@ -142,10 +143,10 @@ impl CallShell {
                         driver.tell(id, |call, now| call.handle_delivered(transfer.id, true, now));
                     }
                     Content::Kept => {
-                        change(transfers, &transfer, &peer);
                         let (leg, number) = transfer.id.numbers();
                         let (leg, number) = (leg as f64, number as f64);
-                        transfers.deliver(leg, number, kind, filename, name, *is_text);
+                        let size = *size as f64;
+                        transfers.deliver(leg, number, kind, filename, size, name, *is_text);
                     }
                 }
             }

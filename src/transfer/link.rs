@@ -24,6 +24,9 @@ const PROGRESS: Duration = Duration::from_millis(100);
 /// How many plain texts are kept for a call that is not up yet.
 const MOST_EARLY: usize = 64;
 
+/// How often a call complains of what the other side sends.
+const MOST_COMPLAINTS: u32 = 100;
+
 /// Names a transfer, in its direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Key {
@@ -98,6 +101,8 @@ pub struct Link {
     told: Vec<(Key, Time)>,
     /// What came before the call was up.
     early: Queue<Output>,
+    /// How much of what a stranger does wrong was told.
+    complaints: u32,
     last_number: u64,
     outputs: Queue<Output>,
 }
@@ -252,7 +257,7 @@ impl Link {
         }
         match Frame::decode(message) {
             Ok(frame) => self.handle_frame(frame, now),
-            Err(broken) => self.log(
+            Err(broken) => self.complain(Output::Log(
                 Level::Warn,
                 match broken {
                     Broken::UnknownKind(kind) => {
@@ -262,7 +267,7 @@ impl Link {
                     Broken::Length => "a frame that is too short or too long was dropped".into(),
                     Broken::Field => "a frame with an impossible value was dropped".into(),
                 },
-            ),
+            )),
         }
         self.pump(now);
     }
@@ -385,13 +390,14 @@ impl Link {
     fn handle_plain(&mut self, kind: &str, size: usize, output: impl FnOnce() -> Output) {
         let meta = Meta { kind: kind.into(), filename: None, size: size as u64, is_text: true };
         if let Err(verdict) = self.policy.judge(&meta) {
-            return self.outputs.push_back(Output::Refused(dropped(&meta, verdict)));
+            return self.complain(Output::Refused(dropped(&meta, verdict)));
         }
         match (&self.support, self.early.len()) {
             (Some(_), _) => self.outputs.push_back(output()),
             (None, ..MOST_EARLY) => self.early.push_back(output()),
             (None, _) => {
-                self.log(Level::Warn, "a message before the call was up was dropped".into())
+                let line = "a message before the call was up was dropped";
+                self.complain(Output::Log(Level::Warn, line.into()));
             }
         }
     }
@@ -474,7 +480,7 @@ impl Link {
                     self.outputs.push_back(Output::Lost(report, error));
                 }
                 incoming::Want::Refused(meta, verdict) => {
-                    self.outputs.push_back(Output::Refused(dropped(&meta, verdict)));
+                    self.complain(Output::Refused(dropped(&meta, verdict)));
                 }
                 incoming::Want::Progress(id) => {
                     if let Some((meta, transferred)) = self.incoming.progress(id) {
@@ -514,6 +520,18 @@ impl Link {
     fn message(&mut self, lane: Lane, message: Vec<u8>) {
         debug_assert!(message.len() <= LONGEST_MESSAGE);
         self.outputs.push_back(Output::Send(lane, message));
+    }
+
+    /// Tells of what a stranger did wrong, but not for ever.
+    fn complain(&mut self, output: Output) {
+        self.complaints = self.complaints.saturating_add(1);
+        if self.complaints <= MOST_COMPLAINTS {
+            self.outputs.push_back(output);
+        }
+        if self.complaints == MOST_COMPLAINTS {
+            let line = "the other side goes on doing what is dropped: no more is said of it";
+            self.log(Level::Warn, line.into());
+        }
     }
 
     fn log(&mut self, level: Level, line: String) {
