@@ -30,7 +30,7 @@ const MOST_COMPLAINTS: u32 = 100;
 /// Names a transfer, in its direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Key {
-    /// One of ours, in the order of [`Link::send`].
+    /// One of ours, in the order in which they were sent.
     Outgoing(u64),
     /// One of the other side's.
     Incoming(u32),

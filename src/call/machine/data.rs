@@ -74,7 +74,7 @@ impl Call {
         self.with_leg(leg, |link| link.handle_buffered(bytes, now));
     }
 
-    /// The bytes that [`Media::Read`] asked for, or why there are none.
+    /// The bytes that [`Data::Read`] asked for, or why there are none.
     pub fn handle_read(
         &mut self,
         command: Command,
@@ -89,7 +89,7 @@ impl Call {
         }
     }
 
-    /// What [`Media::Deliver`] asked for is done, or was not possible.
+    /// What [`Data::Deliver`] asked for is done, or was not possible.
     pub fn handle_delivered(&mut self, id: TransferId, kept: bool, now: Time) {
         if let TransferId::Incoming(leg, id) = id {
             self.with_leg(leg, |link| link.handle_delivered(id, kept, now));
