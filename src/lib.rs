@@ -6,8 +6,8 @@
 //! runs natively on a virtual clock.
 //!
 //! `api` (what JavaScript sees) stands on `browser` (fetch, peer connections, devices, timers), which
-//! drives [`client`], which joins [`proto`] (the gateway) and [`call`] (the video call plugin). The
-//! rest are words that all share. Each layer imports only from those below it.
+//! drives [`client`], which joins [`proto`] (the gateway) and [`call`] (the video call plugin, with
+//! [`transfer`] for what goes through its data channels). The rest are words that all share. Each layer imports only from those below it.
 
 pub mod call;
 pub mod client;
