@@ -25,7 +25,7 @@ const PROGRESS: Duration = Duration::from_millis(100);
 const MOST_EARLY: usize = 64;
 
 /// How often a call complains of what the other side sends.
-const MOST_COMPLAINTS: u32 = 100;
+const MOST_COMPLAINTS: u32 = 1000;
 
 /// Names a transfer, in its direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
