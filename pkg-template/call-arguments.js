@@ -68,18 +68,21 @@ function checkedCall(onEvents, domElements, options, level) {
   checkedFields("onEvents", onEvents, EVENTS, level);
   const clean = checkedFields("options", options, CALL, level);
   const data = (clean.dataChannel = checkedFields("options.dataChannel", clean.dataChannel, DATA_CHANNEL, level));
-  data.allowedTypes &&= Array.from(data.allowedTypes, (type) => meant(type, level));
+  data.allowedTypes &&= Array.from(data.allowedTypes).flatMap((type) => meant(type.trim(), level));
   const stream = (clean.stream = checkedFields("options.stream", clean.stream, STREAM, level));
   stream.resolution = sides(stream.resolution);
   return { elements: checkedFields("domElements", domElements, ELEMENTS, level), options: clean };
 }
 
-// The MIME type that is meant by one with a dash where its slash should be, as in `text-plain`.
+// What an allowed type stands for: one with a dash where its slash should be, as in `text-plain`, for the MIME type
+// that it means too.
 function meant(type, level) {
+  if (type === "*/*") return ["*"];
   const families = /^(application|audio|font|image|message|model|text|video)-([^/]*)$/;
   const mended = type.replace(families, "$1/$2");
-  if (mended !== type && level !== "none") warn(`the allowed type "${type}" is taken for "${mended}"`);
-  return mended;
+  if (mended === type) return [type];
+  if (level !== "none") warn(`the allowed type "${type}" is taken for "${mended}" too`);
+  return [type, mended];
 }
 
 // Whether a text can be a type: something, on one line, and not too long.
@@ -197,6 +200,8 @@ function checkedContent(data) {
 
 function blobOf(data) {
   try {
+    // It throws where the buffer was handed on to another thread, and a `Blob` would be empty.
+    if (typeof data !== "string") new Uint8Array(data.buffer ?? data);
     return new Blob([data]);
   } catch (thrown) {
     throw invalid("the browser cannot read data", thrown);

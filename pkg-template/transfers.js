@@ -46,7 +46,7 @@ class Transfers {
     const { transfer, signal } = sending;
     sending.cancel = () => this.#core.cancelTransfer(0, number);
     put(transfer, { filename, userName, cancel: sending.cancel });
-    signal?.addEventListener("abort", sending.cancel);
+    tell("signal.addEventListener", () => signal?.addEventListener("abort", sending.cancel));
     this.#all.set(nameOf(0, number), sending);
   }
 
@@ -69,7 +69,7 @@ class Transfers {
     if (!sending) return;
     this.#all.delete(name);
     const { transfer, signal, source, isText, size } = sending;
-    signal?.removeEventListener("abort", sending.cancel);
+    tell("signal.removeEventListener", () => signal?.removeEventListener("abort", sending.cancel));
     put(transfer, error ? { state: "failed", error } : { state: "done", transferred: size });
     if (source) this.#progress(sending);
     if (isText) return;

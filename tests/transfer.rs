@@ -1062,9 +1062,9 @@ fn a_million_open_transfers_take_the_place_of_each_other() {
     link.handle_open(Lane::Bulk, now);
     let (mut kept, mut lost) = (0, 0);
     for id in 0..100_000 {
-        let offer = Frame::Offer { id, meta: meta("x", 1000), content: &[] };
+        let offer = Frame::Offer { id, meta: meta("x", 10_000), content: &[] };
         link.handle_message(&frame(&offer), now);
-        link.handle_message(&frame(&Frame::Chunk { id, offset: 0, content: &[1] }), now);
+        link.handle_message(&frame(&Frame::Chunk { id, offset: 0, content: &[1; 4096] }), now);
         while let Some(output) = link.poll_output() {
             match output {
                 Output::Keep(..) => kept += 1,
@@ -1206,4 +1206,15 @@ fn a_stranger_is_not_complained_of_for_ever() {
     assert!((1000..1010).contains(&told), "{told}");
     // The other side hears of each all the same.
     assert_eq!(pair.ends[B].sent.len(), 1000);
+}
+
+#[test]
+fn crumbs_end_the_transfer() {
+    let mut pair = Pair::new();
+    let offer = Frame::Offer { id: 0, meta: meta("x", 10_000), content: &[] };
+    pair.inject(B, &frame(&offer));
+    pair.inject(B, &frame(&Frame::Chunk { id: 0, offset: 0, content: &[1; 5000] }));
+    pair.inject(B, &frame(&Frame::Chunk { id: 0, offset: 5000, content: &[1; 4095] }));
+    let [(report, error)] = &pair.ends[B].lost[..] else { panic!("told once") };
+    assert_eq!((report.transferred, error.code), (5000, Code::TransferFailed));
 }

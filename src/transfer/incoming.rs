@@ -6,7 +6,7 @@ use crate::vec_map::VecMap;
 
 use super::frame::{Frame, Verdict};
 use super::policy::clean_filename;
-use super::{ACK_EVERY, Meta, SLOTS};
+use super::{ACK_EVERY, LEAST_CHUNK, Meta, SLOTS};
 use crate::config::Policy;
 
 /// What the receiver wants done, in this order.
@@ -124,7 +124,9 @@ impl Incoming {
             return;
         };
         let end = offset.saturating_add(content.len() as u64);
-        if end > meta.size {
+        // Crumbs would cost the page many times what they hold.
+        let is_crumb = content.len() < LEAST_CHUNK && end < meta.size;
+        if end > meta.size || is_crumb {
             return self.fail(id, Verdict::Malformed, wants);
         }
         if offset < *received {

@@ -30,6 +30,8 @@ pub const LARGEST: u64 = (1 << 53) - 1;
 
 /// The bytes of one chunk: the longer a message, the faster they go through the gateway.
 const CHUNK: usize = LONGEST_MESSAGE - frame::CHUNK_FRAME;
+/// The least that a chunk may hold, unless it is a transfer's last.
+const LEAST_CHUNK: usize = 4096;
 /// How much of a source is read at a time.
 const BLOCK: u64 = 4 * CHUNK as u64;
 /// What a receiver lets be on its way to it, in bytes of chunks.

@@ -122,7 +122,7 @@ test("what is unknown or misspelled is warned about", async () => {
   }).then(() => null)`);
   const unknown = ["onEvents.onRing", "options.recording", "options.dataChannel.types", "options.stream.audio", "domElements.video"];
   const expected = unknown.map((path) => `[videortc] ${path} is not known here and has no effect`);
-  expected.push('[videortc] the allowed type "text-plain" is taken for "text/plain"');
+  expected.push('[videortc] the allowed type "text-plain" is taken for "text/plain" too');
   assert.deepEqual(warnings.sort(), expected.sort());
 });
 

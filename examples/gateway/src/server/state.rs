@@ -82,6 +82,14 @@ impl Shared {
     fn with<T>(&self, act: impl FnOnce(&mut Gateway, Duration) -> T) -> T {
         let mut gateway = self.gateway.lock().unwrap_or_else(PoisonError::into_inner);
         // Read under the lock: the gateway's time never goes back.
-        act(&mut gateway, self.started.elapsed())
+        let now = self.started.elapsed();
+        let is_due = gateway.next_timeout().is_some_and(|due| due <= now);
+        let result = act(&mut gateway, now);
+        drop(gateway);
+        // Whoever comes first when something falls due does it, and it may be for another's poll.
+        if is_due {
+            self.changed.notify_waiters();
+        }
+        result
     }
 }
