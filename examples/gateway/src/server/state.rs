@@ -83,11 +83,11 @@ impl Shared {
         let mut gateway = self.gateway.lock().unwrap_or_else(PoisonError::into_inner);
         // Read under the lock: the gateway's time never goes back.
         let now = self.started.elapsed();
-        let is_due = gateway.next_timeout().is_some_and(|due| due <= now);
+        let is_due = |gateway: &Gateway| gateway.next_timeout().is_some_and(|due| due <= now);
+        let was_due = is_due(&gateway);
         let result = act(&mut gateway, now);
-        drop(gateway);
         // Whoever comes first when something falls due does it, and it may be for another's poll.
-        if is_due {
+        if was_due && !is_due(&gateway) {
             self.changed.notify_waiters();
         }
         result
