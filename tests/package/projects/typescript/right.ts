@@ -29,7 +29,7 @@ const onEvents: VideoCallEvents = {
     console.log(userName.length + reason.length);
   },
   onRemoteStreamReady: (stream, userName) => void [stream.getTracks(), userName.trim()],
-  onDataReceived: (type, data, filename) => void (typeof data === "string" ? data.trim() : data.size + filename.length + type.length),
+  onDataReceived: (type, data, filename) => void (typeof data === "string" ? data.trim() : data.size + (filename ?? "").length + type.length),
   onSetCall: ({ bitrate }) => void (bitrate ?? 0).toFixed(),
   onSlowLink: ({ media, lost, uplink }) => void (uplink && media === "audio" && lost > 5),
   onFileTransferKo: (transfer, error) => void [transfer.size, error.code],
