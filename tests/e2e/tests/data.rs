@@ -286,7 +286,7 @@ async fn what_is_not_wanted_is_refused() -> Result {
         ("text", "'hi'", kind),
         ("image", "'hi'", kind),
         ("imagery/png", "'hi'", kind),
-        ("text-plain", "'hi'", kind),
+        ("text-html", "'hi'", kind),
         ("video/mp4", "harness.noise(1, 2 ** 24)", kind),
         ("image/png", "harness.noise(1, 100001)", size),
         ("image/png", "harness.noise(1, 2 ** 27)", size),
