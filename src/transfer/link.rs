@@ -7,7 +7,7 @@ use super::incoming::{self, Content, Incoming};
 use super::outgoing::{self, Body, Outgoing, Queued, Room};
 use super::policy::is_kind;
 use super::sdp::Support;
-use super::{LONGEST_INLINE, LONGEST_MESSAGE, Lane, MOST_WINDOW, Meta, VERSION, WINDOW};
+use super::{LONGEST_INLINE, LONGEST_MESSAGE, Lane, Meta, VERSION, WINDOW};
 use crate::config::Policy;
 use crate::error::{Code, Error, excerpt};
 use crate::log::Level;
@@ -364,7 +364,7 @@ impl Link {
                 if !seen {
                     self.greet(true);
                 }
-                self.phase = Phase::Ready { window: window.min(MOST_WINDOW).into() };
+                self.phase = Phase::Ready { window: window.into() };
             }
             Frame::Offer { id, meta, content } => {
                 if !content.is_empty() {

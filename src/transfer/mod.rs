@@ -36,8 +36,6 @@ const LEAST_CHUNK: usize = 4096;
 const BLOCK: u64 = 4 * CHUNK as u64;
 /// What a receiver lets be on its way to it, in bytes of chunks.
 const WINDOW: u32 = 1024 * 1024;
-/// The most that is sent into a window, whatever the receiver allows.
-const MOST_WINDOW: u32 = 4 * 1024 * 1024;
 /// A receiver acknowledges whenever so many bytes have come.
 const ACK_EVERY: u32 = 32_000;
 /// How many transfers may be open in one direction; an id's remainder by this is its slot.
