@@ -31,6 +31,13 @@ pub enum Output {
     Http(HttpRequest),
     /// Abort that one.
     Abort(HttpId),
+    /// Send this body to this address even while the page is being left (W3C Beacon); nothing comes back.
+    Beacon {
+        /// Where to. Holds the session id: not for logs.
+        url: String,
+        /// What to send, as `text/plain`.
+        body: String,
+    },
     /// Do this with a call's devices and peer connections.
     Media(CallId, Media),
     /// Do this with a call's data channels, or tell the page of them.
@@ -201,6 +208,26 @@ impl Client {
         for slot in self.calls.values_mut() {
             slot.call.handle_timeout(now);
         }
+        self.run(now);
+    }
+
+    /// The browser says that the network is there again (`online`), or that it is another one.
+    pub fn handle_online(&mut self, now: Time) {
+        self.run(now);
+    }
+
+    /// The page is seen again (`visibilitychange`).
+    pub fn handle_visible(&mut self, now: Time) {
+        self.run(now);
+    }
+
+    /// The page is being left (`pagehide`).
+    pub fn handle_hide(&mut self, now: Time) {
+        self.run(now);
+    }
+
+    /// The page came back from the back/forward cache (`pageshow`).
+    pub fn handle_show(&mut self, now: Time) {
         self.run(now);
     }
 

@@ -40,6 +40,10 @@ pub enum Event {
         /// Packets lost since the last report.
         lost: u64,
     },
+    /// The gateway, or the media path, was lost, and is being brought back.
+    Reconnecting(Error),
+    /// It is back.
+    Reconnected,
     /// Something that no promise was there to report.
     Error(Error),
 }

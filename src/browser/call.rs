@@ -106,6 +106,7 @@ impl CallShell {
                 }
             }
             Media::Release => self.release(),
+            Media::Restart(_) | Media::Renegotiate(..) => {}
         }
     }
 
@@ -232,6 +233,8 @@ impl CallShell {
                 media::set(&info, "lost", &JsValue::from_f64(*lost as f64));
                 ("onSlowLink", vec![info.into()])
             }
+            Event::Reconnecting(cause) => ("onReconnecting", vec![failure::to_js(cause)]),
+            Event::Reconnected => ("onReconnected", Vec::new()),
             Event::Error(error) => ("onError", vec![failure::to_js(error)]),
         };
         self.options.listeners.fire(listener, &arguments);

@@ -152,6 +152,7 @@ impl Driver {
                     abort.abort();
                 }
             }
+            Output::Beacon { .. } => {}
             Output::Media(id, media) => {
                 if let Some(call) = self.call(id) {
                     call.handle_media(self, id, media);

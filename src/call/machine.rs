@@ -90,6 +90,12 @@ pub enum Media {
     Answer(LegId, String),
     /// Here is the answer to your offer.
     Remote(LegId, String),
+    /// Make a new offer on the connection that is there, with new ICE credentials (W3C `iceRestart`);
+    /// tell [`Call::handle_description`].
+    Restart(LegId),
+    /// Answer this new offer on the connection that is there, taking back an own one that waits for its
+    /// answer; tell [`Call::handle_description`].
+    Renegotiate(LegId, String),
     /// Remote candidates. They may come before the remote description.
     Candidates(LegId, Vec<Candidate>),
     /// Close the peer connection.
@@ -103,6 +109,8 @@ pub enum Media {
 pub enum LegState {
     /// ICE and DTLS are up.
     Connected,
+    /// Nothing comes through at the moment.
+    Disconnected,
     /// It cannot be made, or is lost for good.
     Failed,
 }

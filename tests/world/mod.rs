@@ -414,6 +414,7 @@ impl World {
             match output {
                 Output::Http(request) => self.send(page, request),
                 Output::Abort(id) => self.pages[page].aborted.push(id),
+                Output::Beacon { .. } => {}
                 Output::Media(id, media) => self.handle_media(page, id, media),
                 // No channel opens in this world: `transfer.rs` has one.
                 Output::Data(..) => {}
@@ -489,6 +490,7 @@ impl World {
                 assert!(at.is_some(), "leg {leg:?} is closed once");
                 this.legs.remove(at.unwrap());
             }
+            Media::Restart(_) | Media::Renegotiate(..) => {}
             Media::Release => {
                 this.devices = false;
                 this.conversation += 1;

@@ -57,6 +57,7 @@ impl Call {
                     talk.deadline = None;
                 }
             }
+            LegState::Disconnected => {}
             LegState::Failed => self.end(
                 reason::MEDIA_FAILED,
                 media_failed(),
