@@ -1,6 +1,7 @@
 //! One page's connection: the session and its video calls, joined. Still pure.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use crate::call::{self, Call, Command, Data, Media, Reply};
 use crate::config::{CallConfig, GatewayConfig};
@@ -8,6 +9,7 @@ use crate::error::{Code, Error};
 use crate::event::Event;
 use crate::log::Level;
 use crate::proto::{self, Answer, HandleId, HttpId, HttpRequest, HttpResponse, Session, Ticket};
+use crate::proto::{FIRST_DELAY, LONGEST_DELAY, jittered};
 use crate::queue::Queue;
 use crate::time::{Time, earliest};
 use crate::vec_map::VecMap;
@@ -58,6 +60,9 @@ pub enum Output {
 /// [`Client::poll_timeout`].
 pub struct Client {
     session: Session,
+    retry_limit: Duration,
+    /// Since when the gateway is out of reach.
+    trouble: Option<Time>,
     random: Rc<dyn Fn() -> u64>,
     phase: Phase,
     calls: VecMap<CallId, Slot>,
@@ -70,6 +75,10 @@ enum Phase {
     Disconnected,
     Connecting(Vec<Command>),
     Connected,
+    /// The session is lost, and another is being made; these commands wait for it.
+    Restoring(Restoring),
+    /// The page was left, and may come back.
+    Hidden(Vec<Command>),
     /// First the calls are hung up, then the session is ended; `then_connect` came meanwhile.
     Leaving {
         commands: Vec<Command>,
@@ -78,13 +87,23 @@ enum Phase {
     },
 }
 
+struct Restoring {
+    since: Time,
+    /// When to try next; absent while it is being tried.
+    due: Option<Time>,
+    delay: Duration,
+    commands: Vec<Command>,
+}
+
 struct Slot {
     handle: Option<HandleId>,
     call: Call,
+    /// The command that waits for the first handle.
+    command: Option<Command>,
 }
 
 enum Purpose {
-    Attach(CallId, Command),
+    Attach(CallId),
     Request(CallId, call::RequestId),
     Trickle,
     Detach(CallId),
@@ -94,6 +113,8 @@ impl Client {
     /// A client that is not connected. `random` must be cryptographic.
     pub fn new(config: GatewayConfig, random: Rc<dyn Fn() -> u64>) -> Self {
         Self {
+            retry_limit: config.retry_limit,
+            trouble: None,
             session: Session::new(config, random.clone()),
             random,
             phase: Phase::Disconnected,
@@ -112,12 +133,11 @@ impl Client {
     /// The moment by which [`Client::handle_timeout`] must be called.
     pub fn poll_timeout(&self) -> Option<Time> {
         let calls = self.calls.values().map(|slot| slot.call.poll_timeout());
-        calls.fold(self.session.poll_timeout(), earliest)
-    }
-
-    /// Whether there is a session.
-    pub fn is_connected(&self) -> bool {
-        matches!(self.phase, Phase::Connected)
+        let own = match &self.phase {
+            Phase::Restoring(restoring) => restoring.due,
+            _ => None,
+        };
+        calls.fold(earliest(own, self.session.poll_timeout()), earliest)
     }
 
     // The page's commands.
@@ -126,7 +146,9 @@ impl Client {
     pub fn connect(&mut self, command: Command, now: Time) {
         match &mut self.phase {
             Phase::Connected => self.done(command, Ok(Reply::Done)),
-            Phase::Connecting(commands) => commands.push(command),
+            Phase::Connecting(commands)
+            | Phase::Restoring(Restoring { commands, .. })
+            | Phase::Hidden(commands) => commands.push(command),
             Phase::Leaving { then_connect, .. } => then_connect.push(command),
             Phase::Disconnected => {
                 self.phase = Phase::Connecting(vec![command]);
@@ -152,9 +174,17 @@ impl Client {
                 self.run(now);
                 self.done(command, Ok(Reply::Done));
             }
-            Phase::Connected => {
+            Phase::Connected | Phase::Restoring(_) | Phase::Hidden(_) => {
                 let commands = vec![command];
-                self.phase = Phase::Leaving { commands, then_connect: Vec::new(), closing: false };
+                let leaving = Phase::Leaving { commands, then_connect: Vec::new(), closing: false };
+                let before = std::mem::replace(&mut self.phase, leaving);
+                if let Phase::Restoring(Restoring { commands, .. }) | Phase::Hidden(commands) =
+                    before
+                {
+                    for command in commands {
+                        self.done(command, Err(cut_short()));
+                    }
+                }
                 for slot in self.calls.values_mut() {
                     slot.call.leave(now);
                 }
@@ -165,15 +195,15 @@ impl Client {
 
     /// Attaches a new video call object.
     pub fn video_call(&mut self, command: Command, config: CallConfig, now: Time) {
-        match self.session.attach(call::PLUGIN, now) {
-            Ok(ticket) => {
-                self.last_call = self.last_call.saturating_add(1);
-                let id = CallId(self.last_call);
-                let call = Call::new(config, self.random.clone());
-                self.calls.insert(id, Slot { handle: None, call });
-                self.tickets.insert(ticket, Purpose::Attach(id, command));
-            }
-            Err(error) => self.done_with(command, Err(error)),
+        if matches!(self.phase, Phase::Connected | Phase::Restoring(_) | Phase::Hidden(_)) {
+            self.last_call = self.last_call.saturating_add(1);
+            let id = CallId(self.last_call);
+            let call = Call::new(config, self.random.clone());
+            self.calls.insert(id, Slot { handle: None, call, command: Some(command) });
+            // Without a session, the next one attaches it.
+            self.attach(id, now);
+        } else {
+            self.done_with(command, Err(not_connected()));
         }
         self.run(now);
     }
@@ -205,6 +235,11 @@ impl Client {
     /// The time has come.
     pub fn handle_timeout(&mut self, now: Time) {
         self.session.handle_timeout(now);
+        if let Phase::Restoring(restoring) = &mut self.phase
+            && restoring.due.take_if(|due| *due <= now).is_some()
+        {
+            self.session.open(now);
+        }
         for slot in self.calls.values_mut() {
             slot.call.handle_timeout(now);
         }
@@ -213,21 +248,55 @@ impl Client {
 
     /// The browser says that the network is there again (`online`), or that it is another one.
     pub fn handle_online(&mut self, now: Time) {
+        self.look(now);
+        for slot in self.calls.values_mut() {
+            slot.call.handle_network_changed(now);
+        }
         self.run(now);
     }
 
-    /// The page is seen again (`visibilitychange`).
+    /// The page is seen again (`visibilitychange`): timers may have slept.
     pub fn handle_visible(&mut self, now: Time) {
+        self.look(now);
         self.run(now);
     }
 
-    /// The page is being left (`pagehide`).
+    fn look(&mut self, now: Time) {
+        self.session.look(now);
+        if let Phase::Restoring(Restoring { due: Some(due), delay, .. }) = &mut self.phase {
+            (*due, *delay) = (now, FIRST_DELAY);
+        }
+    }
+
+    /// The page is being left (`pagehide`). It frees its names and ends its calls at once, since nobody
+    /// knows if it comes back.
     pub fn handle_hide(&mut self, now: Time) {
+        self.session.leave();
+        self.run(now);
+        let error = Error::new(Code::SessionLost, "the page was left");
+        let hidden = Phase::Hidden(Vec::new());
+        match std::mem::replace(&mut self.phase, hidden) {
+            Phase::Disconnected => self.phase = Phase::Disconnected,
+            leaving @ Phase::Leaving { .. } => {
+                self.phase = leaving;
+                self.end_calls(&error, now);
+                self.handle_closed(now);
+            }
+            Phase::Connecting(commands)
+            | Phase::Restoring(Restoring { commands, .. })
+            | Phase::Hidden(commands) => self.phase = Phase::Hidden(commands),
+            Phase::Connected => {}
+        }
+        self.unhandle(call::reason::HUNG_UP, &error, now);
         self.run(now);
     }
 
     /// The page came back from the back/forward cache (`pageshow`).
     pub fn handle_show(&mut self, now: Time) {
+        if let Phase::Hidden(commands) = &mut self.phase {
+            let commands = std::mem::take(commands);
+            self.restore(now, commands, now);
+        }
         self.run(now);
     }
 
@@ -249,6 +318,8 @@ impl Client {
                 continue;
             }
             if !self.close_when_calls_left(now) {
+                // A call whose media flows does not need the gateway's words yet.
+                self.session.set_patient(self.calls.values().any(|slot| slot.call.is_flowing()));
                 return;
             }
         }
@@ -259,7 +330,7 @@ impl Client {
             proto::Output::Http(request) => self.outputs.push_back(Output::Http(request)),
             proto::Output::Abort(id) => self.outputs.push_back(Output::Abort(id)),
             proto::Output::Log(level, line) => self.outputs.push_back(Output::Log(level, line)),
-            proto::Output::Opened(result) => self.handle_opened(&result),
+            proto::Output::Opened(result) => self.handle_opened(result, now),
             proto::Output::Answer(ticket, result) => self.handle_answer(ticket, result, now),
             proto::Output::Notice(handle, notice) => {
                 match self.calls.values_mut().find(|slot| slot.handle == Some(handle)) {
@@ -270,13 +341,22 @@ impl Client {
                     }
                 }
             }
-            proto::Output::Lost(error) => {
-                for id in self.calls.keys().copied().collect::<Vec<_>>() {
-                    self.outputs.push_back(Output::Event(id, Event::Error(error.clone())));
-                }
-                self.end_calls(&error, now);
-                self.handle_closed(now);
+            proto::Output::Beacon { url, body } => {
+                self.outputs.push_back(Output::Beacon { url, body });
             }
+            proto::Output::Trouble(error) => {
+                self.trouble.get_or_insert(now);
+                for slot in self.calls.values_mut() {
+                    slot.call.handle_trouble(&error);
+                }
+            }
+            proto::Output::Restored => {
+                self.trouble = None;
+                for slot in self.calls.values_mut() {
+                    slot.call.handle_restored(now);
+                }
+            }
+            proto::Output::Lost(error) => self.handle_lost(&error, now),
             proto::Output::Closed => {
                 let error = Error::new(Code::Closed, "disconnect() closed this video call");
                 self.end_calls(&error, now);
@@ -285,34 +365,132 @@ impl Client {
         }
     }
 
-    fn handle_opened(&mut self, result: &Result<(), Error>) {
-        let phase = match result {
-            Ok(()) => Phase::Connected,
-            Err(_) => Phase::Disconnected,
+    /// The session is lost: another is made, on any server of the list.
+    fn handle_lost(&mut self, error: &Error, now: Time) {
+        let since = self.trouble.unwrap_or(now);
+        let hopeless = error.code == Code::Unauthorized || now.since(since) >= self.retry_limit;
+        match &self.phase {
+            Phase::Connected if !hopeless => {
+                let line = format!("the session is lost, and another is made: {error}");
+                self.outputs.push_back(Output::Log(Level::Warn, line));
+                self.unhandle(call::reason::SESSION_LOST, error, now);
+                self.restore(since, Vec::new(), now);
+            }
+            _ => self.give_up(error, now),
+        }
+    }
+
+    /// Takes their handles from the calls, which end.
+    fn unhandle(&mut self, words: &str, error: &Error, now: Time) {
+        self.tickets = VecMap::new();
+        for id in self.calls.keys().copied().collect::<Vec<_>>() {
+            let Some(slot) = self.calls.get_mut(&id) else { continue };
+            slot.handle = None;
+            slot.call.handle_session_lost(words, error, now);
+        }
+    }
+
+    fn restore(&mut self, since: Time, commands: Vec<Command>, now: Time) {
+        let restoring = Restoring { since, due: None, delay: FIRST_DELAY, commands };
+        self.phase = Phase::Restoring(restoring);
+        self.session.open(now);
+    }
+
+    fn give_up(&mut self, error: &Error, now: Time) {
+        self.trouble = None;
+        for id in self.calls.keys().copied().collect::<Vec<_>>() {
+            self.outputs.push_back(Output::Event(id, Event::Error(error.clone())));
+        }
+        self.end_calls(error, now);
+        if let Phase::Restoring(Restoring { commands, .. }) = &mut self.phase {
+            for command in std::mem::take(commands) {
+                self.done(command, Err(error.clone()));
+            }
+        }
+        self.handle_closed(now);
+    }
+
+    fn handle_opened(&mut self, result: Result<(), Error>, now: Time) {
+        let phase = match (std::mem::replace(&mut self.phase, Phase::Connected), result) {
+            (Phase::Connecting(commands), result) => {
+                let phase = match &result {
+                    Ok(()) => Phase::Connected,
+                    Err(_) => Phase::Disconnected,
+                };
+                for command in commands {
+                    self.done(command, result.clone().map(|()| Reply::Done));
+                }
+                phase
+            }
+            (Phase::Restoring(restoring), Ok(())) => {
+                self.trouble = None;
+                for command in restoring.commands {
+                    self.done(command, Ok(Reply::Done));
+                }
+                for id in self.calls.keys().copied().collect::<Vec<_>>() {
+                    self.attach(id, now);
+                }
+                Phase::Connected
+            }
+            (Phase::Restoring(mut restoring), Err(error)) => {
+                if error.code == Code::Unauthorized
+                    || now.since(restoring.since) >= self.retry_limit
+                {
+                    self.phase = Phase::Restoring(restoring);
+                    let message =
+                        "the session is lost, and no other could be made: call connect() again";
+                    let lost = Error::new(Code::SessionLost, message).with_cause(error.to_string());
+                    return self.give_up(&lost, now);
+                }
+                restoring.due = Some(now + jittered(restoring.delay, (self.random)()));
+                restoring.delay = restoring.delay.saturating_mul(2).min(LONGEST_DELAY);
+                Phase::Restoring(restoring)
+            }
+            (phase, _) => phase,
         };
-        if let Phase::Connecting(commands) = std::mem::replace(&mut self.phase, phase) {
-            for command in commands {
-                self.done(command, result.clone().map(|()| Reply::Done));
+        self.phase = phase;
+    }
+
+    fn attach(&mut self, id: CallId, now: Time) {
+        if let Ok(ticket) = self.session.attach(call::PLUGIN, now) {
+            self.tickets.insert(ticket, Purpose::Attach(id));
+        }
+    }
+
+    fn handle_attached(&mut self, id: CallId, result: Result<Answer, Error>, now: Time) {
+        let Some(slot) = self.calls.get_mut(&id) else { return };
+        let result = match result {
+            Ok(Answer::Attached(handle)) => {
+                slot.handle = Some(handle);
+                match slot.command.take() {
+                    Some(command) => self.done_with(command, Ok(Outcome::Attached(id))),
+                    None => slot.call.handle_attached(now),
+                }
+                return;
+            }
+            Ok(_) => return,
+            Err(error) => error,
+        };
+        // The next session attaches it.
+        if result.code == Code::SessionLost && matches!(self.phase, Phase::Connected) {
+            return;
+        }
+        match slot.command.take() {
+            Some(command) => {
+                self.calls.remove(&id);
+                self.outputs.push_back(Output::Ended(id));
+                self.done_with(command, Err(result));
+            }
+            None => {
+                self.outputs.push_back(Output::Event(id, Event::Error(result)));
+                self.end_call(id, now);
             }
         }
     }
 
     fn handle_answer(&mut self, ticket: Ticket, result: Result<Answer, Error>, now: Time) {
         match self.tickets.remove(&ticket) {
-            Some(Purpose::Attach(id, command)) => match result {
-                Ok(Answer::Attached(handle)) => {
-                    if let Some(slot) = self.calls.get_mut(&id) {
-                        slot.handle = Some(handle);
-                    }
-                    self.done_with(command, Ok(Outcome::Attached(id)));
-                }
-                Ok(_) => {}
-                Err(error) => {
-                    self.calls.remove(&id);
-                    self.outputs.push_back(Output::Ended(id));
-                    self.done_with(command, Err(error));
-                }
-            },
+            Some(Purpose::Attach(id)) => self.handle_attached(id, result, now),
             Some(Purpose::Request(id, request)) => {
                 if let Some(slot) = self.calls.get_mut(&id) {
                     slot.call.handle_answer(request, result, now);
@@ -391,8 +569,13 @@ impl Client {
     }
 
     fn end_calls(&mut self, error: &Error, now: Time) {
+        let mut waiting = Vec::new();
         for slot in self.calls.values_mut() {
             slot.call.handle_session_end(error, now);
+            waiting.extend(slot.command.take());
+        }
+        for command in waiting {
+            self.done_with(command, Err(error.clone()));
         }
         for id in self.calls.keys().copied().collect::<Vec<_>>() {
             self.end_call(id, now);
@@ -422,7 +605,7 @@ impl Client {
                 }
             }
             Phase::Connecting(commands) => self.phase = Phase::Connecting(commands),
-            Phase::Connected | Phase::Disconnected => {}
+            Phase::Connected | Phase::Restoring(_) | Phase::Hidden(_) | Phase::Disconnected => {}
         }
     }
 
@@ -436,7 +619,11 @@ impl Client {
 }
 
 fn with_handle(handle: Option<HandleId>) -> Result<HandleId, Error> {
-    handle.ok_or_else(Error::closed)
+    handle.ok_or_else(not_connected)
+}
+
+fn not_connected() -> Error {
+    Error::new(Code::NotConnected, "there is no session: call connect() first")
 }
 
 fn cut_short() -> Error {

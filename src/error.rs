@@ -147,6 +147,16 @@ impl Error {
         self
     }
 
+    /// Whether it leaves open if the gateway did what it was asked to: nothing of the gateway's came back,
+    /// or something that it did not say.
+    pub(crate) fn is_uncertain(&self) -> bool {
+        self.gateway_code.is_none()
+            && matches!(
+                self.code,
+                Code::GatewayUnreachable | Code::GatewayTimeout | Code::GatewayProtocol
+            )
+    }
+
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
         Self::new(Code::InvalidArgument, message)
     }

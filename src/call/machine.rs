@@ -6,8 +6,11 @@ mod data;
 mod dialing;
 mod ending;
 mod gateway;
+mod healing;
 mod peer;
+mod restart;
 
+use std::mem::take;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -16,13 +19,15 @@ use super::guest::guest_name;
 use super::messages::{self, PluginEvent};
 use super::reason;
 use super::refusal::{already_registered, calling_self, code, media_failed, refused, unexpected};
-use super::talk::{Doom, LegId, Stage, Talk};
+use super::talk::{Doom, LegId, Negotiation, Path, Stage, Talk};
 use crate::config::{CallConfig, UserName};
 use crate::error::{Code, Error};
 use crate::event::{Event, Settings};
 use crate::json::Object;
 use crate::log::Level;
-use crate::proto::{Answer, Candidate, Jsep, JsepKind, Notice};
+use crate::proto::{
+    Answer, Candidate, FIRST_DELAY, Jsep, JsepKind, LONGEST_DELAY, Notice, jittered,
+};
 use crate::queue::Queue;
 use crate::text::contains;
 use crate::time::{Time, earliest};
@@ -153,7 +158,8 @@ pub struct Call {
     teardown: Option<Teardown>,
     /// With whom the last conversation was, and when it ended.
     last: Option<(UserName, Time)>,
-    requests: VecMap<RequestId, Purpose>,
+    requests: VecMap<RequestId, Asked>,
+    healing: Healing,
     candidates: Batch,
     last_request: u64,
     last_leg: u64,
@@ -174,8 +180,23 @@ enum Life {
 #[derive(Debug)]
 enum Name {
     None,
-    Asked { name: UserName, command: Command, guests_left: u8 },
+    Asked {
+        name: UserName,
+        /// Absent where it is taken again, in a new session.
+        command: Option<Command>,
+        guests_left: u8,
+        again: Option<Again>,
+    },
     Held(UserName),
+}
+
+/// A name that may still be held by our own dead session: it is asked for until that lets it go.
+#[derive(Debug)]
+struct Again {
+    until: Time,
+    delay: Duration,
+    /// Absent while it is being asked for.
+    due: Option<Time>,
 }
 
 /// A conversation that is over for the page, but not yet for the gateway. No call may be sent before
@@ -196,7 +217,14 @@ struct Teardown {
     commands: Vec<Command>,
 }
 
+/// A request, as far as it is needed to ask again.
 #[derive(Debug)]
+struct Asked {
+    purpose: Purpose,
+    jsep: Option<Jsep>,
+}
+
+#[derive(Clone, Copy, Debug)]
 enum Purpose {
     Register,
     List(Command),
@@ -204,6 +232,32 @@ enum Purpose {
     Dial,
     Accept,
     HangUp,
+    /// A new offer or answer on the connection that is there.
+    Renegotiate,
+    /// Whether the gateway has us in a call.
+    Query,
+}
+
+/// What is known of the gateway's reach, and what has to be found out.
+#[derive(Debug, Default)]
+struct Healing {
+    /// The gateway is out of reach, or does not know us yet.
+    trouble: Option<Error>,
+    /// The page was told [`Event::Reconnecting`].
+    told: bool,
+    /// There is no handle: the session is being made anew.
+    detached: bool,
+    /// Events may be lost.
+    gap: bool,
+    /// Requests of which nobody knows whether the gateway did them, and why not.
+    unsure: Vec<(RequestId, Asked, Error)>,
+    query: Option<RequestId>,
+    /// When to ask.
+    due: Option<Time>,
+    /// How often it was asked in vain.
+    attempts: u8,
+    /// Commands that wait for the next handle.
+    lists: Vec<Command>,
 }
 
 #[derive(Debug, Default)]
@@ -236,6 +290,7 @@ impl Call {
             teardown: None,
             last: None,
             requests: VecMap::new(),
+            healing: Healing::default(),
             candidates: Batch::default(),
             last_request: 0,
             last_leg: 0,
@@ -258,7 +313,10 @@ impl Call {
         });
         let teardown = self.teardown.as_ref().map(|teardown| teardown.deadline);
         let data = self.talk.as_ref().and_then(|talk| talk.link.poll_timeout());
-        earliest(earliest(talk, teardown), earliest(data, self.candidates.due))
+        let healing = earliest(self.healing.due, self.name_due());
+        let restart = self.talk.as_ref().and_then(|talk| talk.path.deadline());
+        let calls = earliest(earliest(talk, teardown), earliest(data, self.candidates.due));
+        earliest(calls, earliest(healing, restart))
     }
 
     /// The time has come.
@@ -273,6 +331,8 @@ impl Call {
         }
         self.dial_if_due(now);
         self.with_link(|link| link.handle_timeout(now));
+        self.handle_healing_timeout(now);
+        self.handle_restart_timeout(now);
         if self.talk.as_ref().and_then(|talk| talk.deadline).is_some_and(|deadline| deadline <= now)
         {
             self.handle_talk_timeout(now);
@@ -295,10 +355,14 @@ impl Call {
             let error = Error::new(Code::CallEnded, format!("the gateway ended the call: {words}"));
             return self.end(words, error, Farewell::HangUp(words), now);
         }
-        match talk.stage {
+        match &talk.stage {
             Stage::Yielding => {
                 self.log(Level::Info, "the other side did not call: calling again".into());
                 self.offer(now, now);
+            }
+            Stage::RingingIn { offer } if offer.is_empty() => {
+                let error = Error::new(Code::CallEnded, "the caller did not call again");
+                self.end(reason::LOST, error, Farewell::HangUp(reason::LOST), now);
             }
             Stage::RingingOut | Stage::RingingIn { .. } => {
                 let error = Error::new(Code::NoAnswer, "nobody answered the call");
@@ -326,9 +390,9 @@ impl Call {
     }
 
     fn flush_candidates(&mut self) {
-        if self.talk.as_ref().is_some_and(Talk::is_negotiating) {
+        if self.talk.as_ref().is_some_and(Talk::is_negotiating) && !self.is_renegotiating() {
             self.candidates.due = None;
-            let candidates = std::mem::take(&mut self.candidates.candidates);
+            let candidates = take(&mut self.candidates.candidates);
             if !candidates.is_empty() {
                 self.outputs.push_back(Output::Trickle(candidates));
             }
@@ -338,7 +402,7 @@ impl Call {
     fn request(&mut self, purpose: Purpose, body: Object, jsep: Option<Jsep>) -> RequestId {
         self.last_request = self.last_request.saturating_add(1);
         let id = RequestId(self.last_request);
-        self.requests.insert(id, purpose);
+        self.requests.insert(id, Asked { purpose, jsep: jsep.clone() });
         self.outputs.push_back(Output::Request { id, body, jsep });
         id
     }
@@ -346,6 +410,17 @@ impl Call {
     fn next_leg(&mut self) -> LegId {
         self.last_leg = self.last_leg.saturating_add(1);
         LegId(self.last_leg)
+    }
+
+    /// Refuses what cannot be done before there is a new session.
+    fn refuse_if_detached(&mut self, command: Command) -> bool {
+        let detached =
+            self.healing.detached || matches!(self.name, Name::Asked { command: None, .. });
+        if detached {
+            let error = "the connection to the gateway is being restored: wait for onReconnected";
+            self.done(command, Err(Error::new(Code::NotConnected, error)));
+        }
+        detached
     }
 
     fn refuse_if_closed(&mut self, command: Command) -> bool {

@@ -47,6 +47,11 @@ pub(super) fn set(settings: &Settings) -> Object {
     object
 }
 
+/// Carries a new description to the peer.
+pub(super) fn renegotiate() -> Object {
+    Object::new("request", "set")
+}
+
 /// What the plugin says, asked or unasked.
 #[derive(Clone, Debug, PartialEq)]
 pub enum PluginEvent {

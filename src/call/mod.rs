@@ -45,6 +45,8 @@ pub mod reason {
     pub const NO_DEVICE: &str = "Could not open the camera or the microphone";
     /// What the caller hears when the callee could not open its devices.
     pub const PEER_NO_DEVICE: &str = "The other side could not open its camera or microphone";
+    /// Said from client to client: words of this call were lost, and the caller calls once more.
+    pub(super) const ONCE_MORE: &str = "videortc: once more";
     /// Said from client to client: two calls crossed, and this one makes way.
     pub(super) const CROSSING: &str = "videortc: crossing calls";
 }

@@ -26,8 +26,12 @@ pub(super) struct Talk {
     pub(super) hold_until: Time,
     /// Media flows.
     pub(super) connected: bool,
+    /// The way of the media, once the call is up.
+    pub(super) path: Path,
     /// The other side's media flows.
     pub(super) flows: bool,
+    /// `onAccepted` was fired.
+    pub(super) accepted: bool,
     /// `onCalling` was fired.
     pub(super) announced: bool,
     /// How often the call was sent again after a crossing.
@@ -44,6 +48,41 @@ pub(super) struct Talk {
     pub(super) sending: VecMap<u64, Command>,
     /// What the other side's description said about data.
     pub(super) support: sdp::Support,
+}
+
+/// The media's way through one peer connection, and the negotiation that mends it.
+#[derive(Debug, Default)]
+pub(super) struct Path {
+    /// Media flowed at least once.
+    pub(super) was_up: bool,
+    /// It has not been flowing since.
+    pub(super) is_lost: bool,
+    /// We answered the call: where both ends offer at once, this one gives way.
+    pub(super) is_polite: bool,
+    pub(super) negotiation: Option<Negotiation>,
+    /// When to try again.
+    pub(super) due: Option<Time>,
+}
+
+/// A new offer and answer on the connection that is there.
+#[derive(Debug, PartialEq)]
+pub(super) enum Negotiation {
+    /// Our offer is being made.
+    Offering,
+    /// Our offer was sent; the answer is waited for until then.
+    Offered(Time),
+    /// The answer to theirs is being made.
+    Answering,
+}
+
+impl Path {
+    pub(super) fn deadline(&self) -> Option<Time> {
+        match self.negotiation {
+            Some(Negotiation::Offered(until)) => Some(until),
+            Some(_) => None,
+            None => self.due,
+        }
+    }
 }
 
 /// What the gateway told of a conversation's end without saying why.
@@ -69,6 +108,8 @@ pub(super) struct Doom {
 /// | RingingIn | the user accepts | Answering |
 /// | Answering | the answer is made | Accepting |
 /// | Accepting | "accepted" | Up |
+/// | RingingOut | events were lost, here or there | Offering |
+/// | Answering, Accepting, Up | the caller lost events | Yielding |
 #[derive(Debug, PartialEq)]
 pub(super) enum Stage {
     /// Devices are opened and an offer is made; nothing was sent.
@@ -81,7 +122,7 @@ pub(super) enum Stage {
     RingingOut,
     /// Two calls crossed: the other side's will come.
     Yielding,
-    /// It rings here.
+    /// It rings here. Without an offer, the caller calls once more.
     RingingIn { offer: String },
     /// Devices are opened and an answer is made.
     Answering,
@@ -101,7 +142,9 @@ impl Talk {
             leg: None,
             hold_until: Time::default(),
             connected: false,
+            path: Path::default(),
             flows: false,
+            accepted: false,
             announced: false,
             redials: 0,
             crossed_by: None,

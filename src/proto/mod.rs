@@ -7,6 +7,7 @@ mod poll;
 mod session;
 mod wire;
 
+pub(crate) use poll::{FIRST_DELAY, LONGEST_DELAY, jittered};
 pub use session::{Answer, HttpId, HttpRequest, HttpResponse, Output, Session, Ticket};
 pub use wire::{Candidate, HandleId, Jsep, JsepKind, Notice, SessionId};
 

@@ -12,8 +12,15 @@ const SILENCE: Duration = Duration::from_secs(45);
 /// A poll that brings nothing, and at once, is not repeated at once.
 const LULL: Duration = Duration::from_millis(500);
 
-const FIRST_DELAY: Duration = Duration::from_millis(250);
-const LONGEST_DELAY: Duration = Duration::from_secs(4);
+/// The first delay after a failure, and the one that they grow to, each twice the one before.
+pub(crate) const FIRST_DELAY: Duration = Duration::from_millis(250);
+pub(crate) const LONGEST_DELAY: Duration = Duration::from_secs(4);
+
+/// Between a half and the whole of a delay, so that clients do not come back in step. `jitter` is random.
+pub(crate) fn jittered(delay: Duration, jitter: u64) -> Duration {
+    let half = millis(delay).checked_div(2).unwrap_or_default();
+    Duration::from_millis(half.saturating_add(jitter.checked_rem(half.max(1)).unwrap_or(0)))
+}
 
 /// The state of the poll.
 #[derive(Default)]
@@ -59,9 +66,27 @@ impl Poll {
         }
     }
 
+    /// Something came from the gateway. Says whether that is news.
+    pub(super) fn heard(&mut self) -> bool {
+        self.failing.take().is_some()
+    }
+
+    pub(super) fn is_failing(&self) -> bool {
+        self.failing.is_some()
+    }
+
+    /// There is a reason to believe that the next attempt works: no waiting.
+    pub(super) fn hurry(&mut self, now: Time) {
+        if let State::Paused { until } = &mut self.state {
+            *until = now;
+        }
+        if let Some(failing) = &mut self.failing {
+            failing.delay = FIRST_DELAY;
+        }
+    }
+
     /// The poll was answered. The next one is due at once, unless this one was empty and early.
     pub(super) fn succeeded(&mut self, brought_something: bool, now: Time) {
-        self.failing = None;
         let early = matches!(self.state, State::Waiting { since, .. } if now.since(since) < LULL);
         let pause = if early && !brought_something { LULL } else { Duration::ZERO };
         self.state = State::Paused { until: now + pause };
@@ -73,13 +98,8 @@ impl Poll {
         if now.since(failing.since) >= limit {
             return false;
         }
-        // Between a half and the whole of the delay, so that clients do not come back in step.
-        let half = failing.delay.checked_div(2).unwrap_or_default();
-        let spread = millis(half).max(1);
-        let delay =
-            half.saturating_add(Duration::from_millis(jitter.checked_rem(spread).unwrap_or(0)));
+        self.state = State::Paused { until: now + jittered(failing.delay, jitter) };
         failing.delay = failing.delay.saturating_mul(2).min(LONGEST_DELAY);
-        self.state = State::Paused { until: now + delay };
         true
     }
 

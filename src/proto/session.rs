@@ -1,9 +1,10 @@
 //! The session: connecting, transactions with deadlines, and the end.
 
+use std::mem::take;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::poll::Poll;
+use super::poll::{FIRST_DELAY, LONGEST_DELAY, Poll, jittered};
 use super::wire::{self, Candidate, HandleId, Jsep, Message, Notice, Request, SessionId};
 use crate::config::{GatewayConfig, Secret, ServerUrl};
 use crate::error::{Code, Error, excerpt};
@@ -17,11 +18,15 @@ use crate::vec_map::VecMap;
 /// How long the farewell may take. The user waits for it, and the gateway forgets us anyway.
 const FAREWELL: Duration = Duration::from_secs(3);
 
+/// How long a server may be out of reach before another is tried, where there are several.
+const FAILOVER: Duration = Duration::from_secs(10);
+
 /// Error codes of the gateway's core (`apierror.h`).
 mod core_error {
     pub(super) const UNAUTHORIZED: i64 = 403;
     pub(super) const UNAUTHORIZED_PLUGIN: i64 = 405;
     pub(super) const NO_SUCH_SESSION: i64 = 458;
+    pub(super) const NO_SUCH_HANDLE: i64 = 459;
     pub(super) const NO_SUCH_PLUGIN: i64 = 460;
     pub(super) const SESSION_CONFLICT: i64 = 468;
     pub(super) const TOKEN_NOT_FOUND: i64 = 470;
@@ -89,8 +94,19 @@ pub enum Output {
     Answer(Ticket, Result<Answer, Error>),
     /// Something happened to a handle.
     Notice(HandleId, Notice),
+    /// The poll fails, and is tried again: events may be lost.
+    Trouble(Error),
+    /// The gateway is in reach again, and the session is there.
+    Restored,
     /// The session is lost; nothing more comes.
     Lost(Error),
+    /// Send this body to this address while the page is being left.
+    Beacon {
+        /// Where to. Holds the session id: not for logs.
+        url: String,
+        /// What to send.
+        body: String,
+    },
     /// `close()` ended.
     Closed,
     /// A line for the log.
@@ -104,7 +120,7 @@ pub enum Output {
 /// | Closed | `open()` | Opening |
 /// | Opening | the first server that answers | Open |
 /// | Opening | the last server that does not | Closed |
-/// | Open | 404, 458, or polls failing for too long | Closed |
+/// | Open | 458, or polls failing for too long | Closed |
 /// | Open | `close()` | Closing |
 /// | Closing | the answer, or 3 s | Closed |
 pub struct Session {
@@ -112,6 +128,8 @@ pub struct Session {
     random: Rc<dyn Fn() -> u64>,
     state: State,
     poll: Poll,
+    /// A failing poll does not end the session: more than the session would end with it.
+    is_patient: bool,
     /// Requests without an answer, the oldest first.
     pending: VecMap<Ticket, Pending>,
     last_ticket: u64,
@@ -142,6 +160,10 @@ struct Pending {
     lane: Lane,
     deadline: Time,
     stage: Stage,
+    url: String,
+    body: String,
+    /// How long the next failure is waited out.
+    delay: Duration,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -151,6 +173,7 @@ enum Kind {
     Message,
     Trickle,
     Detach,
+    Keepalive,
     Destroy,
 }
 
@@ -162,8 +185,15 @@ impl Kind {
             Self::Message => "Message",
             Self::Trickle => "Trickle",
             Self::Detach => "Detach",
+            Self::Keepalive => "Keepalive",
             Self::Destroy => "Destroy",
         }
+    }
+
+    /// Whether it does no harm when it is done twice, so that it may be posted again where nobody knows
+    /// whether it arrived. A second handle ends with the session.
+    fn is_repeatable(self) -> bool {
+        matches!(self, Self::Attach | Self::Trickle | Self::Detach)
     }
 }
 
@@ -178,10 +208,9 @@ enum Lane {
 }
 
 enum Stage {
-    Queued {
-        url: String,
-        body: String,
-    },
+    Queued,
+    /// It failed, and is posted again then.
+    Again(Time),
     Posted(HttpId),
     /// Taken by the gateway; the answer comes by the poll.
     Acknowledged,
@@ -196,6 +225,7 @@ impl Session {
             random,
             state: State::Closed,
             poll: Poll::default(),
+            is_patient: false,
             pending: VecMap::new(),
             last_ticket: 0,
             last_http: 0,
@@ -296,6 +326,48 @@ impl Session {
         }
     }
 
+    /// Whether a gateway out of reach is waited for without a limit.
+    pub fn set_patient(&mut self, is_patient: bool) {
+        self.is_patient = is_patient;
+    }
+
+    /// Looks at once whether the session is there, and tries a failing poll again.
+    pub fn look(&mut self, now: Time) {
+        if !self.is_open() {
+            return;
+        }
+        self.poll.hurry(now);
+        for pending in self.pending.values_mut() {
+            if let Stage::Again(due) = &mut pending.stage {
+                *due = now;
+            }
+        }
+        self.probe(now);
+        self.handle_timeout(now);
+    }
+
+    /// Asks the gateway whether it knows the session, unless that is being asked.
+    fn probe(&mut self, now: Time) {
+        if self.pending.values().all(|pending| pending.kind != Kind::Keepalive)
+            && let Ok(url) = self.url(None)
+        {
+            self.request(Kind::Keepalive, Lane::Free, url, Request::Keepalive, now);
+        }
+    }
+
+    /// Ends the session without waiting for a word: the page is being left.
+    pub fn leave(&mut self) {
+        self.abandon_all(&Error::new(Code::SessionLost, "the page was left"));
+        self.stop_poll();
+        if let State::Open { server, id } | State::Closing { server, id } =
+            std::mem::replace(&mut self.state, State::Closed)
+        {
+            let url = format!("{}/{}", server.as_str(), id.0);
+            let (_, body) = self.body(Request::Destroy);
+            self.outputs.push_back(Output::Beacon { url, body });
+        }
+    }
+
     /// The response to an HTTP request that was handed out.
     pub fn handle_http(&mut self, http: HttpId, response: HttpResponse, now: Time) {
         if self.poll.http() == Some(http) {
@@ -317,7 +389,10 @@ impl Session {
     pub fn poll_timeout(&self) -> Option<Time> {
         self.pending
             .values()
-            .map(|pending| pending.deadline)
+            .map(|pending| match pending.stage {
+                Stage::Again(due) => due.min(pending.deadline),
+                _ => pending.deadline,
+            })
             .fold(self.poll.deadline(), |first, deadline| earliest(first, Some(deadline)))
     }
 
@@ -339,13 +414,29 @@ impl Session {
             self.finish(ticket, Err(Error::new(Code::GatewayTimeout, message)), now);
             self.pump(lane);
         }
+        let mut lanes = Vec::new();
+        for pending in self.pending.values_mut() {
+            if matches!(pending.stage, Stage::Again(due) if due <= now) {
+                pending.stage = Stage::Queued;
+                lanes.push(pending.lane);
+            }
+        }
+        for lane in lanes {
+            self.pump(lane);
+        }
         if self.poll.deadline().is_some_and(|deadline| deadline <= now) {
             match self.poll.http() {
                 Some(http) => {
                     self.outputs.push_back(Output::Abort(http));
                     self.handle_poll(HttpResponse::Failed("no answer to a poll".into()), now);
                 }
-                None => self.start_poll(now),
+                None => {
+                    self.start_poll(now);
+                    // A poll that works says so only when there is something to say.
+                    if self.poll.is_failing() {
+                        self.probe(now);
+                    }
+                }
             }
         }
     }
@@ -378,6 +469,16 @@ impl Session {
         request: Request<'_>,
         now: Time,
     ) -> Ticket {
+        let (ticket, body) = self.body(request);
+        let deadline = now + self.config.request_timeout;
+        let (stage, delay) = (Stage::Queued, FIRST_DELAY);
+        self.pending.insert(ticket, Pending { kind, lane, deadline, stage, url, body, delay });
+        self.pump(lane);
+        ticket
+    }
+
+    /// A request as the gateway reads it, and the transaction in it.
+    fn body(&mut self, request: Request<'_>) -> (Ticket, String) {
         self.last_ticket = self.last_ticket.saturating_add(1);
         let ticket = Ticket(self.last_ticket);
         let mut object = request.into_json();
@@ -385,12 +486,7 @@ impl Session {
         for (key, secret) in self.secrets() {
             object.text(key, secret.reveal());
         }
-        let body = object.finish();
-        let deadline = now + self.config.request_timeout;
-        self.pending
-            .insert(ticket, Pending { kind, lane, deadline, stage: Stage::Queued { url, body } });
-        self.pump(lane);
-        ticket
+        (ticket, object.finish())
     }
 
     fn secrets(&self) -> impl Iterator<Item = (&'static str, &Secret)> {
@@ -404,12 +500,15 @@ impl Session {
         for pending in self.pending.values_mut().filter(|pending| pending.lane == lane) {
             match &mut pending.stage {
                 Stage::Acknowledged => {}
-                Stage::Posted(_) if lane == Lane::Free => {}
-                Stage::Posted(_) => return,
-                Stage::Queued { url, body } => {
+                Stage::Posted(_) | Stage::Again(_) if lane == Lane::Free => {}
+                Stage::Posted(_) | Stage::Again(_) => return,
+                Stage::Queued => {
                     self.last_http = self.last_http.saturating_add(1);
                     let id = HttpId(self.last_http);
-                    let (url, body) = (std::mem::take(url), std::mem::take(body));
+                    let (url, body) = match pending.kind.is_repeatable() {
+                        true => (pending.url.clone(), pending.body.clone()),
+                        false => (take(&mut pending.url), take(&mut pending.body)),
+                    };
                     pending.stage = Stage::Posted(id);
                     self.outputs.push_back(Output::Log(
                         Level::Trace,
@@ -432,6 +531,18 @@ impl Session {
                     return;
                 }
                 _ => Ok(Message::Ack { transaction: ticket.0 }),
+            },
+            Err(error) if error.is_uncertain() => match self.pending.get_mut(&ticket) {
+                Some(pending) if pending.kind.is_repeatable() => {
+                    let due = now + jittered(pending.delay, (self.random)());
+                    pending.delay = pending.delay.saturating_mul(2).min(LONGEST_DELAY);
+                    pending.stage = Stage::Again(due);
+                    return self.outputs.push_back(Output::Log(
+                        Level::Warn,
+                        format!("to be posted again: {error}"),
+                    ));
+                }
+                _ => Err(error),
             },
             other => other,
         };
@@ -481,14 +592,42 @@ impl Session {
         match kind {
             Kind::Create => self.handle_created(result, now),
             Kind::Destroy => self.handle_destroyed(),
+            Kind::Keepalive => self.handle_probed(result, now),
             _ => {
                 let lost =
                     result.as_ref().err().filter(|error| error.code == Code::SessionLost).cloned();
+                // What is to be gone, and is not known any more, is gone.
+                let gone = matches!(&result, Err(error) if kind == Kind::Detach
+                    && error.gateway_code == Some(core_error::NO_SUCH_HANDLE));
+                let result = if gone { Ok(Answer::Done) } else { result };
                 self.outputs.push_back(Output::Answer(ticket, result));
                 if let Some(error) = lost {
                     self.lose(error);
                 }
             }
+        }
+    }
+
+    fn handle_probed(&mut self, result: Result<Answer, Error>, now: Time) {
+        match result {
+            Ok(_) => self.heard(),
+            Err(error) if matches!(error.code, Code::SessionLost | Code::Unauthorized) => {
+                self.lose(error);
+            }
+            Err(error) => {
+                if let Some(http) = self.poll.http() {
+                    // It is as dead as this was, and would only say so later.
+                    self.outputs.push_back(Output::Abort(http));
+                    self.poll_failed(error, now);
+                }
+            }
+        }
+    }
+
+    /// The gateway is in reach.
+    fn heard(&mut self) {
+        if self.poll.heard() {
+            self.outputs.push_back(Output::Restored);
         }
     }
 
@@ -568,21 +707,9 @@ impl Session {
                 self.lose(error);
                 return;
             }
-            Err(error) => {
-                let jitter = (self.random)();
-                self.outputs.push_back(Output::Log(Level::Warn, format!("a poll failed: {error}")));
-                if !self.poll.failed(self.config.retry_limit, jitter, now) {
-                    self.lose(
-                        Error::new(
-                            Code::SessionLost,
-                            "the gateway has been out of reach for too long: call connect() again",
-                        )
-                        .with_cause(error.to_string()),
-                    );
-                }
-                return;
-            }
+            Err(error) => return self.poll_failed(error, now),
         };
+        self.heard();
         let brought_something = !batch.iter().all(|message| matches!(message, Message::Keepalive));
         self.poll.succeeded(brought_something, now);
         for message in batch {
@@ -590,6 +717,22 @@ impl Session {
         }
         if self.poll.deadline().is_some_and(|due| due <= now) && self.poll.http().is_none() {
             self.start_poll(now);
+        }
+    }
+
+    fn poll_failed(&mut self, error: Error, now: Time) {
+        self.outputs.push_back(Output::Log(Level::Warn, format!("a poll failed: {error}")));
+        let limit = match self.config.servers.len() {
+            _ if self.is_patient => Duration::MAX,
+            0 | 1 => self.config.retry_limit,
+            _ => self.config.retry_limit.min(FAILOVER),
+        };
+        let first = !self.poll.is_failing();
+        if !self.poll.failed(limit, (self.random)(), now) {
+            let message = "the gateway has been out of reach for too long: call connect() again";
+            self.lose(Error::new(Code::SessionLost, message).with_cause(error.to_string()));
+        } else if first {
+            self.outputs.push_back(Output::Trouble(error));
         }
     }
 
@@ -659,7 +802,7 @@ impl Session {
             if let Stage::Posted(http) = pending.stage {
                 self.outputs.push_back(Output::Abort(http));
             }
-            if !matches!(pending.kind, Kind::Create | Kind::Destroy) {
+            if !matches!(pending.kind, Kind::Create | Kind::Keepalive | Kind::Destroy) {
                 self.outputs.push_back(Output::Answer(ticket, Err(error.clone())));
             }
         }
@@ -677,7 +820,7 @@ fn answer_of(kind: Kind, message: Message) -> Result<Answer, Error> {
             Ok(Answer::Plugin { data, jsep: None })
         }
         (
-            Kind::Trickle | Kind::Detach | Kind::Destroy,
+            Kind::Trickle | Kind::Detach | Kind::Keepalive | Kind::Destroy,
             Message::Success { .. } | Message::Ack { .. },
         ) => Ok(Answer::Done),
         (kind, _) => Err(Error::new(
@@ -698,8 +841,9 @@ fn read_post(response: &HttpResponse) -> Result<Message, Error> {
 }
 
 fn read_poll(response: &HttpResponse) -> Result<Vec<Message>, Error> {
+    // Janus says so of a session that it does not know. So may a proxy: the next request tells.
     if let HttpResponse::Answered { status: 404, .. } = response {
-        return Err(session_lost());
+        return Err(Error::new(Code::GatewayProtocol, "HTTP status 404: the session may be gone"));
     }
     let batch = wire::parse_batch(checked_body(response)?)?;
     match batch.as_slice() {

@@ -361,6 +361,7 @@ pub(super) enum Request<'a> {
     Message { body: Object, jsep: Option<&'a Jsep> },
     Trickle(&'a [Candidate]),
     Detach,
+    Keepalive,
     Destroy,
 }
 
@@ -400,6 +401,7 @@ impl Request<'_> {
                 object
             }
             Self::Detach => Object::new("janus", "detach"),
+            Self::Keepalive => Object::new("janus", "keepalive"),
             Self::Destroy => Object::new("janus", "destroy"),
         }
     }

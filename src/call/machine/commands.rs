@@ -15,6 +15,15 @@ impl Call {
                 return self.done(command, Ok(Reply::Name(name)));
             }
             Name::Held(name) => Some(already_registered(name)),
+            // It is being taken again, and that is all that is wanted.
+            Name::Asked { name, command: None, .. }
+                if wanted.as_ref().is_none_or(|wanted| wanted == name) =>
+            {
+                if let Name::Asked { command: waiting, .. } = &mut self.name {
+                    *waiting = Some(command);
+                }
+                return;
+            }
             Name::Asked { name, .. } => Some(Error::new(
                 Code::AlreadyRegistered,
                 format!("\"{name}\" is being registered: wait for onRegistered"),
@@ -26,27 +35,41 @@ impl Call {
         }
         let guests_left = if wanted.is_some() { 0 } else { MOST_GUEST_NAMES };
         match wanted.map_or_else(|| guest_name((self.random)()), Ok) {
-            Ok(name) => self.ask_for_name(name, command, guests_left),
+            Ok(name) => self.ask_for_name(name, Some(command), guests_left),
             Err(error) => self.done(command, Err(error)),
         }
     }
 
-    pub(super) fn ask_for_name(&mut self, name: UserName, command: Command, guests_left: u8) {
+    pub(super) fn ask_for_name(
+        &mut self,
+        name: UserName,
+        command: Option<Command>,
+        guests_left: u8,
+    ) {
         let body = messages::register(&name);
-        self.name = Name::Asked { name, command, guests_left };
-        self.request(Purpose::Register, body, None);
+        self.name = Name::Asked { name, command, guests_left, again: None };
+        // Without a handle, the next one asks.
+        if !self.healing.detached {
+            self.request(Purpose::Register, body, None);
+        }
     }
 
     /// Asks for everybody's names.
     pub fn list(&mut self, command: Command) {
-        if !self.refuse_if_closed(command) {
-            self.request(Purpose::List(command), messages::list(), None);
+        if self.refuse_if_closed(command) {
+            return;
+        }
+        match self.healing.detached {
+            true => self.healing.lists.push(command),
+            false => {
+                self.request(Purpose::List(command), messages::list(), None);
+            }
         }
     }
 
     /// Changes what the gateway relays.
     pub fn set(&mut self, command: Command, settings: Settings) {
-        if !self.refuse_if_closed(command) {
+        if !self.refuse_if_closed(command) && !self.refuse_if_detached(command) {
             self.request(Purpose::Set(command, settings), messages::set(&settings), None);
         }
     }
@@ -68,6 +91,9 @@ impl Call {
             let error = "call() needs a user name, since no call is ringing here";
             return self.done(command, Err(Error::invalid(error)));
         };
+        if self.refuse_if_detached(command) {
+            return;
+        }
         let Name::Held(me) = &self.name else {
             let error = "register() a name before you call, and wait for onRegistered";
             return self.done(command, Err(Error::new(Code::NotRegistered, error)));
@@ -91,9 +117,13 @@ impl Call {
             let error = "no call is ringing here that could be accepted";
             return self.done(command, Err(Error::new(Code::NoCall, error)));
         };
-        let offer = std::mem::take(offer);
+        let offer = take(offer);
         if let Some(talk) = &mut self.talk {
             talk.command = Some(command);
+            if offer.is_empty() {
+                talk.stage = Stage::Yielding;
+                return;
+            }
         }
         self.answer(offer, now);
     }

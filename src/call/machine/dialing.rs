@@ -11,6 +11,7 @@ impl Call {
         talk.deadline = Some(now + DEVICES);
         talk.crossed_by = None;
         talk.leg = Some(leg);
+        talk.path = Path::default();
         talk.hold_until = not_before;
         self.media(Media::Offer(leg));
     }
@@ -21,6 +22,7 @@ impl Call {
         talk.stage = Stage::Answering;
         talk.deadline = Some(now + DEVICES);
         talk.leg = Some(leg);
+        talk.path = Path { is_polite: true, ..Path::default() };
         talk.support = sdp::support(&offer);
         let early = std::mem::take(&mut talk.early_candidates);
         self.media(Media::Answer(leg, offer));
@@ -32,7 +34,8 @@ impl Call {
     pub(super) fn dial_if_due(&mut self, now: Time) {
         let Some(talk) = &mut self.talk else { return };
         let Stage::Offered { sdp, not_before } = &mut talk.stage else { return };
-        if self.teardown.is_some() || *not_before > now {
+        let unclear = self.teardown.is_some() || !self.healing.unsure.is_empty();
+        if unclear || *not_before > now {
             return;
         }
         let jsep = Jsep::offer(sdp::announce(sdp, talk.link.version()));

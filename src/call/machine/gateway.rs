@@ -9,14 +9,19 @@ impl Call {
         if let Some(teardown) = self.teardown.take() {
             self.settle(teardown.leg, teardown.commands);
         }
-        for (_, purpose) in std::mem::take(&mut self.requests) {
+        for purpose in self.abandoned() {
             if let Purpose::List(command) | Purpose::Set(command, _) = purpose {
                 self.done(command, Err(error.clone()));
             }
         }
+        for command in take(&mut self.healing.lists) {
+            self.done(command, Err(error.clone()));
+        }
         if let Name::Asked { name, command, .. } = std::mem::replace(&mut self.name, Name::None) {
             self.event(Event::Registered { name, is_registered: false });
-            self.done(command, Err(error.clone()));
+            if let Some(command) = command {
+                self.done(command, Err(error.clone()));
+            }
         }
         self.become_closed();
     }
@@ -31,15 +36,31 @@ impl Call {
 
     /// What became of a request.
     pub fn handle_answer(&mut self, id: RequestId, answer: Result<Answer, Error>, now: Time) {
-        let Some(purpose) = self.requests.remove(&id) else { return };
+        let Some(asked) = self.requests.remove(&id) else { return };
         let result = match answer {
             Ok(Answer::Plugin { data, .. }) => messages::parse(&data)
-                .map_err(|(code, words)| refused(code, &words, self.asked_name(&purpose))),
+                .map_err(|(code, words)| refused(code, &words, self.asked_name(&asked.purpose))),
             Ok(_) => Ok(PluginEvent::Unknown("answer without a message".into())),
+            Err(error) if error.is_uncertain() || error.code == Code::SessionLost => {
+                return self.handle_uncertain(id, asked, error, now);
+            }
             Err(error) => Err(error),
         };
+        self.conclude(id, asked.purpose, result, now);
+    }
+
+    /// Does what the answer to a request means.
+    pub(super) fn conclude(
+        &mut self,
+        id: RequestId,
+        purpose: Purpose,
+        result: Result<PluginEvent, Error>,
+        now: Time,
+    ) {
         match purpose {
-            Purpose::Register => self.handle_registered(result),
+            Purpose::Query => self.handle_query(id, result, now),
+            Purpose::Renegotiate => self.handle_renegotiated(result, now),
+            Purpose::Register => self.handle_registered(result, now),
             Purpose::List(command) => self.done(
                 command,
                 match result {
@@ -86,9 +107,9 @@ impl Call {
         }
     }
 
-    pub(super) fn handle_registered(&mut self, result: Result<PluginEvent, Error>) {
+    pub(super) fn handle_registered(&mut self, result: Result<PluginEvent, Error>, now: Time) {
         let before = std::mem::replace(&mut self.name, Name::None);
-        let Name::Asked { name, command, guests_left } = before else {
+        let Name::Asked { name, command, guests_left, again } = before else {
             self.name = before;
             return;
         };
@@ -97,14 +118,23 @@ impl Call {
             Ok(other) => unexpected(&other),
             Err(error) => error,
         };
-        match error.gateway_code {
-            Some(code::USERNAME_TAKEN) if guests_left > 0 => {
+        match (error.gateway_code, again) {
+            (Some(code::USERNAME_TAKEN), _) if guests_left > 0 => {
                 if let Ok(other) = guest_name((self.random)()) {
                     return self.ask_for_name(other, command, guests_left.saturating_sub(1));
                 }
             }
+            (Some(code::USERNAME_TAKEN), Some(again)) if now < again.until => {
+                self.log(
+                    Level::Info,
+                    format!("\"{name}\" is still held by the session that is lost"),
+                );
+                let again = Some(again.later(now, (self.random)()));
+                self.name = Name::Asked { name, command, guests_left, again };
+                return;
+            }
             // A registration whose answer was lost, and that was asked for again.
-            Some(code::ALREADY_REGISTERED)
+            (Some(code::ALREADY_REGISTERED), _)
                 if error
                     .cause
                     .as_ref()
@@ -115,14 +145,21 @@ impl Call {
             _ => {}
         }
         self.event(Event::Registered { name, is_registered: false });
-        self.done(command, Err(error));
+        match command {
+            Some(command) => self.done(command, Err(error)),
+            None => self.event(Event::Error(error)),
+        }
+        self.be_well();
     }
 
-    pub(super) fn hold(&mut self, name: UserName, command: Command) {
+    pub(super) fn hold(&mut self, name: UserName, command: Option<Command>) {
         self.log(Level::Info, format!("registered as \"{name}\""));
         self.name = Name::Held(name.clone());
         self.event(Event::Registered { name: name.clone(), is_registered: true });
-        self.done(command, Ok(Reply::Name(name)));
+        if let Some(command) = command {
+            self.done(command, Ok(Reply::Name(name)));
+        }
+        self.be_well();
     }
 
     pub(super) fn handle_dialed(
@@ -235,9 +272,7 @@ impl Call {
             (PluginEvent::SlowLink(media), _) => {
                 self.log(Level::Debug, format!("the plugin reports a slow link for {media}"));
             }
-            (PluginEvent::Update, _) => {
-                self.log(Level::Warn, "the other side renegotiates; that is not answered".into());
-            }
+            (PluginEvent::Update, Some(jsep)) => self.handle_update(jsep, now),
             (other, _) => self.log(Level::Warn, format!("skipped {}", other.as_str())),
         }
     }
@@ -265,6 +300,14 @@ impl Call {
                 Stage::Offering | Stage::Offered { .. } | Stage::Yielding => {
                     self.log(Level::Info, format!("\"{peer}\" calls meanwhile: busy"));
                     return self.decline(reason::BUSY, now);
+                }
+                // The call that was to come once more; the page knows of it.
+                Stage::RingingIn { offer: ref mut waiting }
+                    if talk.peer == peer && waiting.is_empty() =>
+                {
+                    *waiting = offer;
+                    talk.deadline = Some(now + self.config.ring_timeout);
+                    return;
                 }
                 // The answer to our own call decides.
                 Stage::Dialing(_) => {
@@ -308,7 +351,10 @@ impl Call {
         talk.deadline = (!talk.connected).then(|| now + self.config.connect_timeout);
         let (peer, command, flows) = (talk.peer.clone(), talk.command.take(), talk.flows);
         let support = talk.support;
-        self.event(Event::Accepted(peer.clone()));
+        let first = !std::mem::replace(&mut talk.accepted, true);
+        if first {
+            self.event(Event::Accepted(peer.clone()));
+        }
         if flows {
             self.event(Event::RemoteMedia(peer));
         }
@@ -340,6 +386,7 @@ impl Call {
             // that was just sent has an answer of its own.
             Stage::Offering | Stage::Offered { .. } | Stage::Yielding | Stage::Dialing(_) => return,
             Stage::RingingOut if words == reason::CROSSING => return self.make_way(now),
+            _ if words == reason::ONCE_MORE => return self.once_more(now),
             Stage::RingingOut => reason::DECLINED,
             Stage::RingingIn { .. } | Stage::Answering | Stage::Accepting(_) => reason::CANCELLED,
             Stage::Up => reason::HUNG_UP,

@@ -7,6 +7,7 @@ impl Call {
     pub fn handle_description(&mut self, leg: LegId, result: Result<String, Error>, now: Time) {
         let Some(talk) = self.talk.as_mut().filter(|talk| talk.leg == Some(leg)) else { return };
         match (&talk.stage, result) {
+            (Stage::Up, result) => self.handle_new_description(result, now),
             (Stage::Offering, Ok(sdp)) => {
                 talk.stage = Stage::Offered { sdp, not_before: talk.hold_until };
                 // A teardown ends by its own deadline, and so does what waits for it.
@@ -47,16 +48,19 @@ impl Call {
         }
     }
 
-    /// The peer connection came up or failed.
+    /// The peer connection came up, was lost or failed.
     pub fn handle_leg_state(&mut self, leg: LegId, state: LegState, now: Time) {
         let Some(talk) = self.talk.as_mut().filter(|talk| talk.leg == Some(leg)) else { return };
+        talk.connected = state == LegState::Connected;
         match state {
             LegState::Connected => {
-                talk.connected = true;
+                talk.path.was_up = true;
+                talk.path.is_lost = false;
                 if talk.stage == Stage::Up && talk.doom.is_none() {
                     talk.deadline = None;
                 }
             }
+            _ if talk.path.was_up && talk.stage == Stage::Up => self.lose_path(state, now),
             LegState::Disconnected => {}
             LegState::Failed => self.end(
                 reason::MEDIA_FAILED,
@@ -65,6 +69,7 @@ impl Call {
                 now,
             ),
         }
+        self.tell_trouble();
     }
 
     /// Audio or video of the other side flows.
