@@ -36,6 +36,10 @@ pub(crate) const ALL: &[Scenario] = &[
     scenario("the core's hang-up", the_cores_hang_up),
     scenario("settings", settings),
     scenario("renegotiation", renegotiation),
+    scenario("renegotiation of both at once", renegotiation_of_both_at_once),
+    scenario("accept as a question", accept_as_a_question),
+    scenario("accept twice", accept_twice),
+    scenario("a name after its session", a_name_after_its_session),
     scenario("candidates", candidates),
     scenario("descriptions", descriptions),
     scenario("claim", claim),
@@ -446,6 +450,77 @@ fn renegotiation(stage: &mut Stage) {
     stage.plugin_with(b, &json!({ "request": "set" }), Some(sdp::answer()));
     stage.expect(a, &["update"]);
     stage.expect(b, &["set"]);
+}
+
+/// Both offers and both answers pass: the gateway decides nothing.
+fn renegotiation_of_both_at_once(stage: &mut Stage) {
+    let a = stage.client("Ada");
+    let b = stage.client("Bob");
+    stage.connect(a, b);
+    for (who, other) in [(a, b), (b, a)] {
+        stage.plugin_with(who, &json!({ "request": "set" }), Some(sdp::offer()));
+        stage.expect(other, &["update"]);
+        stage.expect(who, &["set"]);
+    }
+    for (who, other) in [(a, b), (b, a)] {
+        stage.plugin_with(who, &json!({ "request": "set" }), Some(sdp::answer()));
+        stage.expect(other, &["update"]);
+        stage.expect(who, &["set"]);
+    }
+    stage.hang_up(a);
+    both_hear_the_end(stage, a, b);
+}
+
+/// An `accept` without a description tells whether there is a call (482) or none (481), and harms neither.
+fn accept_as_a_question(stage: &mut Stage) {
+    let a = stage.client("Ada");
+    let b = stage.client("Bob");
+    let ask = |stage: &mut Stage, tag| {
+        for who in [a, b] {
+            stage.plugin(who, &json!({ "request": "accept" }));
+            stage.expect(who, &[tag]);
+        }
+    };
+    ask(stage, "error 481");
+    stage.ring(a, b);
+    ask(stage, "error 482");
+    stage.accept(b);
+    stage.expect(a, &["accepted"]);
+    stage.expect(b, &["accepted"]);
+    ask(stage, "error 482");
+    // The call goes on: what one end says still reaches the other.
+    stage.plugin_with(a, &json!({ "request": "set" }), Some(sdp::offer()));
+    stage.expect(b, &["update"]);
+    stage.expect(a, &["set"]);
+    stage.plugin_with(b, &json!({ "request": "set" }), Some(sdp::answer()));
+    stage.expect(a, &["update"]);
+    stage.expect(b, &["set"]);
+    stage.hang_up(a);
+    both_hear_the_end(stage, a, b);
+    ask(stage, "error 481");
+}
+
+/// Whoever does not know whether an `accept` arrived may say it again: the caller hears it twice.
+fn accept_twice(stage: &mut Stage) {
+    let a = stage.client("Ada");
+    let b = stage.client("Bob");
+    stage.connect(a, b);
+    stage.accept(b);
+    stage.expect(a, &["accepted"]);
+    stage.expect(b, &["accepted"]);
+    stage.hang_up(b);
+    both_hear_the_end(stage, b, a);
+}
+
+/// A session that is destroyed in a call takes its name with it, and the peer hears of it.
+fn a_name_after_its_session(stage: &mut Stage) {
+    let a = stage.client("Ada");
+    let b = stage.client("Bob");
+    stage.connect(a, b);
+    stage.end(a);
+    stage.expect_in_any_order(b, &CLOSED);
+    let c = stage.client("Ada");
+    stage.connect(b, c);
 }
 
 fn candidates(stage: &mut Stage) {
