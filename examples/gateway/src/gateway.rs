@@ -70,6 +70,14 @@ pub enum Get {
     Wait(PollTicket),
 }
 
+/// The same, with events that are not in words yet, for whoever wants to change them.
+#[derive(Debug)]
+pub(crate) enum RawGet {
+    Answer(Response),
+    Events { events: Vec<Value>, max_events: usize },
+    Wait(PollTicket),
+}
+
 /// What a poll comes to.
 #[derive(Debug)]
 pub enum Poll {
@@ -125,26 +133,55 @@ impl Gateway {
 
     /// Answers a GET: the server's description, or a poll. `query` is what follows the question mark.
     pub fn get(&mut self, path: &str, query: &str, now: Duration) -> Get {
+        match self.raw_get(path, query, now) {
+            RawGet::Answer(answer) => Get::Answer(answer),
+            RawGet::Events { events, max_events } => {
+                Get::Answer(Response::events(events, max_events))
+            }
+            RawGet::Wait(ticket) => Get::Wait(ticket),
+        }
+    }
+
+    pub(crate) fn raw_get(&mut self, path: &str, query: &str, now: Duration) -> RawGet {
         self.handle_timeout(now);
-        let Some(path) = Path::parse(path) else { return Get::Answer(Response::empty(404)) };
+        let Some(path) = Path::parse(path) else { return RawGet::Answer(Response::empty(404)) };
         if path.session == "info" {
-            return Get::Answer(Response::json(&reply::server_info(&self.options, "info")));
+            return RawGet::Answer(Response::json(&reply::server_info(&self.options, "info")));
         }
         let session = leading_number(path.session);
         if session == 0 {
-            return Get::Answer(Response::empty(404));
+            return RawGet::Answer(Response::empty(404));
         }
         let argument = |name| query_argument(query, name);
         if !self.is_authorized(argument("apisecret").as_deref(), argument("token").as_deref()) {
-            return Get::Answer(Response::empty(403));
+            return RawGet::Answer(Response::empty(403));
         }
         let max_events = argument("maxev").map_or(1, |text| leading_number(&text));
         let max_events = usize::try_from(max_events).unwrap_or(usize::MAX);
         match self.poll(session, max_events, now) {
-            Poll::Wait(ticket) => Get::Wait(ticket),
-            Poll::Events(events) => Get::Answer(Response::events(events, max_events)),
-            Poll::UnknownSession => Get::Answer(Response::empty(404)),
+            Poll::Wait(ticket) => RawGet::Wait(ticket),
+            Poll::Events(events) => RawGet::Events { events, max_events },
+            Poll::UnknownSession => RawGet::Answer(Response::empty(404)),
         }
+    }
+
+    /// The name under which a session is registered, the one in `path`, which is that of a request.
+    #[must_use]
+    pub fn user(&self, path: &str) -> Option<&str> {
+        let session = leading_number(Path::parse(path)?.session);
+        let handles = &self.sessions.get(&session)?.handles;
+        let mut entries = handles.iter().filter_map(|handle| self.handles.get(handle));
+        entries.find_map(|entry| entry.party.name.as_deref())
+    }
+
+    /// Forgets every session, as a restart of the program does: nobody is told.
+    pub fn restart(&mut self, now: Duration) {
+        self.handle_timeout(now);
+        self.sessions.clear();
+        self.polls.clear();
+        self.handles.clear();
+        self.names.clear();
+        self.work = WorkQueue::default();
     }
 
     /// Starts a poll for at most `max_events`. That keeps the session alive, as only a poll's start does.

@@ -8,6 +8,8 @@
     clippy::unwrap_used
 )]
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -54,12 +56,27 @@ fn poll(server: &Server, limit: Duration) -> io::Result<String> {
 
 /// A session 7 with an event in its queue.
 fn with_event(server: &Server) {
-    post(server, "", r#"{"janus":"create","transaction":"t","id":7}"#);
+    with_handle(server, 7);
+    plugin(server, 7, r#"{"request":"list"}"#);
+}
+
+/// A session with a handle, whose id is remembered by nobody but the test's thread.
+fn with_handle(server: &Server, session: u64) {
+    post(server, "", &format!(r#"{{"janus":"create","transaction":"t","id":{session}}}"#));
     let attach = r#"{"janus":"attach","transaction":"t","plugin":"janus.plugin.videocall"}"#;
-    let answer = post(server, "/7", attach);
-    let handle = answer.split(r#"{"id":"#).nth(1).unwrap().split('}').next().unwrap();
-    let list = r#"{"janus":"message","transaction":"t","body":{"request":"list"}}"#;
-    post(server, &format!("/7/{handle}"), list);
+    let answer = post(server, &format!("/{session}"), attach);
+    let handle = answer.split(r#"{"id":"#).nth(1).unwrap().split('}').next().unwrap().to_owned();
+    HANDLES.with_borrow_mut(|handles| handles.insert(session, handle));
+}
+
+fn plugin(server: &Server, session: u64, body: &str) {
+    let handle = HANDLES.with_borrow(|handles| handles[&session].clone());
+    let message = format!(r#"{{"janus":"message","transaction":"t","body":{body}}}"#);
+    post(server, &format!("/{session}/{handle}"), &message);
+}
+
+thread_local! {
+    static HANDLES: RefCell<HashMap<u64, String>> = RefCell::default();
 }
 
 #[test]
@@ -118,6 +135,157 @@ fn events_get_lost_and_sessions_forgotten() {
     server.faults().next_poll(Fault::ForgetSession);
     assert!(poll(&server, LIMIT).unwrap().contains(" 404 "));
     assert!(post(&server, "/7", r#"{"janus":"keepalive","transaction":"t"}"#).contains("458"));
+}
+
+/// The names of the events of session 7's next poll, in order.
+fn events(server: &Server) -> Vec<String> {
+    let Ok(answer) = poll(server, Duration::from_millis(300)) else { return Vec::new() };
+    let known = ["\"list\"", "\"registered\"", "\"error_code\"", "keepalive"];
+    let body = answer.split("\r\n\r\n").nth(1).unwrap();
+    let mut found: Vec<(usize, &str)> = known
+        .iter()
+        .flat_map(|name| body.match_indices(name).map(|(at, name)| (at, name.trim_matches('"'))))
+        .collect();
+    found.sort_unstable();
+    found.into_iter().map(|(_, name)| name.to_owned()).collect()
+}
+
+#[test]
+fn events_come_twice_or_in_another_order() {
+    let server = server();
+    let faults = server.faults();
+    with_handle(&server, 7);
+    let register = r#"{"request":"register","username":"Tom"}"#;
+
+    faults.next_poll(Fault::RepeatEvents);
+    plugin(&server, 7, r#"{"request":"list"}"#);
+    assert_eq!(events(&server), ["list", "list"]);
+
+    faults.next_poll(Fault::RepeatEventsLater);
+    plugin(&server, 7, register);
+    assert_eq!(events(&server), ["registered"]);
+    assert_eq!(events(&server), ["registered"]);
+    assert_eq!(events(&server), [""; 0]);
+
+    // That poll was left, and would take the next event.
+    faults.clear();
+    plugin(&server, 7, r#"{"request":"list"}"#);
+    faults.next_poll(Fault::ReverseEvents);
+    plugin(&server, 7, r#"{"request":"list"}"#);
+    plugin(&server, 7, register);
+    assert_eq!(events(&server), ["error_code", "list"]);
+    assert!(faults.are_met());
+}
+
+#[test]
+fn one_event_of_a_name_is_lost_and_the_poll_goes_on() {
+    let server = server();
+    with_handle(&server, 7);
+    server.faults().lose_event("registered");
+    plugin(&server, 7, r#"{"request":"register","username":"Tom"}"#);
+    plugin(&server, 7, r#"{"request":"list"}"#);
+    assert_eq!(events(&server), ["list"]);
+    assert!(server.faults().are_met());
+
+    // The one that is lost came alone: its poll waits for the next.
+    server.faults().lose_event("error");
+    let listening = thread::scope(|scope| {
+        let listening = scope.spawn(|| poll(&server, LIMIT).unwrap());
+        plugin(&server, 7, r#"{"request":"nonsense"}"#);
+        plugin(&server, 7, r#"{"request":"list"}"#);
+        listening.join().unwrap()
+    });
+    assert!(listening.contains("\"list\"") && !listening.contains("error_code"), "{listening}");
+}
+
+#[test]
+fn a_fault_may_be_for_one_user() {
+    let server = server();
+    for (session, name) in [(7, "Tom"), (8, "Jack")] {
+        with_handle(&server, session);
+        let register = format!(r#"{{"request":"register","username":"{name}"}}"#);
+        plugin(&server, session, &register);
+    }
+    let keepalive = r#"{"janus":"keepalive","transaction":"t"}"#;
+    server.faults().of("Jack").next_post(Fault::Status(500));
+    server.faults().of("Tom").all(Fault::Status(503));
+    assert!(ping(&server).contains("pong"));
+    assert!(post(&server, "/7", keepalive).contains(" 503 "));
+    assert!(post(&server, "/8", keepalive).contains(" 500 "));
+    assert!(post(&server, "/8", keepalive).contains("ack"));
+    assert!(post(&server, "/7", keepalive).contains(" 503 "));
+}
+
+#[test]
+fn a_busy_server_names_its_time() {
+    let server = server();
+    server.faults().next_post(Fault::RetryAfter(3));
+    let answer = ping(&server).to_ascii_lowercase();
+    assert!(answer.contains(" 429 ") && answer.contains("\r\nretry-after: 3\r\n"), "{answer}");
+    assert!(answer.contains("access-control-expose-headers: retry-after"), "{answer}");
+}
+
+#[test]
+fn bodies_may_be_garbage_or_huge_or_slow() {
+    let server = server();
+    server.faults().next_post(Fault::Garbage);
+    let garbage = exchange(&server, "POST", "/janus", PING, LIMIT);
+    assert_eq!(garbage.unwrap_err().kind(), ErrorKind::InvalidData);
+
+    const SPACES: u64 = 200_000;
+    server.faults().next_post(Fault::Huge(SPACES));
+    let spaces = ping(&server).matches(' ').count() as u64;
+    assert!((SPACES..SPACES + 100).contains(&spaces), "{spaces}");
+
+    let pause = Duration::from_millis(2);
+    server.faults().next_post(Fault::Drip(pause));
+    let mut stream = TcpStream::connect(server.addr()).unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    let length = PING.len();
+    let head = "POST /janus HTTP/1.1\r\nHost: localhost\r\nConnection: close";
+    write!(stream, "{head}\r\nContent-Length: {length}\r\n\r\n{PING}").unwrap();
+    let (mut reads, mut answer) = (0, Vec::new());
+    let mut buffer = [0; 4096];
+    while let Ok(length @ 1..) = stream.read(&mut buffer) {
+        reads += 1;
+        answer.extend_from_slice(&buffer[..length]);
+    }
+    assert!(reads > 5, "it came in {reads} pieces");
+    // Each byte is a chunk of its own.
+    let text = String::from_utf8(answer).unwrap();
+    let body: String = text.split("\r\n").filter(|line| line.len() == 1 && *line != "1").collect();
+    assert!(body.contains(r#""pong""#), "{text}");
+}
+
+#[test]
+fn a_stopped_gateway_goes_on_where_it_was() {
+    let server = server();
+    with_event(&server);
+    server.faults().all(Fault::Stall);
+    thread::scope(|scope| {
+        let asking = scope.spawn(|| ping(&server));
+        let listening = scope.spawn(|| poll(&server, LIMIT).unwrap());
+        let silence = exchange(&server, "POST", "/janus", PING, Duration::from_millis(200));
+        assert_eq!(silence.unwrap_err().kind(), ErrorKind::WouldBlock);
+        assert!(!asking.is_finished() && !listening.is_finished());
+        server.faults().clear();
+        assert!(asking.join().unwrap().contains("pong"));
+        assert!(listening.join().unwrap().contains("\"list\""));
+    });
+}
+
+#[test]
+fn a_restart_forgets_everybody() {
+    let server = server();
+    with_handle(&server, 7);
+    plugin(&server, 7, r#"{"request":"register","username":"Tom"}"#);
+    server.faults().next_post(Fault::ForgetAll);
+    assert!(ping(&server).contains("pong"));
+    assert!(poll(&server, LIMIT).unwrap().contains(" 404 "));
+    // The name is free.
+    with_handle(&server, 7);
+    plugin(&server, 7, r#"{"request":"register","username":"Tom"}"#);
+    assert_eq!(events(&server), ["registered"]);
 }
 
 #[test]

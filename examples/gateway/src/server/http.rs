@@ -1,5 +1,6 @@
 //! The routes: the API as Janus' HTTP transport offers it, faults, and files.
 
+use std::convert::Infallible;
 use std::future::pending;
 use std::io;
 use std::path::PathBuf;
@@ -18,7 +19,7 @@ use tokio::time::sleep;
 use tower_http::services::ServeDir;
 
 use super::Fault;
-use super::state::Shared;
+use super::state::{Answer, Shared};
 
 pub(super) fn routes(
     shared: Arc<Shared>,
@@ -73,7 +74,8 @@ async fn answer(
 }
 
 async fn post(api: &Api, path: &str, body: &str) -> Response {
-    let fault = api.shared.faults.for_post();
+    let user = api.shared.user(path);
+    let fault = api.shared.faults.for_post(user.as_deref());
     match before(api, path, fault.as_ref()).await {
         Some(response) => response,
         None => after(fault, to_http(api.shared.post(path, body))).await,
@@ -83,20 +85,56 @@ async fn post(api: &Api, path: &str, body: &str) -> Response {
 async fn get(api: &Api, path: &str, query: &str) -> Response {
     let is_session = path.trim_matches('/').starts_with(|c: char| c.is_ascii_digit());
     if is_session && path.trim_matches('/').contains('/') {
-        let session = path.trim_matches('/').split('/').next().unwrap_or_default();
-        let location = format!("{}/{session}", api.base);
+        let location = format!("{}/{}", api.base, session_in(path));
         return (StatusCode::FOUND, [(header::LOCATION, location)]).into_response();
     }
-    let fault = if is_session { api.shared.faults.for_poll() } else { None };
+    let user = api.shared.user(path);
+    let fault = if is_session { api.shared.faults.for_poll(user.as_deref()) } else { None };
     if let Some(response) = before(api, path, fault.as_ref()).await {
         return response;
     }
-    let answer = api.shared.get(path, query).await;
-    if fault == Some(Fault::DropEvents) && answer.status == 200 {
-        let one_event = !answer.body.starts_with('[');
-        return to_http(crate::Response::keepalive(if one_event { 1 } else { 2 }));
+    let mut answer = match api.shared.faults.said_again(session_in(path)) {
+        Some(events) => Answer::Events { events, max_events: usize::MAX },
+        None => api.shared.get(path, query).await,
+    };
+    if let Some(fault) = &fault {
+        answer = other_events(api, path, query, fault, answer).await;
     }
-    after(fault, to_http(answer)).await
+    // What was stopped while this poll waited says nothing either.
+    api.shared.faults.while_stalled(user.as_deref()).await;
+    let response = match answer {
+        Answer::Response(response) => response,
+        Answer::Events { events, max_events } if events.is_empty() => {
+            crate::Response::keepalive(max_events)
+        }
+        Answer::Events { events, max_events } => crate::Response::events(events, max_events),
+    };
+    after(fault, to_http(response)).await
+}
+
+/// The part of a fault that changes a poll's events.
+async fn other_events(api: &Api, path: &str, query: &str, fault: &Fault, answer: Answer) -> Answer {
+    let Answer::Events { mut events, max_events } = answer else { return answer };
+    match fault {
+        Fault::DropEvents => events.clear(),
+        Fault::RepeatEvents => events.extend(events.clone()),
+        Fault::RepeatEventsLater if !events.is_empty() => {
+            api.shared.faults.say_again(session_in(path), events.clone());
+        }
+        Fault::ReverseEvents => {
+            while events.len() < 2 {
+                match api.shared.get(path, query).await {
+                    // It has waited in vain once: no poll is held for ever.
+                    Answer::Events { events: more, .. } if more.is_empty() => break,
+                    Answer::Events { events: more, .. } => events.extend(more),
+                    gone @ Answer::Response(_) => return gone,
+                }
+            }
+            events.reverse();
+        }
+        _ => {}
+    }
+    Answer::Events { events, max_events }
 }
 
 /// The part of a fault that comes before the request is looked at, or instead of it.
@@ -105,6 +143,14 @@ async fn before(api: &Api, path: &str, fault: Option<&Fault>) -> Option<Response
         Fault::Status(status) => {
             Some(StatusCode::from_u16(*status).unwrap_or_default().into_response())
         }
+        Fault::RetryAfter(seconds) => {
+            let headers = [
+                (header::RETRY_AFTER, seconds.to_string()),
+                // Else a page of another origin cannot read it.
+                (header::ACCESS_CONTROL_EXPOSE_HEADERS, header::RETRY_AFTER.to_string()),
+            ];
+            Some((StatusCode::TOO_MANY_REQUESTS, headers).into_response())
+        }
         Fault::Body(body) => Some(json_text(body.clone())),
         Fault::Html502 => {
             let page = "<html><body><h1>502 Bad Gateway</h1></body></html>";
@@ -112,18 +158,34 @@ async fn before(api: &Api, path: &str, fault: Option<&Fault>) -> Option<Response
             Some((StatusCode::BAD_GATEWAY, kind, page).into_response())
         }
         Fault::Empty => Some(json_text(String::new())),
+        Fault::Garbage => Some(GARBAGE.into_response()),
+        Fault::Huge(spaces) => Some(huge(*spaces)),
         Fault::CloseConnection => Some(broken_off("")),
         Fault::Delay(delay) => {
             sleep(*delay).await;
             None
         }
-        Fault::ForgetSession => {
-            let session = path.trim_start_matches('/').split('/').next().unwrap_or_default();
-            let destroy = json!({ "janus": "destroy", "transaction": "forgotten" });
-            api.shared.post(&format!("/{session}"), &destroy.to_string());
+        Fault::Stall => {
+            let user = api.shared.user(path);
+            api.shared.faults.while_stalled(user.as_deref()).await;
             None
         }
-        Fault::Hang | Fault::HalfBody | Fault::DropEvents => None,
+        Fault::ForgetSession => {
+            let destroy = json!({ "janus": "destroy", "transaction": "forgotten" });
+            api.shared.post(&format!("/{}", session_in(path)), &destroy.to_string());
+            None
+        }
+        Fault::ForgetAll => {
+            api.shared.restart();
+            None
+        }
+        Fault::Hang
+        | Fault::HalfBody
+        | Fault::Drip(_)
+        | Fault::DropEvents
+        | Fault::RepeatEvents
+        | Fault::RepeatEventsLater
+        | Fault::ReverseEvents => None,
     }
 }
 
@@ -136,8 +198,35 @@ async fn after(fault: Option<Fault>, response: Response) -> Response {
             let text = String::from_utf8_lossy(&body.unwrap_or_default()).into_owned();
             broken_off(text.get(..text.len() / 2).unwrap_or_default())
         }
+        Some(Fault::Drip(pause)) => {
+            let body = axum::body::to_bytes(response.into_body(), usize::MAX).await;
+            let drops = stream::iter(body.unwrap_or_default()).then(move |byte| async move {
+                sleep(pause).await;
+                Ok::<_, Infallible>(Bytes::from(vec![byte]))
+            });
+            Response::new(Body::from_stream(drops))
+        }
         _ => response,
     }
+}
+
+fn session_in(path: &str) -> &str {
+    path.trim_start_matches('/').split('/').next().unwrap_or_default()
+}
+
+/// Neither UTF-8 nor JSON.
+const GARBAGE: &[u8] = b"\xff\xfe\x00\x80[{\"janus\xc3\x28\x1f\x8b\x08";
+
+/// It is made as fast as it is read, and never stands in memory.
+fn huge(spaces: u64) -> Response {
+    const PIECE: &[u8] = &[b' '; 65536];
+    let pieces = stream::unfold(spaces, |left| async move {
+        let length = left.min(65536);
+        let piece = PIECE.get(..usize::try_from(length).ok()?)?;
+        (length > 0).then(|| (Ok::<_, Infallible>(Bytes::from_static(piece)), left - length))
+    });
+    let beginning = stream::iter([Ok(Bytes::from_static(b"["))]);
+    Response::new(Body::from_stream(beginning.chain(pieces)))
 }
 
 /// An answer that ends with a lost connection.

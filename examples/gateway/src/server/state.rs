@@ -4,11 +4,13 @@ use std::future::pending;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use super::Faults;
-use crate::{Gateway, Get, Options, Poll, PollTicket, Response};
+use crate::gateway::RawGet;
+use crate::{Gateway, Options, Poll, PollTicket, Response};
 
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -17,6 +19,15 @@ pub(super) struct Shared {
     /// Something happened: there may be events, or an earlier timeout.
     changed: Notify,
     pub(super) faults: Faults,
+}
+
+/// What a GET comes to in the end.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// An answer that brings no events.
+    Response(Response),
+    /// A poll's answer, none if it waited in vain.
+    Events { events: Vec<Value>, max_events: usize },
 }
 
 impl Shared {
@@ -35,25 +46,46 @@ impl Shared {
         answer
     }
 
-    /// Answers a GET, a poll when there is something to say or at its limit.
-    pub(super) async fn get(&self, path: &str, query: &str) -> Response {
-        let answer = self.with(|gateway, now| gateway.get(path, query, now));
-        // There is a limit more to keep, and what fell due meanwhile may be for others.
-        self.changed.notify_waiters();
-        match answer {
-            Get::Answer(answer) => answer,
-            Get::Wait(ticket) => self.wait_for_events(ticket).await,
+    /// Answers a GET, a poll when there is something to say or at its limit. Events that a fault wants lost
+    /// are taken out here, and the poll goes on as if they had never been.
+    pub(super) async fn get(&self, path: &str, query: &str) -> Answer {
+        loop {
+            let answer = self.with(|gateway, now| gateway.raw_get(path, query, now));
+            // There is a limit more to keep, and what fell due meanwhile may be for others.
+            self.changed.notify_waiters();
+            let (mut events, max_events) = match answer {
+                RawGet::Answer(answer) => return Answer::Response(answer),
+                RawGet::Events { events, max_events } => (events, max_events),
+                RawGet::Wait(ticket) => (self.wait_for_events(&ticket).await, ticket.max_events()),
+            };
+            let user = self.user(path);
+            let were = events.len();
+            events.retain(|event| !self.faults.loses(event, user.as_deref()));
+            if events.len() == were || !events.is_empty() {
+                return Answer::Events { events, max_events };
+            }
         }
     }
 
-    async fn wait_for_events(&self, ticket: PollTicket) -> Response {
+    /// Who asks: the name under which the session in the path is registered.
+    pub(super) fn user(&self, path: &str) -> Option<String> {
+        self.with(|gateway, _| gateway.user(path).map(str::to_owned))
+    }
+
+    /// Forgets every session, as a restart does.
+    pub(super) fn restart(&self) {
+        self.with(|gateway, now| gateway.restart(now));
+        self.changed.notify_waiters();
+    }
+
+    async fn wait_for_events(&self, ticket: &PollTicket) -> Vec<Value> {
         loop {
             // Before the look, so that nothing happens unseen between the look and the wait.
             let changed = self.changed.notified();
-            match self.with(|gateway, now| gateway.collect(&ticket, now)) {
-                Poll::Events(events) => return Response::events(events, ticket.max_events()),
+            match self.with(|gateway, now| gateway.collect(ticket, now)) {
+                Poll::Events(events) => return events,
                 Poll::Wait(_) => changed.await,
-                Poll::UnknownSession => return Response::keepalive(ticket.max_events()),
+                Poll::UnknownSession => return Vec::new(),
             }
         }
     }
