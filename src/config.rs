@@ -167,7 +167,8 @@ pub struct GatewayConfig {
     /// How long one request may take until its final answer. Default 10 s, as Janus cuts a request
     /// then.
     pub request_timeout: Duration,
-    /// How long a failing long poll is tried again before the session counts as lost. Default 30 s.
+    /// How long a gateway out of reach is tried again before the session counts as lost for good. Default
+    /// 120 s.
     pub retry_limit: Duration,
     /// How many events one long poll may bring (Janus' `maxev`). Default 10.
     pub poll_events: u32,
@@ -182,7 +183,7 @@ impl GatewayConfig {
             token: None,
             account: None,
             request_timeout: Duration::from_secs(10),
-            retry_limit: Duration::from_secs(30),
+            retry_limit: Duration::from_secs(120),
             poll_events: 10,
         }
     }

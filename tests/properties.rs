@@ -28,7 +28,13 @@ enum Step {
     Call(usize, usize),
     Accept(usize),
     HangUp(usize),
-    FailMedia(usize),
+    CutMedia(usize),
+    WallIn(usize, bool),
+    GoOffline(usize, bool),
+    TellOnline(usize),
+    RestartGateway,
+    Hide(usize),
+    Show(usize),
     RefuseDevices(usize, bool),
     Lose(usize, Loss),
     Close(usize),
@@ -42,7 +48,13 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (page.clone(), page.clone()).prop_map(|(from, to)| Step::Call(from, to)),
         5 => page.clone().prop_map(Step::Accept),
         4 => page.clone().prop_map(Step::HangUp),
-        1 => page.clone().prop_map(Step::FailMedia),
+        1 => page.clone().prop_map(Step::CutMedia),
+        1 => (page.clone(), any::<bool>()).prop_map(|(page, is)| Step::WallIn(page, is)),
+        1 => (page.clone(), any::<bool>()).prop_map(|(page, is)| Step::GoOffline(page, is)),
+        1 => page.clone().prop_map(Step::TellOnline),
+        1 => Just(Step::RestartGateway),
+        1 => page.clone().prop_map(Step::Hide),
+        2 => page.clone().prop_map(Step::Show),
         1 => (page.clone(), any::<bool>()).prop_map(|(page, refuse)| Step::RefuseDevices(page, refuse)),
         2 => (page.clone(), prop_oneof![
             Just(Loss::NextPost),
@@ -71,6 +83,9 @@ fn timing() -> impl Strategy<Value = Timing> {
 #[derive(Default)]
 struct Ledger {
     is_in_call: bool,
+    is_reconnecting: bool,
+    /// The call ended, and with it the trouble with its media.
+    may_begin_anew: bool,
     ends: usize,
     history: Vec<String>,
 }
@@ -89,6 +104,17 @@ impl Ledger {
                 Event::HangUp { .. } => {
                     self.ends += 1;
                     self.is_in_call = false;
+                    self.may_begin_anew = true;
+                }
+                Event::Reconnecting(_) => {
+                    let nested = self.is_reconnecting && !self.may_begin_anew;
+                    assert!(!nested, "trouble is told twice: {:?}", self.history);
+                    self.is_reconnecting = true;
+                    self.may_begin_anew = false;
+                }
+                Event::Reconnected => {
+                    assert!(self.is_reconnecting, "there was no trouble: {:?}", self.history);
+                    self.is_reconnecting = false;
                 }
                 _ => {}
             }
@@ -114,7 +140,13 @@ fn check(steps: Vec<Step>, timing: Timing, seed: u64) {
             }
             Step::Accept(page) if !gone[page] => drop(world.accept(page)),
             Step::HangUp(page) if !gone[page] => drop(world.hang_up(page)),
-            Step::FailMedia(page) => world.fail_media(page),
+            Step::CutMedia(page) => world.cut_media(page),
+            Step::WallIn(page, is) => world.pages[page].is_walled_in = is,
+            Step::GoOffline(page, is) => world.pages[page].is_offline = is,
+            Step::TellOnline(page) => world.online(page),
+            Step::RestartGateway => world.restart_gateway(),
+            Step::Hide(page) => world.hide(page),
+            Step::Show(page) => world.show(page),
             Step::RefuseDevices(page, refuse) => world.pages[page].refuses_devices = refuse,
             Step::Lose(page, loss) => world.pages[page].loss = loss,
             Step::Close(page) if !gone[page] => {
@@ -130,8 +162,11 @@ fn check(steps: Vec<Step>, timing: Timing, seed: u64) {
         }
         read(&mut world, &mut ledgers);
     }
+    for page in 0..3 {
+        world.show(page);
+    }
     // Every wait has a deadline: after the longest of them, only calls that are up remain.
-    world.run_for(Duration::from_secs(400));
+    world.run_for(Duration::from_secs(600));
     read(&mut world, &mut ledgers);
     for (page, ledger) in ledgers.iter().enumerate() {
         assert_eq!(
@@ -145,6 +180,7 @@ fn check(steps: Vec<Step>, timing: Timing, seed: u64) {
             assert!(!world.pages[page].devices, "{:?}", ledger.history);
         }
     }
+    check_use(&mut world, &mut ledgers, &mut attempts);
     for page in 0..3 {
         world.disconnect(page);
     }
@@ -165,6 +201,48 @@ fn check(steps: Vec<Step>, timing: Timing, seed: u64) {
         for request in &world.pages[page].requests {
             assert_ne!(*request, format!("call {}", NAMES[page]), "nobody calls himself");
         }
+    }
+}
+
+/// Once all is as it should be, two pages that were not told that they are closed can call each other.
+fn check_use(world: &mut World, ledgers: &mut [Ledger; 3], attempts: &mut [usize; 3]) {
+    for page in 0..3 {
+        world.pages[page].is_offline = false;
+        world.pages[page].is_walled_in = false;
+        world.pages[page].refuses_devices = false;
+        world.pages[page].loss = Loss::None;
+    }
+    world.run_for(Duration::from_secs(200));
+    read(world, ledgers);
+    let open: Vec<usize> = (0..3).filter(|page| !world.pages[*page].is_ended).collect();
+    for page in &open {
+        let history = &ledgers[*page].history;
+        assert!(
+            !ledgers[*page].is_reconnecting || ledgers[*page].may_begin_anew,
+            "page {page} reconnects for ever: {history:?}"
+        );
+        if ledgers[*page].is_in_call {
+            world.hang_up(*page);
+        }
+    }
+    world.run_for(Duration::from_secs(5));
+    for page in &open {
+        let register = world.register(*page, NAMES[*page]);
+        world.run_for(Duration::from_secs(1));
+        let history = &ledgers[*page].history;
+        assert_eq!(world.outcome(*page, register), "done", "page {page}: {history:?}");
+    }
+    read(world, ledgers);
+    if let [caller, callee, ..] = open[..] {
+        let call = world.call(caller, NAMES[callee]);
+        attempts[caller] += 1;
+        world.run_for(Duration::from_secs(2));
+        let accept = world.accept(callee);
+        world.run_for(Duration::from_secs(2));
+        read(world, ledgers);
+        let histories = (&ledgers[caller].history, &ledgers[callee].history);
+        assert_eq!(world.outcome(caller, call), "done", "{histories:?}");
+        assert_eq!(world.outcome(callee, accept), "done", "{histories:?}");
     }
 }
 

@@ -29,6 +29,9 @@ struct Rig {
     opened: Option<Result<(), Error>>,
     lost: Option<Error>,
     aborts: usize,
+    troubles: usize,
+    restored: usize,
+    beacons: Vec<(String, String)>,
     closed: bool,
     log: Vec<String>,
 }
@@ -47,6 +50,9 @@ impl Rig {
             opened: None,
             lost: None,
             aborts: 0,
+            troubles: 0,
+            restored: 0,
+            beacons: Vec::new(),
             closed: false,
             log: Vec::new(),
         };
@@ -78,6 +84,9 @@ impl Rig {
                     assert!(level <= Level::Trace);
                     self.log.push(line);
                 }
+                Output::Trouble(_) => self.troubles += 1,
+                Output::Restored => self.restored += 1,
+                Output::Beacon { url, body } => self.beacons.push((url, body)),
                 Output::Answer(..) | Output::Notice(..) => {}
             }
         }
@@ -289,7 +298,18 @@ fn failing_polls_are_tried_again_and_given_up_in_the_end() {
         tries += 1;
         if rig.lost.is_none() {
             rig.run_for(Duration::from_secs(5));
-            assert_eq!(rig.requests.len(), 1);
+            // The poll, and the question if the session is there.
+            assert_eq!(rig.requests.len(), 2);
+            let keepalive = rig.requests.pop().unwrap();
+            assert_eq!(body(&keepalive)["janus"], "keepalive");
+            let failed = HttpResponse::Failed("TypeError".into());
+            rig.session.handle_http(keepalive.id, failed, rig.now);
+            rig.drain();
+            if rig.requests.is_empty() {
+                tries += 1;
+                rig.run_for(Duration::from_secs(5));
+                rig.requests.truncate(1);
+            }
         }
         assert!(tries < 100);
     }
@@ -313,7 +333,6 @@ fn a_poll_that_works_again_starts_the_limit_anew() {
 #[test]
 fn a_session_that_the_gateway_forgot_is_lost_at_once() {
     let cases = [
-        HttpResponse::Answered { status: 404, body: String::new() },
         ok(r#"{"janus":"error","error":{"code":458,"reason":"No such session"}}"#),
         ok(r#"[{"janus":"timeout","session_id":1}]"#),
     ];

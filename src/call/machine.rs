@@ -243,6 +243,8 @@ enum Purpose {
 struct Healing {
     /// The gateway is out of reach, or does not know us yet.
     trouble: Option<Error>,
+    /// It is out of reach.
+    out_of_reach: bool,
     /// The page was told [`Event::Reconnecting`].
     told: bool,
     /// There is no handle: the session is being made anew.
@@ -306,7 +308,7 @@ impl Call {
     /// The moment by which [`Call::handle_timeout`] must be called.
     pub fn poll_timeout(&self) -> Option<Time> {
         let talk = self.talk.as_ref().and_then(|talk| match talk.stage {
-            Stage::Offered { not_before, .. } if self.teardown.is_none() => {
+            Stage::Offered { not_before, .. } if self.may_dial() => {
                 earliest(Some(not_before), talk.deadline)
             }
             _ => talk.deadline,

@@ -25,6 +25,8 @@ pub const BASE: &str = "http://gateway.test/janus";
 const TRIP: Duration = Duration::from_millis(5);
 /// How long a user takes to grant the devices, and a browser to make a description.
 const DEVICES: Duration = Duration::from_millis(30);
+/// How long a browser waits for a lost path to come back.
+const GIVE_UP: Duration = Duration::from_secs(10);
 /// How long ICE and DTLS take.
 const CONNECT: Duration = Duration::from_millis(40);
 
@@ -54,6 +56,8 @@ pub struct Page {
     client: Client,
     /// The action object, once attached.
     pub call: Option<CallId>,
+    /// Whether that is at its end.
+    pub is_ended: bool,
     /// What the page was told, in order.
     pub events: Vec<Event>,
     /// How its commands ended.
@@ -73,6 +77,8 @@ pub struct Page {
     pub loss: Loss,
     /// HTTP responses do not come back at all, and requests do not get there.
     pub is_offline: bool,
+    /// The last leg that was told of as connected, and whether the browser gave it up meanwhile.
+    path: Option<(LegId, bool)>,
     /// Counts conversations: devices that open too late are closed at once.
     conversation: u32,
     aborted: Vec<HttpId>,
@@ -84,6 +90,10 @@ enum Work {
     Respond(usize, HttpId, HttpResponse),
     Describe(usize, CallId, LegId, u32),
     Connect(usize, CallId, LegId),
+    /// The browser gives a lost path up.
+    GiveUp(usize, CallId, LegId),
+    /// A body that a page sent when it was left.
+    Beacon(String, String),
 }
 
 /// The world.
@@ -210,6 +220,46 @@ impl World {
         self.command(page, |client, command, now| client.disconnect(command, now))
     }
 
+    /// Nothing comes through a page's media connection: a negotiation mends it, unless the page is walled in.
+    pub fn cut_media(&mut self, page: usize) {
+        let this = &mut self.pages[page];
+        let (Some(id), Some((leg, _))) = (this.call, this.path) else { return };
+        if this.legs.contains(&leg) {
+            self.schedule(GIVE_UP, Work::GiveUp(page, id, leg));
+            self.pages[page].path = Some((leg, true));
+            self.tell(page, id, |call, now| {
+                call.handle_leg_state(leg, LegState::Disconnected, now);
+            });
+        }
+    }
+
+    /// The gateway dies and is there again.
+    pub fn restart_gateway(&mut self) {
+        self.gateway.restart(self.now);
+        self.answer_polls();
+    }
+
+    /// The browser tells that the network is there.
+    pub fn online(&mut self, page: usize) {
+        let now = self.time();
+        self.pages[page].client.handle_online(now);
+        self.drain(page);
+    }
+
+    /// A page is left, into the back/forward cache.
+    pub fn hide(&mut self, page: usize) {
+        let now = self.time();
+        self.pages[page].client.handle_hide(now);
+        self.drain(page);
+    }
+
+    /// It comes back from there.
+    pub fn show(&mut self, page: usize) {
+        let now = self.time();
+        self.pages[page].client.handle_show(now);
+        self.drain(page);
+    }
+
     /// The peer connection of a page's only leg is lost for good.
     pub fn fail_media(&mut self, page: usize) {
         if let (Some(id), Some(leg)) =
@@ -251,7 +301,10 @@ impl World {
     /// Lets time pass.
     pub fn run_for(&mut self, duration: Duration) {
         let end = self.now + duration;
+        let mut steps = 0;
         while let Some(next) = self.next_moment().filter(|next| *next <= end) {
+            steps = if next > self.now { 0 } else { steps + 1 };
+            assert!(steps < 10_000, "somebody is busy for ever at {:?}", self.now);
             self.now = self.now.max(next);
             self.step();
         }
@@ -314,9 +367,21 @@ impl World {
                     });
                 }
             }
+            Work::Beacon(path, body) => {
+                self.gateway.post(&path, &body, self.now);
+                self.answer_polls();
+            }
+            Work::GiveUp(page, id, leg) => {
+                if self.pages[page].path == Some((leg, true)) {
+                    self.tell(page, id, |call, now| {
+                        call.handle_leg_state(leg, LegState::Failed, now)
+                    });
+                }
+            }
             Work::Connect(page, id, leg) => {
-                let this = &self.pages[page];
+                let this = &mut self.pages[page];
                 if this.legs.contains(&leg) && !this.is_walled_in {
+                    this.path = Some((leg, false));
                     self.tell(page, id, |call, now| {
                         call.handle_leg_state(leg, LegState::Connected, now)
                     });
@@ -414,7 +479,12 @@ impl World {
             match output {
                 Output::Http(request) => self.send(page, request),
                 Output::Abort(id) => self.pages[page].aborted.push(id),
-                Output::Beacon { .. } => {}
+                Output::Beacon { url, body } => {
+                    if !self.pages[page].is_offline {
+                        let path = url.strip_prefix(BASE).unwrap().to_owned();
+                        self.schedule(TRIP, Work::Beacon(path, body));
+                    }
+                }
                 Output::Media(id, media) => self.handle_media(page, id, media),
                 // No channel opens in this world: `transfer.rs` has one.
                 Output::Data(..) => {}
@@ -431,6 +501,7 @@ impl World {
                 }
                 Output::Ended(id) => {
                     if self.pages[page].call == Some(id) {
+                        self.pages[page].is_ended = true;
                         assert_eq!(
                             self.pages[page].legs,
                             [],
@@ -490,7 +561,15 @@ impl World {
                 assert!(at.is_some(), "leg {leg:?} is closed once");
                 this.legs.remove(at.unwrap());
             }
-            Media::Restart(_) | Media::Renegotiate(..) => {}
+            Media::Restart(leg) => {
+                assert!(this.legs.contains(&leg), "a leg that exists is restarted");
+                self.schedule(TRIP, Work::Describe(page, id, leg, conversation));
+            }
+            Media::Renegotiate(leg, offer) => {
+                assert_eq!(offer, SDP);
+                assert!(this.legs.contains(&leg), "a leg that exists is negotiated anew");
+                self.schedule(TRIP, Work::Describe(page, id, leg, conversation));
+            }
             Media::Release => {
                 this.devices = false;
                 this.conversation += 1;
@@ -504,6 +583,7 @@ impl Page {
         Self {
             client,
             call: None,
+            is_ended: false,
             events: Vec::new(),
             done: BTreeMap::new(),
             open: Vec::new(),
@@ -514,6 +594,7 @@ impl Page {
             is_walled_in: false,
             loss: Loss::None,
             is_offline: false,
+            path: None,
             conversation: 0,
             aborted: Vec::new(),
             last_command: 0,
@@ -534,6 +615,8 @@ pub fn short(event: &Event) -> String {
         Event::IncomingCall(name) => format!("incoming {name}"),
         Event::Accepted(name) => format!("accepted {name}"),
         Event::HangUp { peer, reason } => format!("hang-up {peer}: {reason}"),
+        Event::Reconnecting(cause) => format!("reconnecting {}", cause.code.as_str()),
+        Event::Reconnected => "reconnected".to_owned(),
         Event::Error(error) => format!("error {}", error.code.as_str()),
         other => format!("{other:?}"),
     }

@@ -31,11 +31,16 @@ impl Call {
         }
     }
 
+    /// Whether the gateway is done with the conversation before, as far as is known.
+    pub(super) fn may_dial(&self) -> bool {
+        self.teardown.is_none() && self.healing.unsure.is_empty()
+    }
+
     pub(super) fn dial_if_due(&mut self, now: Time) {
+        let may_dial = self.may_dial();
         let Some(talk) = &mut self.talk else { return };
         let Stage::Offered { sdp, not_before } = &mut talk.stage else { return };
-        let unclear = self.teardown.is_some() || !self.healing.unsure.is_empty();
-        if unclear || *not_before > now {
+        if !may_dial || *not_before > now {
             return;
         }
         let jsep = Jsep::offer(sdp::announce(sdp, talk.link.version()));

@@ -197,6 +197,10 @@ impl Call {
             Err(error) => match error.gateway_code {
                 Some(code::ALREADY_IN_CALL) => self.handle_crossing(error, now),
                 Some(CORE_BUSY) => self.handle_core_busy(error, now),
+                // It rang there a moment ago.
+                Some(code::NO_SUCH_USERNAME) if talk.announced => {
+                    self.end(reason::LEFT, error, Farewell::Refused, now);
+                }
                 Some(code::NO_SUCH_USERNAME) => {
                     self.end(reason::NO_SUCH_USER, error, Farewell::Refused, now);
                 }

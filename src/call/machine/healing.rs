@@ -1,0 +1,340 @@
+//! What a gateway out of reach leaves open: requests without an answer, events that were lost, a name to be
+//! taken again.
+//!
+//! The plugin has no request that tells where a call stands, but an `accept` without a description does:
+//! refused either way, it says whether there is a call (482, the description is missing) or not (481), and
+//! changes nothing. What was sent before is done before.
+
+use super::*;
+
+/// How long nobody minds that an answer is missing.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// How often is asked in vain before what is open fails.
+const MOST_ATTEMPTS: u8 = 4;
+/// How long a name may be held by a session that is dead: the gateway's session timeout, 60 s by default,
+/// and half as much again.
+const NAME_HELD: Duration = Duration::from_secs(90);
+
+/// The plugin's "Missing SDP".
+const MISSING_SDP: i64 = 482;
+
+impl Call {
+    /// The gateway is out of reach, and events may be lost.
+    pub fn handle_trouble(&mut self, error: &Error) {
+        self.healing.gap = true;
+        self.healing.out_of_reach = true;
+        self.healing.due = None;
+        self.healing.trouble.get_or_insert_with(|| error.clone());
+        self.tell_trouble();
+    }
+
+    /// The gateway is in reach again.
+    pub fn handle_restored(&mut self, now: Time) {
+        self.healing.out_of_reach = false;
+        if !self.healing.detached {
+            self.ask(now);
+        }
+    }
+
+    /// The session is gone, and another is being made.
+    pub fn handle_session_lost(&mut self, words: &str, error: &Error, now: Time) {
+        let (told, mut lists) = (self.healing.told, take(&mut self.healing.lists));
+        self.end(words, error.clone(), Farewell::None, now);
+        for purpose in self.abandoned() {
+            match purpose {
+                Purpose::List(command) => lists.push(command),
+                Purpose::Set(command, _) => self.done(command, Err(error.clone())),
+                _ => {}
+            }
+        }
+        let trouble = Some(error.clone());
+        self.healing = Healing { trouble, told, detached: true, lists, ..Healing::default() };
+        self.name = match std::mem::replace(&mut self.name, Name::None) {
+            Name::Held(name) => Name::Asked { name, command: None, guests_left: 0, again: None },
+            Name::Asked { name, command, guests_left, .. } => {
+                Name::Asked { name, command, guests_left, again: None }
+            }
+            Name::None => Name::None,
+        };
+        self.tell_trouble();
+        // There is nothing to detach from; so it is done.
+        if let Life::Closing { detaching, .. } = &mut self.life {
+            *detaching = false;
+        }
+        if let Some(teardown) = self.teardown.take() {
+            self.settle(teardown.leg, teardown.commands);
+        }
+        self.detach_when_told();
+    }
+
+    /// There is a new session, and a handle in it.
+    pub fn handle_attached(&mut self, now: Time) {
+        self.healing.detached = false;
+        for command in take(&mut self.healing.lists) {
+            self.request(Purpose::List(command), messages::list(), None);
+        }
+        match &mut self.name {
+            Name::Asked { again, .. } => {
+                *again = Some(Again { until: now + NAME_HELD, delay: FIRST_DELAY, due: Some(now) });
+                self.handle_healing_timeout(now);
+            }
+            Name::None | Name::Held(_) => self.be_well(),
+        }
+    }
+
+    /// Whether the media of a call flows.
+    pub fn is_flowing(&self) -> bool {
+        self.talk.as_ref().is_some_and(|talk| talk.stage == Stage::Up && talk.connected)
+    }
+
+    /// Forgets every request; what they were for.
+    pub(super) fn abandoned(&mut self) -> Vec<Purpose> {
+        let open = take(&mut self.requests).into_iter().map(|(_, asked)| asked.purpose);
+        let unsure = take(&mut self.healing.unsure).into_iter().map(|(_, asked, _)| asked.purpose);
+        open.chain(unsure).collect()
+    }
+
+    /// Nobody knows if a request was done.
+    pub(super) fn handle_uncertain(
+        &mut self,
+        id: RequestId,
+        asked: Asked,
+        error: Error,
+        now: Time,
+    ) {
+        self.log(Level::Warn, format!("a request may be lost: {error}"));
+        if self.healing.query.take_if(|query| *query == id).is_none() {
+            self.healing.unsure.push((id, asked, error));
+        }
+        // Its return is waited for, or the session's end.
+        if !self.healing.out_of_reach {
+            self.healing.due = Some(now + PATIENCE);
+        }
+    }
+
+    pub(super) fn name_due(&self) -> Option<Time> {
+        match &self.name {
+            Name::Asked { again, .. } => again.as_ref().and_then(|again| again.due),
+            _ => None,
+        }
+    }
+
+    pub(super) fn handle_healing_timeout(&mut self, now: Time) {
+        if self.healing.due.is_some_and(|due| due <= now) {
+            self.ask(now);
+        }
+        if self.name_due().is_some_and(|due| due <= now)
+            && let Name::Asked { name, again: Some(again), .. } = &mut self.name
+        {
+            again.due = None;
+            let body = messages::register(name);
+            self.request(Purpose::Register, body, None);
+        }
+    }
+
+    /// Asks again for what does no harm when it is done twice, and then where the call stands.
+    fn ask(&mut self, now: Time) {
+        self.healing.due = None;
+        if self.healing.query.is_some() {
+            return;
+        }
+        self.healing.attempts = self.healing.attempts.saturating_add(1);
+        if self.healing.attempts > MOST_ATTEMPTS {
+            return self.stop_asking(now);
+        }
+        for (id, asked, error) in take(&mut self.healing.unsure) {
+            let body = match (&asked.purpose, &self.name) {
+                (Purpose::Register, Name::Asked { name, .. }) => messages::register(name),
+                (Purpose::List(_), _) => messages::list(),
+                (Purpose::Set(_, settings), _) => messages::set(settings),
+                _ => {
+                    self.healing.unsure.push((id, asked, error));
+                    continue;
+                }
+            };
+            self.request(asked.purpose, body, None);
+        }
+        let id = self.request(Purpose::Query, messages::accept(), None);
+        self.healing.query = Some(id);
+    }
+
+    /// The gateway lives, and does not answer: what is open has failed.
+    fn stop_asking(&mut self, now: Time) {
+        for (id, asked, error) in take(&mut self.healing.unsure) {
+            self.conclude(id, asked.purpose, Err(error), now);
+        }
+        self.healing.gap = false;
+        self.healing.attempts = 0;
+        self.dial_if_due(now);
+        self.be_well();
+    }
+
+    /// Whether there is a call at the gateway.
+    pub(super) fn handle_query(
+        &mut self,
+        id: RequestId,
+        result: Result<PluginEvent, Error>,
+        now: Time,
+    ) {
+        if self.healing.query.take_if(|query| *query == id).is_none() {
+            return;
+        }
+        let code = result.as_ref().err().and_then(|error| error.gateway_code);
+        let has_call = match code {
+            Some(code::NO_CALL) => false,
+            Some(MISSING_SDP) => true,
+            _ => {
+                self.log(Level::Warn, "the gateway does not tell whether there is a call".into());
+                self.healing.due = Some(now + PATIENCE);
+                return;
+            }
+        };
+        self.healing.attempts = 0;
+        let gap = take(&mut self.healing.gap);
+        for (request, asked, error) in take(&mut self.healing.unsure) {
+            self.clear_up(request, asked, error, has_call, now);
+        }
+        self.compare(id, has_call, gap, now);
+        self.dial_if_due(now);
+        if !matches!(self.name, Name::Asked { command: None, .. }) {
+            self.be_well();
+        }
+    }
+
+    /// What became of a request, now that one knows if there is a call.
+    fn clear_up(&mut self, id: RequestId, asked: Asked, error: Error, has_call: bool, now: Time) {
+        let purpose = asked.purpose;
+        let result = match (purpose, has_call) {
+            (Purpose::Dial, true) => Ok(PluginEvent::Calling),
+            (Purpose::Dial | Purpose::Accept, _) => {
+                let is_current = self.talk.as_ref().is_some_and(|talk| {
+                    talk.stage == Stage::Dialing(id) || talk.stage == Stage::Accepting(id)
+                });
+                // It was not done, or failed for a reason that the next attempt tells. Accepting twice
+                // does no harm.
+                if is_current && (has_call || matches!(purpose, Purpose::Dial)) {
+                    return self.ask_once_more(asked);
+                }
+                Err(refused(code::NO_CALL, "", self.asked_name(&purpose)))
+            }
+            (Purpose::HangUp, true) if self.talk.is_none() => {
+                return self.decline(reason::HUNG_UP, now);
+            }
+            (Purpose::HangUp, _) => Ok(PluginEvent::HangUp(String::new())),
+            _ => Err(error),
+        };
+        self.conclude(id, purpose, result, now);
+    }
+
+    fn ask_once_more(&mut self, asked: Asked) {
+        let Some(talk) = &mut self.talk else { return };
+        let body = match asked.purpose {
+            Purpose::Dial => messages::call(&talk.peer),
+            _ => messages::accept(),
+        };
+        let id = self.request(asked.purpose, body, asked.jsep);
+        if let Some(talk) = &mut self.talk {
+            talk.stage = match asked.purpose {
+                Purpose::Dial => Stage::Dialing(id),
+                _ => Stage::Accepting(id),
+            };
+        }
+    }
+
+    /// Compares what this side believes with what the gateway said when it was asked.
+    fn compare(&mut self, asked: RequestId, has_call: bool, gap: bool, now: Time) {
+        let stage = match &self.talk {
+            Some(talk) if talk.doom.is_some() => return,
+            Some(talk) => Some(&talk.stage),
+            None => None,
+        };
+        match stage {
+            // Later than the question, or about to be told.
+            Some(Stage::Dialing(id) | Stage::Accepting(id)) if *id > asked || has_call => {}
+            // Whether it was accepted, nobody can tell: the call is made once more.
+            Some(Stage::RingingOut) if has_call => {
+                if gap {
+                    self.log(Level::Info, "events may be lost: calling once more".into());
+                    self.dial_again(Farewell::HangUp(reason::ONCE_MORE), now);
+                }
+            }
+            Some(Stage::RingingIn { offer }) if !has_call && offer.is_empty() => {}
+            Some(
+                Stage::RingingOut
+                | Stage::RingingIn { .. }
+                | Stage::Answering
+                | Stage::Accepting(_)
+                | Stage::Up,
+            ) if !has_call => {
+                let error = Error::new(
+                    Code::CallEnded,
+                    "the call ended while the gateway was out of reach",
+                );
+                self.end(reason::LOST, error, Farewell::HangUp(reason::LOST), now);
+            }
+            // Somebody called, and it was not heard: they shall call once more.
+            None | Some(Stage::Offering | Stage::Offered { .. } | Stage::Yielding)
+                if has_call && self.teardown.is_none() =>
+            {
+                self.log(Level::Info, "a call was missed: asking for it once more".into());
+                self.decline(reason::ONCE_MORE, now);
+            }
+            _ => {}
+        }
+    }
+
+    /// The other side lost words of this call: the caller calls again, without the page's noticing.
+    pub(super) fn once_more(&mut self, now: Time) {
+        let Some(talk) = &mut self.talk else { return };
+        if talk.redials >= MOST_REDIALS {
+            let error = Error::new(Code::CallEnded, "the call was lost too often");
+            return self.end(reason::LOST, error, Farewell::Await, now);
+        }
+        self.log(Level::Info, "the other side lost words of this call: once more".into());
+        if self.talk.as_ref().is_some_and(|talk| talk.stage == Stage::RingingOut) {
+            return self.dial_again(Farewell::Await, now);
+        }
+        self.put_down(Farewell::Await, now);
+        let Some(talk) = &mut self.talk else { return };
+        talk.redials = talk.redials.saturating_add(1);
+        talk.deadline = Some(now + YIELD);
+        talk.stage = match talk.stage {
+            Stage::RingingIn { .. } => Stage::RingingIn { offer: String::new() },
+            _ => Stage::Yielding,
+        };
+        self.tell_trouble();
+    }
+
+    /// The gateway is in reach, and knows us.
+    pub(super) fn be_well(&mut self) {
+        if !self.healing.detached && self.healing.query.is_none() {
+            self.healing.trouble = None;
+            self.tell_trouble();
+        }
+    }
+
+    /// Tells the page when trouble begins and when all of it is over.
+    pub(super) fn tell_trouble(&mut self) {
+        let lost = self.talk.as_ref().is_some_and(|talk| talk.path.is_lost);
+        let cause = match &self.healing.trouble {
+            Some(error) => Some(error.clone()),
+            None => lost.then(restart::path_lost),
+        };
+        match cause {
+            Some(error) if !self.healing.told => {
+                self.healing.told = true;
+                self.event(Event::Reconnecting(error));
+            }
+            None if take(&mut self.healing.told) => self.event(Event::Reconnected),
+            _ => {}
+        }
+    }
+}
+
+impl Again {
+    /// The name is still held: to be asked for later.
+    pub(super) fn later(self, now: Time, jitter: u64) -> Self {
+        let delay = self.delay.saturating_mul(2).min(LONGEST_DELAY);
+        Self { due: Some(now + jittered(self.delay, jitter)), delay, ..self }
+    }
+}

@@ -1,0 +1,151 @@
+//! A lost media path is mended on the peer connection that is there: a new offer with new ICE credentials
+//! (RFC 8839, section 4.4.1.1.1), which the gateway passes on in a `set` and an `update`.
+//!
+//! Each end has a connection of its own to the gateway, and only the one that asks gets new credentials.
+//! Where both ask at once, the one that answered the call takes its offer back (W3C WebRTC, section 10.7,
+//! "perfect negotiation").
+
+use super::*;
+
+/// How long the answer to a new offer may take. Then another is made.
+const ANSWER: Duration = Duration::from_secs(8);
+/// How long a connection may take to come back after a negotiation, before the next one.
+const RETRY: Duration = Duration::from_secs(3);
+
+/// Why the page is told that it is being reconnected.
+pub(super) fn path_lost() -> Error {
+    Error::new(
+        Code::MediaFailed,
+        "nothing comes through the media connection: it is being restored",
+    )
+}
+
+impl Call {
+    /// The browser says that the network is another one.
+    pub fn handle_network_changed(&mut self, now: Time) {
+        if self.talk.as_ref().is_some_and(|talk| talk.stage == Stage::Up && talk.path.was_up) {
+            self.restart(now);
+        }
+    }
+
+    /// Media flowed, and does not any more.
+    pub(super) fn lose_path(&mut self, state: LegState, now: Time) {
+        let Some(talk) = &mut self.talk else { return };
+        if !std::mem::replace(&mut talk.path.is_lost, true) && talk.doom.is_none() {
+            self.log_lost();
+            if let Some(talk) = &mut self.talk {
+                talk.deadline = Some(now + self.config.connect_timeout);
+            }
+        }
+        // What is only disconnected often comes back by itself.
+        if state == LegState::Failed {
+            self.restart(now);
+        }
+    }
+
+    fn log_lost(&mut self) {
+        self.log(Level::Warn, "nothing comes through the media connection".into());
+    }
+
+    fn restart(&mut self, now: Time) {
+        let Some(talk) = &mut self.talk else { return };
+        talk.path.due = None;
+        let Some(leg) = talk.leg else { return };
+        if talk.path.negotiation.is_some() {
+            // One at a time; the next follows if this one does not help.
+            talk.path.due = Some(now + RETRY);
+            return;
+        }
+        talk.path.negotiation = Some(Negotiation::Offering);
+        self.log(Level::Info, "the media connection is negotiated anew".into());
+        self.media(Media::Restart(leg));
+    }
+
+    /// Whether a description is under way that must arrive before its candidates.
+    pub(super) fn is_renegotiating(&self) -> bool {
+        let offering = self
+            .talk
+            .as_ref()
+            .is_some_and(|talk| talk.path.negotiation == Some(Negotiation::Offering));
+        offering
+            || self.requests.values().any(|asked| matches!(asked.purpose, Purpose::Renegotiate))
+    }
+
+    /// A new offer, or the answer to one, is made.
+    pub(super) fn handle_new_description(&mut self, result: Result<String, Error>, now: Time) {
+        let Some(talk) = &mut self.talk else { return };
+        let version = talk.link.version();
+        let jsep = match (talk.path.negotiation.take(), result) {
+            (Some(Negotiation::Offering), Ok(sdp)) => {
+                talk.path.negotiation = Some(Negotiation::Offered(now + ANSWER));
+                Jsep::offer(sdp::announce(&sdp, version))
+            }
+            (Some(Negotiation::Answering), Ok(sdp)) => {
+                // It mended their connection. Ours may be lost as well.
+                talk.path.due = talk.path.is_lost.then(|| now + RETRY);
+                Jsep::answer(sdp::announce(&sdp, version))
+            }
+            (other, result) => {
+                talk.path.due = talk.path.is_lost.then(|| now + RETRY);
+                if let (Some(_), Err(error)) = (other, result) {
+                    self.log(
+                        Level::Warn,
+                        format!("the connection cannot be negotiated anew: {error}"),
+                    );
+                }
+                return;
+            }
+        };
+        self.request(Purpose::Renegotiate, messages::renegotiate(), Some(jsep));
+    }
+
+    /// The gateway passed our offer or answer on, or did not.
+    pub(super) fn handle_renegotiated(&mut self, result: Result<PluginEvent, Error>, now: Time) {
+        let result = result.and_then(|event| match event {
+            PluginEvent::Set => Ok(()),
+            other => Err(unexpected(&other)),
+        });
+        if let Err(error) = result {
+            self.log(Level::Warn, format!("a new description was not passed on: {error}"));
+            if let Some(talk) = &mut self.talk {
+                talk.path.negotiation = None;
+                talk.path.due = Some(now + RETRY);
+            }
+        }
+        self.flush_candidates();
+    }
+
+    /// The other side's new offer, or its answer to ours.
+    pub(super) fn handle_update(&mut self, jsep: Jsep, now: Time) {
+        let Some(talk) = &mut self.talk else { return };
+        let Some(leg) = talk.leg.filter(|_| talk.stage == Stage::Up) else { return };
+        let ours =
+            matches!(talk.path.negotiation, Some(Negotiation::Offering | Negotiation::Offered(_)));
+        match jsep.kind {
+            JsepKind::Offer if ours && !talk.path.is_polite => {
+                self.log(Level::Debug, "both ends offer at once: the other gives way".into());
+            }
+            JsepKind::Offer => {
+                talk.path.negotiation = Some(Negotiation::Answering);
+                self.media(Media::Renegotiate(leg, jsep.sdp));
+            }
+            JsepKind::Answer if matches!(talk.path.negotiation, Some(Negotiation::Offered(_))) => {
+                talk.path.negotiation = None;
+                talk.path.due = talk.path.is_lost.then(|| now + RETRY);
+                self.media(Media::Remote(leg, jsep.sdp));
+            }
+            JsepKind::Answer => self.log(Level::Debug, "an answer to no offer was dropped".into()),
+        }
+    }
+
+    pub(super) fn handle_restart_timeout(&mut self, now: Time) {
+        let Some(talk) = &mut self.talk else { return };
+        if talk.path.deadline().is_some_and(|due| due <= now) {
+            talk.path.due = None;
+            talk.path.negotiation = None;
+            if talk.path.is_lost {
+                self.restart(now);
+            }
+        }
+    }
+}
