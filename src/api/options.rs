@@ -13,7 +13,6 @@ use crate::browser::object::{get, text};
 use crate::browser::page::Listeners;
 use crate::browser::view::View;
 use crate::config::{CallConfig, GatewayConfig, Policy, Secret, ServerUrl};
-use crate::error::Error;
 use crate::event::Settings;
 use crate::log::Level;
 
@@ -26,19 +25,17 @@ pub(super) struct Setup {
 }
 
 /// Reads what `pkg-template/arguments.js` has checked: the constructor throws before this module is there.
-/// So what is not as expected here is left out; only addresses are checked by the core itself.
+/// So what is not as expected here is left out.
 pub(super) fn setup(
     servers: &JsValue,
     ice_servers: &JsValue,
     debug_level: &JsValue,
     options: &JsValue,
-) -> Result<Setup, Error> {
+) -> Setup {
     let value = |key: &str| get(options, key);
 
     let servers = texts(&Array::from(servers));
-    let servers: Result<Vec<ServerUrl>, Error> =
-        servers.iter().map(|url| ServerUrl::parse(url)).collect();
-    let mut gateway = GatewayConfig::new(servers?);
+    let mut gateway = GatewayConfig::new(servers.into_iter().map(ServerUrl::new).collect());
     gateway.api_secret = value("apiSecret").as_string().map(Secret::new);
     gateway.token = value("token").as_string().map(Secret::new);
     gateway.account = value("account").as_string();
@@ -54,14 +51,14 @@ pub(super) fn setup(
     let bundle = value("bundlePolicy").as_string();
     set(&configuration, "bundlePolicy", &bundle.as_deref().unwrap_or("max-bundle").into());
 
-    Ok(Setup {
+    Setup {
         gateway,
         console: Console {
             level: debug_level.as_string().as_deref().and_then(Level::parse).flatten(),
         },
         configuration,
         with_credentials: value("withCredentials").is_truthy(),
-    })
+    }
 }
 
 /// Reads what `videoCall()` was given, as `pkg-template/call-arguments.js` has checked it.

@@ -8,7 +8,6 @@ use wasm_bindgen::prelude::*;
 use super::options;
 use super::video_call::VideoCall;
 use crate::browser::driver::Driver;
-use crate::browser::failure;
 use crate::client::Outcome;
 
 /// A connection to a gateway.
@@ -29,17 +28,16 @@ impl VideoRtc {
         ice_servers: &JsValue,
         debug_level: &JsValue,
         options: &JsValue,
-    ) -> Result<VideoRtc, JsValue> {
-        let setup = options::setup(servers, ice_servers, debug_level, options)
-            .map_err(|error| failure::to_js(&error))?;
-        Ok(Self {
+    ) -> VideoRtc {
+        let setup = options::setup(servers, ice_servers, debug_level, options);
+        Self {
             driver: Driver::new(
                 setup.gateway,
                 setup.console,
                 setup.configuration,
                 setup.with_credentials,
             ),
-        })
+        }
     }
 
     /// Makes a session on the first server that answers.

@@ -60,6 +60,10 @@ test("servers", () => {
     ["", '"" is not a gateway address: it has no http://'],
     ["gateway.test/janus", '"gateway.test/janus" is not a gateway address: it has no http://'],
     ["wss://gateway.test", "only the http"],
+    ["/janus", '"/janus" is not a gateway address: it has no http://'],
+    ["javascript:alert(1)", "it has no http://"],
+    ["https://gateway.test:0x50/janus", "its port is not a number below 65536"],
+    ["https://gateway.test/<img src=x>", "a character that URLs do not have"],
     ["ftp://gateway.test", "it must begin with http:// or https://"],
     ["https:///janus", "it names no host"],
     ["http://", "it names no host"],
@@ -84,6 +88,7 @@ test("no secret in an address is repeated", () => {
 test("addresses that are taken", () => {
   for (const address of [
     GATEWAY, ` ${GATEWAY}/ `, "HTTP://localhost:8088", "http://[::1]:8088/janus", "http://[::1]/janus", [GATEWAY, GATEWAY],
+    "https://gateway.test/@janus", "https://bücher.test/janus", " HTTPS://[::1]:8089/a/b// ",
   ]) assert.deepEqual(warnings(address), []);
 });
 

@@ -1,6 +1,7 @@
-//! What a page passes: what is wrong is named with its value, and nothing of it reaches the gateway.
+//! What a page passes: what is wrong is named with its value, and nothing of it reaches the gateway. Most of that
+//! is checked in JavaScript, and there by tests/package.
 
-use videortc::api::{self, VideoRtc};
+use videortc::api;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::wasm_bindgen_test;
 
@@ -8,20 +9,6 @@ use super::gateway::{ME, Rig, Script, to_video_call};
 use super::page::{Listeners, UNDEFINED, assert_error, fulfilled, get, js, rejected, text};
 
 const INVALID: &str = "INVALID_ARGUMENT";
-
-/// Arguments are checked in JavaScript, and that by tests/package; the core checks addresses again.
-#[wasm_bindgen_test]
-fn an_address_that_is_none_does_not_reach_the_core() {
-    let error = refusal("['gateway.test/janus']");
-    assert_error(&error, INVALID, "\"gateway.test/janus\" is not a gateway address");
-}
-
-fn refusal(servers: &str) -> JsValue {
-    match VideoRtc::new(&js(servers), &UNDEFINED, &UNDEFINED, &UNDEFINED) {
-        Ok(_) => panic!("taken: {servers}"),
-        Err(error) => error,
-    }
-}
 
 /// Names that no user has, as JavaScript expressions, and what is said of them.
 const NO_NAMES: [(&str, &str); 6] = [
@@ -102,15 +89,13 @@ async fn device_lists_are_filtered() {
 
 #[wasm_bindgen_test]
 async fn without_the_facade_errors_are_plain_and_tell_the_same() {
-    let error = refusal("['']");
-    assert!(error.is_instance_of::<js_sys::Error>());
-    assert_eq!(text(&error, "name"), "VideoRTCError");
-    assert_eq!(text(&error, "code"), INVALID);
-    assert_eq!(get(&error, "gatewayCode"), UNDEFINED);
-
     let rig = Rig::connected().await;
     let made = rig.app.video_call(&UNDEFINED, &UNDEFINED, &UNDEFINED);
     let call = to_video_call(fulfilled(made).await);
+    let error = rejected(call.register(&"".into())).await;
+    assert_eq!(text(&error, "name"), "VideoRTCError");
+    assert_eq!(text(&error, "code"), INVALID);
+    assert_eq!(get(&error, "gatewayCode"), UNDEFINED);
     rig.gateway.script("register", Script::Refusal(476, "Username 'Tom' already taken"));
     let error = rejected(call.register(&ME.into())).await;
     assert!(error.is_instance_of::<js_sys::Error>());

@@ -373,7 +373,7 @@ impl Rig {
     pub(crate) fn new(level: &str, options: &str) -> Self {
         let gateway = Gateway::new();
         let app = VideoRtc::new(&gateway.servers(), &UNDEFINED, &level.into(), &js(options));
-        Self { gateway, app: app.expect("the arguments are good") }
+        Self { gateway, app }
     }
 
     pub(crate) async fn connected() -> Self {

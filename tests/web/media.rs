@@ -307,7 +307,7 @@ async fn an_ice_server_that_the_browser_refuses_fails_the_call() {
     let ice_servers = js("[{ urls: 'not an ice server' }]");
     let app =
         videortc::api::VideoRtc::new(&gateway.servers(), &ice_servers, &"none".into(), &UNDEFINED);
-    let rig = Rig { gateway, app: app.unwrap() };
+    let rig = Rig { gateway, app };
     fulfilled(rig.app.connect()).await;
     let listeners = Listeners::new();
     let call = rig.registered(&listeners, &UNDEFINED).await;

@@ -55,7 +55,7 @@ async fn secrets_go_in_every_request_and_into_no_log_line() {
         &"trace".into(),
         &js("{ apiSecret: 'S3CRET &?#é', token: 'T0KEN+/=', account: 'Tom of the shop' }"),
     );
-    let rig = Rig { gateway, app: app.unwrap() };
+    let rig = Rig { gateway, app };
     fulfilled(rig.app.connect()).await;
     let listeners = Listeners::new();
     let call = rig.registered(&listeners, &UNDEFINED).await;
@@ -139,14 +139,14 @@ async fn a_gateway_that_says_nothing_is_given_up() {
 async fn the_second_server_is_taken_where_the_first_is_down() {
     let gateway = Gateway::new();
     let servers = js_sys::Array::of2(&"http://down.test/janus".into(), &gateway.address().into());
-    let app = VideoRtc::new(&servers, &UNDEFINED, &"none".into(), &UNDEFINED).unwrap();
+    let app = VideoRtc::new(&servers, &UNDEFINED, &"none".into(), &UNDEFINED);
     let rig = Rig { gateway, app };
     fulfilled(rig.app.connect()).await;
     rig.gateway.request("poll").await;
     rig.end().await;
 
     let both = js("['http://down.test/janus', 'http://also-down.test']");
-    let app = VideoRtc::new(&both, &UNDEFINED, &"none".into(), &UNDEFINED).unwrap();
+    let app = VideoRtc::new(&both, &UNDEFINED, &"none".into(), &UNDEFINED);
     let _gateway = Gateway::new();
     let error = rejected(app.connect()).await;
     assert_error(&error, "GATEWAY_UNREACHABLE", "http://down.test/janus: nothing answered");

@@ -141,7 +141,7 @@ impl World {
     /// A new page, connected and attached.
     pub fn page(&mut self, config: CallConfig) -> usize {
         let index = self.pages.len();
-        let servers = vec![ServerUrl::parse(BASE).unwrap()];
+        let servers = vec![ServerUrl::new(BASE)];
         let state = Cell::new(0x9E37_79B9_7F4A_7C15u64.wrapping_mul(index as u64 + 1));
         let random = Rc::new(move || {
             // xorshift64*: the test's dice are loaded, the same way every time.
