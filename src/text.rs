@@ -20,6 +20,20 @@ pub(crate) fn split_once<'a>(text: &'a str, separator: &str) -> Option<(&'a str,
     Some((before, rest.strip_prefix(separator)?))
 }
 
+/// The lines of a text, without their ends.
+pub(crate) fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text).filter(|text| !text.is_empty());
+    std::iter::from_fn(move || {
+        let text = rest.take()?;
+        let (line, after) = match split_once(text, "\n") {
+            Some((line, after)) => (line.strip_suffix("\r").unwrap_or(line), after),
+            None => (text, ""),
+        };
+        rest = Some(after).filter(|after| !after.is_empty());
+        Some(line)
+    })
+}
+
 /// The text with every `part` replaced.
 pub(crate) fn replace(mut text: &str, part: &str, by: &str) -> String {
     let mut replaced = String::new();
@@ -66,6 +80,17 @@ mod tests {
         assert_eq!(split_once("a://b://c", "://"), Some(("a", "b://c")));
         assert_eq!(split_once("://", "://"), Some(("", "")));
         assert_eq!(split_once("a:/", "://"), None);
+    }
+
+    #[test]
+    fn lines_are_those_of_the_standard_library() {
+        for text in ["", "a", "a\n", "a\r\nb", "\n\nb\r\n", "\r", "a\rb\n\r\n"] {
+            assert_eq!(
+                lines(text).collect::<Vec<_>>(),
+                text.lines().collect::<Vec<_>>(),
+                "{text:?}"
+            );
+        }
     }
 
     #[test]

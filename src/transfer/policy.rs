@@ -3,6 +3,7 @@
 use super::frame::Verdict;
 use super::{LONGEST_TEXT, Meta};
 use crate::config::Policy;
+use crate::text::split_once;
 
 /// The longest type and the longest file name, in bytes of UTF-8.
 pub(super) const LONGEST_NAME: usize = 255;
@@ -34,7 +35,7 @@ impl Policy {
 
 /// A MIME type without its parameters.
 fn essence(kind: &str) -> &str {
-    kind.split_once(';').map_or(kind, |(essence, _)| essence).trim()
+    split_once(kind, ";").map_or(kind, |(essence, _)| essence).trim()
 }
 
 /// Whether a text can be a type: something, on one line, and not too long.
@@ -44,14 +45,29 @@ pub fn is_kind(kind: &str) -> bool {
 
 /// A file name without path, control and direction characters, cut to what a file system takes.
 pub fn clean_filename(name: &str) -> Option<String> {
-    let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let mut clean: String = last.chars().filter(|c| !is_unseen(*c)).collect();
+    let mut clean = String::new();
+    for c in name.chars() {
+        if matches!(c, '/' | '\\') {
+            clean.clear();
+        } else if !is_unseen(c) {
+            clean.push(c);
+        }
+    }
     while clean.len() > LONGEST_NAME {
         clean.pop();
     }
     // Leading dots hide a file or mean a folder; Windows drops dots and spaces at the end.
-    let clean = clean.trim_matches(|c: char| c.is_whitespace() || c == '.');
-    (!clean.is_empty()).then(|| clean.to_owned())
+    while clean.chars().next().is_some_and(is_edge) {
+        clean.remove(0);
+    }
+    while clean.chars().next_back().is_some_and(is_edge) {
+        clean.pop();
+    }
+    Some(clean).filter(|clean| !clean.is_empty())
+}
+
+fn is_edge(c: char) -> bool {
+    c.is_whitespace() || c == '.'
 }
 
 /// Controls, and the characters that turn the direction of the text around them (Unicode UAX #9).

@@ -2,7 +2,7 @@
 //! are ignored) travels through the gateway: so it is known before the channel opens whether the other
 //! side speaks this protocol, and a stock janus.js peer is never sent a frame that it would show as text.
 
-use crate::text::contains;
+use crate::text::{contains, lines};
 
 /// The attribute of the data section. Its value is the highest version, or 0: no data, please.
 const ATTRIBUTE: &str = "a=x-videortc-data:";
@@ -28,7 +28,7 @@ pub fn announce(sdp: &str, version: u8) -> String {
     let attribute = format!("{ATTRIBUTE}{version}\r\n");
     let mut out = String::with_capacity(sdp.len().saturating_add(attribute.len()));
     let mut in_data = false;
-    for line in sdp.lines() {
+    for line in lines(sdp) {
         if line.starts_with("m=") {
             if in_data {
                 out.push_str(&attribute);
@@ -52,7 +52,7 @@ fn is_data(line: &str) -> bool {
 
 /// What the other side's description says about data.
 pub fn support(sdp: &str) -> Support {
-    let mut lines = sdp.lines().map(str::trim_end).skip_while(|line| !is_data(line));
+    let mut lines = lines(sdp).map(str::trim_end).skip_while(|line| !is_data(line));
     if lines.next().is_none() {
         return Support::None;
     }
