@@ -13,6 +13,16 @@ class VideoRTCError extends Error {
 }
 Object.defineProperty(VideoRTCError.prototype, "name", { value: "VideoRTCError", configurable: true });
 
+// The error that the module describes.
+function made(parts) {
+  return new VideoRTCError(...parts.map(given));
+}
+
+// JSON has no `undefined`.
+function given(value) {
+  return value === null ? undefined : value;
+}
+
 // What somebody threw, in a line, for `cause`. It may be anything, and may throw again when looked at.
 function words(thrown) {
   try {

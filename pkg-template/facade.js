@@ -15,61 +15,67 @@ function createApi(version, load) {
     return promise;
   }
 
-  class VideoCall {
-    #core;
-    #level;
-    #transfers;
+  // What stands behind an object of the page. Private fields would be that many maps in older syntax.
+  const hidden = new WeakMap();
+  const behind = (object) => hidden.get(object);
 
-    constructor(core, level, transfers) {
-      this.#core = core;
-      this.#level = level;
-      this.#transfers = transfers;
-      transfers.attach(core);
+  class VideoCall {
+    constructor(call, level) {
+      hidden.set(this, { call, level });
     }
 
     register(userName) {
-      return run(() => this.#core.register(checkedName(userName)));
+      return run(() => behind(this).call.run("register", checkedName(userName)));
     }
 
     getPeers(filter, order) {
       return run(async () => {
+        const { call } = behind(this);
         const select = checkedSelection(filter, order);
-        const names = select(await this.#core.getPeers());
-        this.#transfers.fire("onGotPeers", names);
+        const names = select(await call.run("getPeers"));
+        call.fire("onGotPeers", names);
         return names;
       });
     }
 
     call(userName) {
-      return run(() => this.#core.call(checkedName(userName)));
+      return run(() => {
+        const { call } = behind(this);
+        const name = checkedName(userName);
+        call.want(name);
+        return call.run("call", name);
+      });
     }
 
     acceptCall() {
-      return run(() => this.#core.acceptCall());
+      return run(() => behind(this).call.run("acceptCall"));
     }
 
     hangUp(reason) {
-      return run(() => this.#core.hangUp(optional("the reason", reason, TEXT)));
+      return run(() => behind(this).call.run("hangUp", optional("the reason", reason, TEXT)));
     }
 
     setCall(audio, video, quality) {
-      return run(() =>
-        this.#core.setCall(optional("audio", audio, FLAG), optional("video", video, FLAG), checkedBitrate(quality)));
+      return run(() => {
+        const settings = [optional("audio", audio, FLAG), optional("video", video, FLAG), checkedBitrate(quality)];
+        return behind(this).call.run("setCall", ...settings);
+      });
     }
 
     toggleAudio() {
-      return run(() => this.#core.toggleAudio());
+      return run(() => behind(this).call.toggle("audio"));
     }
 
     toggleVideo() {
-      return run(() => this.#core.toggleVideo());
+      return run(() => behind(this).call.toggle("video"));
     }
 
     sendData(type, data, cOk, cKo, options) {
       const sent = run(() => {
         optional("cOk", cOk, FUNCTION);
         optional("cKo", cKo, FUNCTION);
-        return this.#transfers.send(checkedSending(type, data, options, this.#level));
+        const { call, level } = behind(this);
+        return call.send(checkedSending(type, data, options, level));
       });
       const by = (name, callback) => (value) => typeof callback === "function" && tell(name, () => callback(value));
       sent.then(by("cOk", cOk), by("cKo", cKo));
@@ -77,77 +83,49 @@ function createApi(version, load) {
     }
 
     closeUsecase() {
-      return run(() => this.#core.closeUsecase());
+      // Twice is once: where there is nothing to close any more, it is closed.
+      return run(() => behind(this).call.close());
     }
   }
 
   class UseCases {
-    #core;
-    #level;
-
-    constructor(core, level) {
-      this.#core = core;
-      this.#level = level;
+    constructor(driver, level) {
+      hidden.set(this, { driver, level });
     }
 
     videoCall(onEvents, domElements, options) {
       return run(async () => {
-        const level = this.#level;
-        const call = checkedCall(onEvents, domElements, options, level);
-        const transfers = new Transfers(onEvents, level);
-        const core = await this.#core.videoCall(onEvents, call.elements, { ...call.options, transfers });
-        return new VideoCall(core, level, transfers);
+        const { driver, level } = behind(this);
+        const { elements, options: checked } = checkedCall(onEvents, domElements, options, level);
+        return new VideoCall(await driver.videoCall(onEvents, elements, checked), level);
       });
     }
   }
 
   class VideoRTC {
-    #setup;
-    #core;
-    #useCases;
-    // While connect() waits for the module: { module, giveUp }.
-    #waiting;
-
     constructor(servers, iceServers, debugLevel, options) {
-      this.#setup = checkedArguments(servers, iceServers, debugLevel, options);
+      hidden.set(this, { setup: checkedArguments(servers, iceServers, debugLevel, options) });
     }
 
     connect() {
       return run(async () => {
-        if (!this.#core) await this.#load();
-        await this.#core.connect();
-        return this.#useCases;
+        const mine = behind(this);
+        if (!mine.driver) await start(mine);
+        await mine.driver.run("connect");
+        return mine.useCases;
       });
     }
 
     disconnect() {
-      if (this.#core) return run(() => this.#core.disconnect());
-      this.#waiting?.giveUp(
-        new VideoRTCError("NOT_CONNECTED", "disconnect() came before connect() was done: connect() again"),
-      );
-      this.#waiting = undefined;
-      return Promise.resolve();
-    }
-
-    async #load() {
-      checkEnvironment();
-      const waiting = this.#waiting ?? {};
-      if (!this.#waiting) {
-        const givenUp = new Promise((_, reject) => {
-          waiting.giveUp = reject;
-        });
-        waiting.module = Promise.race([load(), givenUp]);
-        this.#waiting = waiting;
-      }
-      try {
-        const { VideoRTC: Core } = await waiting.module;
-        if (this.#core) return;
-        const { servers, iceServers, debugLevel, options } = this.#setup;
-        this.#core = new Core(servers, iceServers, debugLevel, options);
-        this.#useCases = new UseCases(this.#core, debugLevel);
-      } finally {
-        if (this.#waiting === waiting) this.#waiting = undefined;
-      }
+      return run(() => {
+        const { driver, waiting } = behind(this);
+        if (driver) return driver.run("disconnect");
+        waiting?.giveUp(
+          new VideoRTCError("NOT_CONNECTED", "disconnect() came before connect() was done: connect() again"),
+        );
+        behind(this).waiting = undefined;
+        return undefined;
+      });
     }
 
     getDevices(config) {
@@ -171,8 +149,29 @@ function createApi(version, load) {
       return run(async () => {
         checkEnvironment();
         const wanted = checkedFields("config", config, DEVICES, "warn");
-        return (await load()).getDevices(wanted);
+        return listDevices(wanted);
       });
+    }
+  }
+
+  // Loads a module for an object of its own. `waiting` is there while that lasts: { module, giveUp }.
+  async function start(mine) {
+    checkEnvironment();
+    const waiting = mine.waiting ?? {};
+    if (!mine.waiting) {
+      const givenUp = new Promise((_, reject) => {
+        waiting.giveUp = reject;
+      });
+      waiting.module = Promise.race([load(), givenUp]);
+      mine.waiting = waiting;
+    }
+    try {
+      const { Core } = await waiting.module;
+      if (mine.driver) return;
+      mine.driver = createDriver(Core, mine.setup);
+      mine.useCases = new UseCases(mine.driver, mine.setup.debugLevel);
+    } finally {
+      if (mine.waiting === waiting) mine.waiting = undefined;
     }
   }
 

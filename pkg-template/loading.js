@@ -40,30 +40,33 @@ function checkEnvironment() {
   checkWebAssembly();
 }
 
-// Returns `load()`, which gives the module's exports. One that failed is tried anew by the next.
+// Returns `load()`, which gives the exports of a fresh instance of the module. What it is compiled from comes
+// once; where that failed, the next `load()` tries anew.
 function createLoad(getBytes, instantiate) {
-  let loading;
-  return function load() {
-    if (!loading) {
-      loading = start();
-      loading.catch(() => {
-        loading = undefined;
+  let compiling;
+  return async function load() {
+    if (!compiling) {
+      compiling = compile();
+      compiling.catch(() => {
+        compiling = undefined;
       });
     }
-    return loading;
+    const module = await compiling;
+    return startable(() => instantiate(module));
   };
 
-  async function start() {
+  async function compile() {
     checkWebAssembly();
     const bytes = await getBytes();
-    let exports;
+    return startable(() => WebAssembly.compile(bytes));
+  }
+
+  async function startable(act) {
     try {
-      exports = await instantiate(bytes);
+      return await act();
     } catch (thrown) {
       const message = "the WebAssembly module could not be started: load the page again";
       throw new VideoRTCError("LOAD_FAILED", message, undefined, words(thrown));
     }
-    exports.setErrorFactory((...parts) => new VideoRTCError(...parts));
-    return exports;
   }
 }

@@ -7,139 +7,144 @@
 // the page's memory.
 const BATCH = 512 * 1024;
 
-class Transfers {
-  #onEvents;
-  #level;
-  #core;
+function createTransfers(input, command, fire, log, takeBytes) {
   // What is under way in both directions, by its name.
-  #all = new Map();
+  const all = new Map();
 
-  constructor(onEvents, level) {
-    this.#onEvents = onEvents;
-    this.#level = level;
-  }
-
-  // The module's video call object, once there is one.
-  attach(core) {
-    this.#core = core;
-  }
-
-  // Resolves with the transfer once the other side has it whole.
-  async send(sending) {
-    if (sending.signal?.aborted) {
-      throw new VideoRTCError("TRANSFER_CANCELLED", "the signal was aborted before anything was sent");
-    }
-    const { type, text, isText, size, filename } = sending;
-    const transfer = describe("outgoing", type, undefined, size);
-    await this.#core.sendData(type, text, size, isText, filename, { ...sending, transfer });
-    return transfer;
-  }
-
-  fire(event, ...values) {
-    tell(event, () => this.#onEvents?.[event]?.apply?.(this.#onEvents, values));
-  }
-
-  // What the module tells. None of it throws.
-
-  // What the page sends has a name; `filename` is the one that the other side will see.
-  begin(number, sending, filename, userName) {
-    const { transfer, signal } = sending;
-    sending.cancel = () => this.#core.cancelTransfer(0, number);
-    put(transfer, { filename, userName, cancel: sending.cancel });
-    tell("signal.addEventListener", () => signal?.addEventListener("abort", sending.cancel));
-    this.#all.set(nameOf(0, number), sending);
-  }
-
-  async read(number, offset, length) {
-    const { source } = this.#all.get(nameOf(0, number)) ?? {};
-    if (!source) return;
-    let bytes, cause;
-    try {
-      bytes = new Uint8Array(await source.slice(offset, offset + length).arrayBuffer());
-    } catch (thrown) {
-      cause = words(thrown);
-    }
-    this.#core.handleRead(number, offset, bytes, cause);
-  }
-
-  // What is sent ended, as its promise is about to tell.
-  finish(number, error) {
-    const name = nameOf(0, number);
-    const sending = this.#all.get(name);
-    if (!sending) return;
-    this.#all.delete(name);
-    const { transfer, signal, source, isText, size } = sending;
-    tell("signal.removeEventListener", () => signal?.removeEventListener("abort", sending.cancel));
-    put(transfer, error ? { state: "failed", error } : { state: "done", transferred: size });
-    if (source) this.#progress(sending);
-    if (isText) return;
-    if (error) this.fire("onFileTransferKo", transfer, error);
-    else this.fire("onFileTransferOk", transfer);
-  }
-
-  // `bytes` are the module's memory: they change once this returns.
-  keep(leg, number, bytes) {
-    try {
-      const arriving = this.#arriving(leg, number);
-      arriving.recent.push(bytes.slice());
-      arriving.bytes += bytes.length;
-      if (arriving.bytes >= BATCH) collect(arriving);
-    } catch (thrown) {
-      this.#lose(leg, number, thrown);
-    }
-  }
-
-  // Bytes moved, or what was coming is whole or lost.
-  change(leg, number, type, filename, size, transferred, userName, state, error) {
-    const one = leg ? this.#arriving(leg, number) : this.#all.get(nameOf(leg, number));
-    if (!one) return;
-    if (!one.transfer) {
-      one.transfer = describe("incoming", type, filename, size);
-      one.transfer.cancel = () => this.#core.cancelTransfer(leg, number);
-    }
-    put(one.transfer, error ? { userName, transferred, state, error } : { userName, transferred, state });
-    if (error) this.#all.delete(nameOf(leg, number));
-    this.#progress(one);
-  }
-
-  // What was kept is whole: "done" is said once the page can have it.
-  async deliver(leg, number, type, filename, size, userName, isText) {
-    const arriving = this.#arriving(leg, number);
-    let content;
-    try {
-      collect(arriving);
-      content = new Blob(arriving.blobs, { type });
-      if (isText) content = await content.text();
-    } catch (thrown) {
-      return this.#lose(leg, number, thrown);
-    }
-    this.change(leg, number, type, filename, size, size, userName, "done");
-    this.#all.delete(nameOf(leg, number));
-    this.give(type, content, filename, userName);
-    this.#core.handleDelivered(leg, number, true);
-  }
-
-  // Gives the page a text, or bytes of a peer that does not use this library.
-  give(type, data, filename, userName) {
-    const content = data instanceof Uint8Array ? new Blob([data], { type }) : data;
-    this.fire("onDataReceived", type, content, filename, userName);
-  }
-
-  #arriving(leg, number) {
+  function arrivingOf(leg, number) {
     const name = nameOf(leg, number);
-    if (!this.#all.has(name)) this.#all.set(name, { blobs: [], recent: [], bytes: 0 });
-    return this.#all.get(name);
+    if (!all.has(name)) all.set(name, { blobs: [], recent: [], bytes: 0 });
+    return all.get(name);
   }
 
-  #progress({ transfer, onProgress }) {
-    this.fire("onTransferProgress", transfer);
+  function progress({ transfer, onProgress }) {
+    fire("onTransferProgress", transfer);
     tell("onProgress", () => onProgress?.(transfer));
   }
 
-  #lose(leg, number, thrown) {
-    if (this.#level !== "none") say("error", "[videortc]", `data could not be kept: ${words(thrown)}`);
-    this.#core.handleDelivered(leg, number, false);
+  function lose(leg, number, thrown) {
+    log(0, `data could not be kept: ${words(thrown)}`);
+    input("handleDelivered", leg, number, false);
   }
+
+  function fireData(type, content, filename, userName) {
+    fire("onDataReceived", type, content, filename, userName);
+  }
+
+  // What is sent ended, as its promise is about to tell.
+  function finish(number, error) {
+    const name = nameOf(0, number);
+    const sending = all.get(name);
+    all.delete(name);
+    // The core refused it before it began.
+    if (!sending?.cancel) return;
+    const { transfer, signal, source, isText, size } = sending;
+    tell("signal.removeEventListener", () => signal?.removeEventListener("abort", sending.cancel));
+    put(transfer, error ? { state: "failed", error } : { state: "done", transferred: size });
+    if (source) progress(sending);
+    if (isText) return;
+    if (error) fire("onFileTransferKo", transfer, error);
+    else fire("onFileTransferOk", transfer);
+  }
+
+  // Bytes moved, or what was coming is whole or lost.
+  function change(leg, number, type, filename, size, userName, transferred, state, error) {
+    const one = leg ? arrivingOf(leg, number) : all.get(nameOf(leg, number));
+    if (!one) return;
+    if (!one.transfer) {
+      one.transfer = describe("incoming", type, filename, size);
+      one.transfer.cancel = () => input("cancelTransfer", leg, number);
+    }
+    const cause = error && { error: made(error) };
+    put(one.transfer, { userName, transferred, state, ...cause });
+    if (error) all.delete(nameOf(leg, number));
+    progress(one);
+  }
+
+  return {
+    change,
+
+    // Resolves with the transfer once the other side has it whole.
+    async send(sending) {
+      if (sending.signal?.aborted) {
+        throw new VideoRTCError("TRANSFER_CANCELLED", "the signal was aborted before anything was sent");
+      }
+      const { type, text, isText, size, filename } = sending;
+      const transfer = describe("outgoing", type, undefined, size);
+      await command(
+        (number) => {
+          all.set(nameOf(0, number), { ...sending, transfer });
+          input("sendData", number, type, size, isText, filename, text);
+        },
+        (error, _, number) => finish(number, error),
+      );
+      return transfer;
+    },
+
+    // What the page sends has a name; `filename` is the one that the other side will see.
+    begin(number, filename, userName) {
+      const sending = all.get(nameOf(0, number));
+      sending.cancel = () => input("cancelTransfer", 0, number);
+      put(sending.transfer, { filename, userName, cancel: sending.cancel });
+      tell("signal.addEventListener", () => sending.signal?.addEventListener("abort", sending.cancel));
+    },
+
+    async read(number, offset, length) {
+      const { source } = all.get(nameOf(0, number)) ?? {};
+      if (!source) return;
+      let bytes, cause;
+      try {
+        bytes = new Uint8Array(await source.slice(offset, offset + length).arrayBuffer());
+      } catch (thrown) {
+        cause = words(thrown);
+      }
+      input("handleRead", number, offset, bytes, cause);
+    },
+
+    keep(leg, number) {
+      const bytes = takeBytes();
+      try {
+        const arriving = arrivingOf(leg, number);
+        arriving.recent.push(bytes);
+        arriving.bytes += bytes.length;
+        if (arriving.bytes >= BATCH) collect(arriving);
+      } catch (thrown) {
+        lose(leg, number, thrown);
+      }
+    },
+
+    // Something is whole: a short text, or what was kept. "done" is said once the page can have it.
+    async deliver(leg, number, type, filename, size, userName, isText, text) {
+      let content = text;
+      if (text === undefined) {
+        const arriving = arrivingOf(leg, number);
+        try {
+          collect(arriving);
+          content = new Blob(arriving.blobs, { type });
+          if (isText) content = await content.text();
+        } catch (thrown) {
+          return lose(leg, number, thrown);
+        }
+        change(leg, number, type, filename, size, userName, size, "done");
+        all.delete(nameOf(leg, number));
+      }
+      fireData(type, content, filename, userName);
+      input("handleDelivered", leg, number, true);
+    },
+
+    // A text or bytes of a peer that does not use this library.
+    give(userName, text) {
+      const type = text === undefined ? "application/octet-stream" : "text/plain";
+      fireData(type, text ?? new Blob([takeBytes()], { type }), undefined, userName);
+    },
+
+    // What was coming is lost. What is sent ends with its command.
+    breakDown(error) {
+      for (const { transfer } of all.values()) {
+        if (transfer?.direction === "incoming") put(transfer, { state: "failed", error });
+      }
+    },
+  };
 }
 
 // The object that a page sees of a transfer.

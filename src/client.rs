@@ -16,7 +16,7 @@ use crate::vec_map::VecMap;
 
 /// Names a video call object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct CallId(u64);
+pub struct CallId(pub u64);
 
 /// How a command ended well.
 #[derive(Clone, Debug, PartialEq)]

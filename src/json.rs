@@ -242,9 +242,14 @@ impl Parser<'_> {
 pub struct Object(String);
 
 impl Object {
+    /// An object without fields.
+    pub fn empty() -> Self {
+        Self("{".to_owned())
+    }
+
     /// An object with one field, a string.
     pub fn new(key: &str, text: &str) -> Self {
-        let mut object = Self("{".to_owned());
+        let mut object = Self::empty();
         object.text(key, text);
         object
     }
@@ -252,7 +257,7 @@ impl Object {
     /// Adds a string.
     pub fn text(&mut self, key: &str, text: &str) {
         self.key(key);
-        self.quote(text);
+        quote(&mut self.0, text);
     }
 
     /// Adds an integer.
@@ -278,32 +283,93 @@ impl Object {
     }
 
     fn key(&mut self, key: &str) {
-        if self.0.len() > 1 {
-            self.0.push(',');
-        }
-        self.quote(key);
+        separate(&mut self.0);
+        quote(&mut self.0, key);
         self.0.push(':');
     }
+}
 
-    fn quote(&mut self, text: &str) {
-        self.0.push('"');
-        for c in text.chars() {
-            match c {
-                '\n' => self.0.push_str("\\n"),
-                '\r' => self.0.push_str("\\r"),
-                c if c < ' ' => {
-                    self.0.push_str("\\u00");
-                    self.0.push(if c < '\u{10}' { '0' } else { '1' });
-                    self.0.extend(char::from_digit(u32::from(c) & 15, 16));
+/// An array that is being written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct List(String);
+
+impl List {
+    /// An array without items.
+    pub fn empty() -> Self {
+        Self("[".to_owned())
+    }
+
+    /// An array with one item, a string.
+    pub fn new(text: &str) -> Self {
+        let mut list = Self::empty();
+        list.text(text);
+        list
+    }
+
+    /// Adds a string.
+    pub fn text(&mut self, text: &str) -> &mut Self {
+        separate(&mut self.0);
+        quote(&mut self.0, text);
+        self
+    }
+
+    /// Adds a string, or `null`.
+    pub fn optional(&mut self, text: Option<&str>) -> &mut Self {
+        match text {
+            Some(text) => self.text(text),
+            None => self.raw("null"),
+        }
+    }
+
+    /// Adds an integer.
+    pub fn number(&mut self, number: u64) -> &mut Self {
+        self.raw(&number.to_string())
+    }
+
+    /// Adds a truth value.
+    pub fn flag(&mut self, flag: bool) -> &mut Self {
+        self.raw(if flag { "true" } else { "false" })
+    }
+
+    /// Adds what is JSON already.
+    pub fn raw(&mut self, json: &str) -> &mut Self {
+        separate(&mut self.0);
+        self.0.push_str(json);
+        self
+    }
+
+    /// The array as text.
+    pub fn finish(mut self) -> String {
+        self.0.push(']');
+        self.0
+    }
+}
+
+/// Puts a comma where something stands before.
+fn separate(json: &mut String) {
+    if json.len() > 1 {
+        json.push(',');
+    }
+}
+
+fn quote(json: &mut String, text: &str) {
+    json.push('"');
+    for c in text.chars() {
+        match c {
+            '\n' => json.push_str("\\n"),
+            '\r' => json.push_str("\\r"),
+            c if c < ' ' => {
+                json.push_str("\\u00");
+                json.push(if c < '\u{10}' { '0' } else { '1' });
+                json.extend(char::from_digit(u32::from(c) & 15, 16));
+            }
+            c => {
+                if matches!(c, '"' | '\\') {
+                    json.push('\\');
                 }
-                c => {
-                    if matches!(c, '"' | '\\') {
-                        self.0.push('\\');
-                    }
-                    self.0.push(c);
-                }
+                json.push(c);
             }
         }
-        self.0.push('"');
     }
+    json.push('"');
 }

@@ -1,13 +1,12 @@
 //! Video calls between web pages through a Janus gateway.
 //!
-//! The library is a pure core and a thin shell. The core, everything but [`browser`](crate) and
-//! `api`, never touches a browser: commands, answers and the time go in, requests and events come
-//! out. Its one rule: after every input, drain the outputs, then set one timer. So all that is hard
-//! runs natively on a virtual clock.
+//! The library is a pure core, and a thin shell in JavaScript (`pkg-template/`). The core never touches a
+//! browser: commands, answers and the time go in, requests and events come out. Its one rule: after every
+//! input, drain the outputs, then set one timer. So all that is hard runs natively on a virtual clock.
 //!
-//! `api` (what JavaScript sees) stands on `browser` (fetch, peer connections, devices, timers), which
-//! drives [`client`], which joins [`proto`] (the gateway) and [`call`] (the video call plugin, with
-//! [`transfer`] for what goes through its data channels). The rest are words that all share. Each layer imports only from those below it.
+//! `boundary` is what the shell calls. It stands on [`client`], which joins [`proto`] (the gateway) and
+//! [`call`] (the video call plugin, with [`transfer`] for what goes through its data channels). The rest are
+//! words that all share. Each layer imports only from those below it.
 
 pub mod call;
 pub mod client;
@@ -24,9 +23,7 @@ pub mod transfer;
 mod vec_map;
 
 #[cfg(target_family = "wasm")]
-pub mod api;
-#[cfg(target_family = "wasm")]
-mod browser;
+pub mod boundary;
 
 // Less than half as large as the standard library's allocator, and it gives back and joins what is freed.
 #[cfg(target_family = "wasm")]

@@ -38,11 +38,6 @@ impl<K: Copy + PartialEq, V> VecMap<K, V> {
         self.0.iter_mut().find(|(key, _)| key == wanted).map(|(_, value)| &mut **value)
     }
 
-    #[cfg_attr(not(target_family = "wasm"), expect(dead_code, reason = "the shell's"))]
-    pub(crate) fn contains_key(&self, wanted: &K) -> bool {
-        self.get(wanted).is_some()
-    }
-
     pub(crate) fn remove(&mut self, wanted: &K) -> Option<V> {
         let at = self.0.iter().position(|(key, _)| key == wanted)?;
         Some(*self.0.remove(at).1)

@@ -11,7 +11,7 @@ use super::machine::{Command, RequestId};
 
 /// Names one peer connection. A conversation may need several, one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct LegId(pub(super) u64);
+pub struct LegId(pub u64);
 
 /// A conversation. It always has a deadline, unless the media flows.
 pub(super) struct Talk {

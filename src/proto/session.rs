@@ -34,7 +34,7 @@ mod core_error {
 
 /// Names an HTTP request that was handed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct HttpId(u64);
+pub struct HttpId(pub u64);
 
 /// Names a request of the user of the session; its [`Answer`] bears the same ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

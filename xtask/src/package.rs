@@ -55,6 +55,24 @@ const OPTIMISATIONS: &[&str] = &[
     "--reorder-functions-by-name",
 ];
 
+/// The parts of the JavaScript, in `pkg-template/`, that every form of the package has.
+const CLASSES: &[&str] = &[
+    "errors",
+    "arguments",
+    "call-arguments",
+    "http",
+    "media",
+    "view",
+    "channels",
+    "peer",
+    "transfers",
+    "call",
+    "presence",
+    "driver",
+    "loading",
+    "facade",
+];
+
 /// How the library is compiled.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Profile {
@@ -165,9 +183,8 @@ impl Parts {
         let wasm = compile(workspace, profile, target)?;
         let folder = emptied(workspace.target("xtask/bindgen"))?;
         let (glue, wasm) = bindgen(&wasm, &folder).context("wasm-bindgen cannot make the glue")?;
-        let parts = ["errors", "arguments", "call-arguments", "transfers", "loading", "facade"];
         let classes: Result<Vec<String>> =
-            parts.iter().map(|part| read(workspace, &format!("pkg-template/{part}.js"))).collect();
+            CLASSES.iter().map(|part| read(workspace, &format!("pkg-template/{part}.js"))).collect();
         Ok(Self {
             version: workspace.version_of("videortc")?.to_owned(),
             glue: trimmed(&glue)?,
@@ -234,7 +251,7 @@ impl Parts {
 // The WebAssembly module.
 
 {module}
-return createApi("{version}", createLoad(getBytes, wasm_bindgen));
+return createApi("{version}", createLoad(getBytes, instantiate));
 }})()"#
         )
     }
@@ -282,18 +299,27 @@ fn bindgen(wasm: &Path, folder: &Path) -> Result<(String, Vec<u8>)> {
     output.emit(folder)?;
     let glue = fs::read_to_string(folder.join("videortc.js"))?;
     let module = output.wasm_mut();
+    // An instance goes as a whole.
+    module.exports.remove("__wbg_core_free")?;
     let imports = module.imports.iter_mut().map(|import| (&mut import.module, &mut import.name));
     let glue = names::shorten(glue, imports)?;
     Ok((glue, module.emit_wasm()))
 }
 
-/// The glue with one way to start a module, from its bytes, in place of several from the network. They would
-/// also look at the document while the script loads, and fail where it is not what they expect. Starting is
-/// asynchronous: Chromium before version 115 refuses to compile more than 4 kB otherwise.
+/// The glue as a function from the compiled module to the exports of a fresh instance, in place of one instance
+/// for all and several ways to start it from the network. They would also look at the document while the script
+/// loads, and fail where it is not what they expect. Starting is asynchronous: Chromium before version 115
+/// refuses to compile more than 4 kB otherwise. Nothing is freed one by one: an instance goes as a whole.
 fn trimmed(glue: &str) -> Result<String> {
     let mut glue = glue.to_owned();
     for (start, end) in [
         ("    let script_src;\n", "\n    }\n"),
+        ("        __destroy_into_raw() {\n", "\n        }\n"),
+        ("        free() {\n", "\n        }\n"),
+        ("            CoreFinalization.register(", "\n"),
+        ("    if (Symbol.dispose)", "\n"),
+        ("    const CoreFinalization = ", ";\n"),
+        ("    if (!('encodeInto' in cachedTextEncoder)) {\n", "\n    }\n"),
         ("    async function __wbg_load(", "\n    }\n"),
         ("    function initSync(", "\n    }\n"),
         ("    let __wbg_init_promise;\n", "\n"),
@@ -303,14 +329,22 @@ fn trimmed(glue: &str) -> Result<String> {
         glue = without(&glue, start, end)
             .with_context(|| format!("wasm-bindgen's glue has changed: no `{}`", start.trim()))?;
     }
-    let old = "    return Object.assign(__wbg_init, { initSync }, exports);\n";
-    let new = "    return async function start(bytes) {
-        const { instance, module } = await WebAssembly.instantiate(bytes, __wbg_get_imports());
-        __wbg_finalize_init(instance, module);
-        return exports;
-    };\n";
-    ensure!(glue.contains(old), "wasm-bindgen's glue has changed: no `{}`", old.trim());
-    Ok(glue.replace(old, new))
+    for (old, new) in [
+        (
+            "let wasm_bindgen = (function(exports) {\n",
+            "async function instantiate(compiled) {\n    const exports = { __proto__: null };\n",
+        ),
+        (
+            "    return Object.assign(__wbg_init, { initSync }, exports);\n})({ __proto__: null });\n",
+            "    const instance = await WebAssembly.instantiate(compiled, __wbg_get_imports());
+    __wbg_finalize_init(instance, compiled);
+    return exports;\n}\n",
+        ),
+    ] {
+        ensure!(glue.contains(old), "wasm-bindgen's glue has changed: no `{}`", old.trim());
+        glue = glue.replace(old, new);
+    }
+    Ok(glue)
 }
 
 /// The text without the part that begins with `start` and ends with the first `end` from there.
@@ -432,7 +466,7 @@ mod tests {
     fn every_form_has_the_same_names_and_its_own_way_to_the_module() {
         let parts = Parts {
             version: "1.2.3".into(),
-            glue: "let wasm_bindgen;\n".into(),
+            glue: "function instantiate() {}\n".into(),
             classes: "function createApi(version, load) {}\n".into(),
             beside: "function fetchModule(locate, size) {}\n".into(),
             wasm: b"\0asm".to_vec(),

@@ -1,0 +1,145 @@
+// One peer connection (W3C WebRTC), from its making to its closing.
+
+// How many remote candidates are kept until they can be added.
+const MOST_EARLY_CANDIDATES = 64;
+// Those states that matter, by the numbers that the module knows them by.
+const STATES = ["connected", "disconnected", "failed"];
+
+// `news(method, ...parts)` tells the module; `show(stream)` hears of each remote track.
+function createPeer(configuration, hasData, news, show, log) {
+  const listening = new AbortController();
+  // Candidates may not be added before the remote description is set.
+  let early = [];
+  let connection, send;
+  // What changes a description goes one after the other: in the middle of one change, the next has no state to
+  // begin from.
+  let last = Promise.resolve();
+
+  function inTurn(act) {
+    const turn = last.then(act);
+    last = turn.catch(() => {});
+    return turn;
+  }
+
+  async function attempt(what, act) {
+    try {
+      return await act();
+    } catch (thrown) {
+      throw new VideoRTCError("MEDIA_FAILED", `the browser could not ${what}`, undefined, words(thrown));
+    }
+  }
+
+  // A track, a channel or a connection: nothing of it is heard any more after `close`.
+  function on(target, event, act) {
+    target.addEventListener(event, act, { signal: listening.signal });
+  }
+
+  function open() {
+    connection = new RTCPeerConnection(configuration);
+    on(connection, "icecandidate", ({ candidate }) =>
+      news("handleCandidate", candidate?.candidate ?? "", candidate?.sdpMid, candidate?.sdpMLineIndex));
+    on(connection, "connectionstatechange", () => {
+      const state = STATES.indexOf(connection.connectionState);
+      if (state >= 0) news("handleLegState", state);
+    });
+    // One stream of our own: what streams the other side says its tracks are in does not matter.
+    const stream = new MediaStream();
+    let flows = false;
+    on(connection, "track", ({ track }) => {
+      stream.addTrack(track);
+      show(stream);
+      // A remote track is muted until its first packet.
+      on(track, "unmute", () => {
+        if (!flows) news("handleRemoteMedia");
+        flows = true;
+      });
+    });
+    if (hasData) send = createChannels(connection, on, news);
+  }
+
+  function addTracks(stream) {
+    for (const track of stream.getTracks()) connection.addTrack(track, stream);
+  }
+
+  async function applyLocal(description) {
+    await attempt("apply its own description", () => connection.setLocalDescription(description));
+    return description.sdp;
+  }
+
+  async function applyRemote(type, sdp) {
+    await attempt("apply the other side's description", () => connection.setRemoteDescription({ type, sdp }));
+    const candidates = early ?? [];
+    early = undefined;
+    add(candidates);
+  }
+
+  async function offer(options) {
+    return applyLocal(await attempt("make an offer", () => connection.createOffer(options)));
+  }
+
+  async function answer(sdp, stream) {
+    await applyRemote("offer", sdp);
+    return applyLocal(
+      await attempt("make an answer", () => {
+        if (stream) addTracks(stream);
+        return connection.createAnswer();
+      }),
+    );
+  }
+
+  // Takes remote candidates, early ones too.
+  function add(candidates) {
+    if (early) {
+      early.push(...candidates.slice(0, MOST_EARLY_CANDIDATES - early.length));
+      return;
+    }
+    // A candidate that the browser cannot use is no loss: others may do.
+    for (const candidate of candidates) inTurn(() => connection.addIceCandidate(candidate)).catch(() => {});
+  }
+
+  return {
+    add,
+
+    // Makes an offer, or an answer to one, that sends what the stream has. An offer that sends nothing receives
+    // sound and picture all the same.
+    begin: (stream, sdp) =>
+      inTurn(async () => {
+        await attempt("make a peer connection (check iceServers)", open);
+        if (sdp !== undefined) return answer(sdp, stream);
+        await attempt("make an offer", () => {
+          addTracks(stream);
+          if (stream.getTracks().length > 0) return;
+          for (const kind of ["audio", "video"]) connection.addTransceiver(kind, { direction: "recvonly" });
+        });
+        return offer();
+      }),
+
+    restart: () => inTurn(() => offer({ iceRestart: true })),
+
+    // An offer of ours that waits for its answer is taken back by this one (W3C WebRTC, section 4.4.1.5).
+    renegotiate: (sdp) => inTurn(() => answer(sdp)),
+
+    // Takes the answer to the offer. One whose offer was taken back meanwhile is late, and no failure.
+    accept: (sdp) =>
+      inTurn(async () => {
+        if (connection.signalingState !== "have-local-offer") {
+          log(3, "an answer was dropped: no offer waits for it");
+          return;
+        }
+        await applyRemote("answer", sdp).catch(() => news("handleLegState", 2));
+      }),
+
+    send(lane, data) {
+      try {
+        send?.(lane, data);
+      } catch (thrown) {
+        log(1, `the browser could not send on the data channel: ${words(thrown)}`);
+      }
+    },
+
+    close() {
+      listening.abort();
+      connection?.close();
+    },
+  };
+}
