@@ -100,6 +100,8 @@ function createCall({ input, command, configuration, log, takeBytes }, id, onEve
       fire(name, ...(name === "onRemoteStreamReady" ? [remote, ...values] : values));
     },
 
+    errorEvent: (name, parts) => fire(name, made(parts)),
+
     // The page is about to call somebody: until the core names the peer, it is this one.
     want(name) {
       wanted = name;

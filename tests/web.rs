@@ -16,6 +16,7 @@ use wasm_bindgen_test::wasm_bindgen_test_configure;
 wasm_bindgen_test_configure!(run_in_browser);
 
 mod web {
+    mod api;
     mod far_end;
     mod gateway;
     mod page;

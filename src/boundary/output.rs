@@ -187,7 +187,7 @@ fn described(name: &str, call: u64, transfer: &Transfer, peer: &UserName) -> Lis
 /// What the page is told, with the name of its listener.
 fn event(call: u64, event: &Event) -> List {
     let fire = |listener: &str| {
-        let mut list = numbered("fire", call);
+        let mut list = numbered("event", call);
         list.text(listener);
         list
     };
@@ -197,7 +197,7 @@ fn event(call: u64, event: &Event) -> List {
         list
     };
     let fire_error = |listener: &str, error: &Error| {
-        let mut list = numbered("fireError", call);
+        let mut list = numbered("errorEvent", call);
         list.text(listener).raw(&self::error(error));
         list
     };

@@ -1,10 +1,10 @@
 //! What a page passes: what is wrong is named with its value, and nothing of it reaches the gateway. Most of that
 //! is checked in JavaScript, and there by tests/package.
 
-use videortc::api;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::wasm_bindgen_test;
 
+use super::api;
 use super::gateway::{ME, Rig, Script, to_video_call};
 use super::page::{Listeners, UNDEFINED, assert_error, fulfilled, get, js, rejected, text};
 
@@ -88,7 +88,7 @@ async fn device_lists_are_filtered() {
 }
 
 #[wasm_bindgen_test]
-async fn without_the_facade_errors_are_plain_and_tell_the_same() {
+async fn errors_tell_what_the_gateway_said() {
     let rig = Rig::connected().await;
     let made = rig.app.video_call(&UNDEFINED, &UNDEFINED, &UNDEFINED);
     let call = to_video_call(fulfilled(made).await);

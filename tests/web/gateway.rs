@@ -6,11 +6,10 @@ use std::rc::Rc;
 
 use js_sys::{Array, Function, Object, Promise, Reflect};
 use serde_json::{Value, json};
-use videortc::api::{VideoCall, VideoRtc};
-use wasm_bindgen::convert::TryFromJsValue;
 use wasm_bindgen::prelude::*;
 use web_sys::AbortSignal;
 
+use super::api::{VideoCall, VideoRtc};
 use super::page::{Devices, Listeners, Patch, UNDEFINED, fulfilled, get, js, set, text, until};
 
 /// The user's own name, in every script.
@@ -411,5 +410,5 @@ impl Rig {
 }
 
 pub(crate) fn to_video_call(value: JsValue) -> VideoCall {
-    VideoCall::try_from_js_value(value).expect("a VideoCall")
+    value.unchecked_into()
 }

@@ -5,10 +5,10 @@ use std::rc::Rc;
 
 use js_sys::Promise;
 use serde_json::json;
-use videortc::api::VideoCall;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::wasm_bindgen_test;
 
+use super::api::VideoCall;
 use super::far_end::FarEnd;
 use super::gateway::{ME, PEER, Rig};
 use super::page::{
@@ -90,11 +90,12 @@ async fn a_listener_whose_getter_throws_later_breaks_nothing() {
     let console = ConsoleSpy::new();
     let rig = Rig::connected().await;
     let listeners = Listeners::new();
+    let call = rig.video_call(&listeners, &UNDEFINED).await;
     let trap = js("(object) => Object.defineProperty(object, 'onRegistered', {
         get() { throw new Error('trap'); } })");
     let trap: js_sys::Function = trap.unchecked_into();
     trap.call1(&UNDEFINED, &listeners.object).unwrap();
-    rig.registered(&listeners, &UNDEFINED).await;
+    fulfilled(call.register(&ME.into())).await;
     assert!(console.has("error", "onRegistered threw"), "{}", console.all());
     rig.end().await;
 }
@@ -218,14 +219,13 @@ async fn words_of_the_other_side_reach_the_page_as_they_are() {
 #[wasm_bindgen_test]
 async fn an_error_that_no_promise_reports_reaches_on_error() {
     let rig = Rig::new("none", "{ retryLimit: 0 }");
-    rig.gateway.script("poll", super::gateway::Script::NoNetwork);
-    let listeners = Listeners::new();
     fulfilled(rig.app.connect()).await;
-    let call = rig.app.video_call(&listeners.object, &UNDEFINED, &UNDEFINED);
-    let error = match super::page::settled(call).await {
-        Ok(_) => listeners.heard("onError").await.0,
-        Err(error) => error,
-    };
+    let listeners = Listeners::new();
+    rig.video_call(&listeners, &UNDEFINED).await;
+    rig.gateway.script("poll", super::gateway::Script::NoNetwork);
+    // The open poll ends with it, and the next one fails.
+    rig.gateway.push(json!({ "janus": "keepalive" }));
+    let (error, _) = listeners.heard("onError").await;
     assert_eq!(text(&error, "code"), "SESSION_LOST");
     rig.end().await;
 }

@@ -306,7 +306,7 @@ async fn an_ice_server_that_the_browser_refuses_fails_the_call() {
     let gateway = super::gateway::Gateway::new();
     let ice_servers = js("[{ urls: 'not an ice server' }]");
     let app =
-        videortc::api::VideoRtc::new(&gateway.servers(), &ice_servers, &"none".into(), &UNDEFINED);
+        super::api::VideoRtc::new(&gateway.servers(), &ice_servers, &"none".into(), &UNDEFINED);
     let rig = Rig { gateway, app };
     fulfilled(rig.app.connect()).await;
     let listeners = Listeners::new();

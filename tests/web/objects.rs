@@ -1,4 +1,4 @@
-//! Objects that end early: freed, closed or disconnected in the middle of something.
+//! Objects that end early: dropped, closed or disconnected in the middle of something.
 
 use wasm_bindgen::JsCast;
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -15,7 +15,7 @@ fn forget(gateway: &super::gateway::Gateway) {
 }
 
 #[wasm_bindgen_test]
-async fn an_app_freed_while_it_connects_still_connects() {
+async fn an_app_dropped_while_it_connects_still_connects() {
     let Rig { gateway, app } = Rig::new("error", "{}");
     let connected = app.connect();
     drop(app);
@@ -25,7 +25,7 @@ async fn an_app_freed_while_it_connects_still_connects() {
 }
 
 #[wasm_bindgen_test]
-async fn an_app_freed_while_it_attaches_still_gives_a_call_that_works() {
+async fn an_app_dropped_while_it_attaches_still_gives_a_call_that_works() {
     let Rig { gateway, app } = Rig::connected().await;
     let listeners = Listeners::new();
     let made = app.video_call(&listeners.object, &UNDEFINED, &UNDEFINED);
@@ -38,7 +38,7 @@ async fn an_app_freed_while_it_attaches_still_gives_a_call_that_works() {
 }
 
 #[wasm_bindgen_test]
-async fn an_app_freed_while_it_disconnects_still_says_goodbye() {
+async fn an_app_dropped_while_it_disconnects_still_says_goodbye() {
     let Rig { gateway, app } = Rig::connected().await;
     let disconnected = app.disconnect();
     drop(app);
@@ -47,7 +47,7 @@ async fn an_app_freed_while_it_disconnects_still_says_goodbye() {
 }
 
 #[wasm_bindgen_test]
-async fn a_call_freed_in_the_middle_of_its_methods_settles_every_promise() {
+async fn a_call_dropped_in_the_middle_of_its_methods_settles_every_promise() {
     let rig = Rig::connected().await;
     let listeners = Listeners::new();
     let call = rig.video_call(&listeners, &UNDEFINED).await;
@@ -69,7 +69,7 @@ async fn a_call_freed_in_the_middle_of_its_methods_settles_every_promise() {
 }
 
 #[wasm_bindgen_test]
-async fn a_call_freed_while_it_rings_goes_on_and_is_released_by_disconnect() {
+async fn a_call_dropped_while_it_rings_goes_on_and_is_released_by_disconnect() {
     let rig = Rig::connected().await;
     let (listeners, container) = (Listeners::new(), Container::new());
     let stream = camera().await;

@@ -1,9 +1,9 @@
 //! What goes out over HTTP, what of it shows in the console, and answers that no gateway gives.
 
-use videortc::api::VideoRtc;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::wasm_bindgen_test;
 
+use super::api::VideoRtc;
 use super::gateway::{Gateway, ME, PEER, Rig, Script};
 use super::page::{
     ConsoleSpy, Listeners, UNDEFINED, assert_error, fulfilled, get, js, rejected, text, words,

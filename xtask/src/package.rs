@@ -183,8 +183,10 @@ impl Parts {
         let wasm = compile(workspace, profile, target)?;
         let folder = emptied(workspace.target("xtask/bindgen"))?;
         let (glue, wasm) = bindgen(&wasm, &folder).context("wasm-bindgen cannot make the glue")?;
-        let classes: Result<Vec<String>> =
-            CLASSES.iter().map(|part| read(workspace, &format!("pkg-template/{part}.js"))).collect();
+        let classes: Result<Vec<String>> = CLASSES
+            .iter()
+            .map(|part| read(workspace, &format!("pkg-template/{part}.js")))
+            .collect();
         Ok(Self {
             version: workspace.version_of("videortc")?.to_owned(),
             glue: trimmed(&glue)?,
