@@ -78,7 +78,19 @@ const CLASSES: &[&str] = &[
 pub(crate) enum Profile {
     Dev,
     Release,
+    /// What is shipped: with a standard library that is compiled anew, to be small.
+    Package,
 }
+
+/// How the standard library is compiled into what is shipped.
+const SMALL_STD: &[&str] = &[
+    "-Zbuild-std=core,alloc,std,panic_abort",
+    "-Zbuild-std-features=optimize_for_size",
+];
+
+/// A panic ends at once in a trap: nobody could read its words, and they would be 4 kB.
+const WORDLESS: &[&str] =
+    &["-Zunstable-options", "-Cpanic=immediate-abort", "-Zlocation-detail=none", "-Zfmt-debug=none"];
 
 /// Writes `target/web/videortc.js` and the example pages beside it, without Node: no `wasm-opt`, not
 /// minified. Returns the folder.
@@ -135,7 +147,8 @@ pub(crate) fn check_reproducible(workspace: &Workspace) -> Result<()> {
 fn assemble(workspace: &Workspace, folder: &Path, target: &Path) -> Result<Vec<Entry>> {
     tools::ensure_wasm_target(workspace)?;
     let programs = tools::npm_tools(workspace)?;
-    let mut parts = Parts::compile(workspace, Profile::Release, target)?;
+    tools::ensure_std_sources(workspace)?;
+    let mut parts = Parts::compile(workspace, Profile::Package, target)?;
     parts.wasm = optimised(workspace, &programs, &parts.wasm)?;
     let script = parts.script();
     let shrink = |name: &str, text: &str| minified(workspace, &programs, name, text);
@@ -262,7 +275,7 @@ return createApi("{version}", createLoad(getBytes, instantiate));
 /// Compiles the library in cargo's folder `target` and returns the path of the module.
 fn compile(workspace: &Workspace, profile: Profile, target: &Path) -> Result<PathBuf> {
     let mut build = workspace.cargo("build").args(["--package", "videortc", "--lib"]);
-    build = build.args(["--target", WASM_TARGET, "--config", &path_free(workspace)?]);
+    build = build.args(["--target", WASM_TARGET, "--config", &flags(workspace, profile)?]);
     build = build.arg("--target-dir").arg(target);
     // They would take the place of ours.
     build = build.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
@@ -272,18 +285,28 @@ fn compile(workspace: &Workspace, profile: Profile, target: &Path) -> Result<Pat
             build = build.arg("--release");
             "release"
         }
+        Profile::Package => {
+            // A stable compiler takes these only from who says that he knows: it is the same compiler.
+            build = build.arg("--release").args(SMALL_STD).env("RUSTC_BOOTSTRAP", "1");
+            "release"
+        }
     };
     process::run(build, limit())?;
     Ok(target.join(WASM_TARGET).join(folder).join("videortc.wasm"))
 }
 
-/// The setting that keeps this machine's paths out of the module, where panic messages would name them.
-fn path_free(workspace: &Workspace) -> Result<String> {
-    let flags: Vec<String> = workspace
+/// The setting that keeps this machine's paths out of the module, where panic messages would name them, and
+/// the panic messages out of what is shipped.
+fn flags(workspace: &Workspace, profile: Profile) -> Result<String> {
+    let mut flags: Vec<String> = workspace
         .source_folders()
-        .iter()
+        .into_iter()
+        .chain([tools::std_sources(workspace)?])
         .map(|folder| format!("--remap-path-prefix={}=", folder.display()))
         .collect();
+    if matches!(profile, Profile::Package) {
+        flags.extend(WORDLESS.iter().map(|&flag| flag.to_owned()));
+    }
     // A JSON array of strings is a TOML array of strings.
     Ok(format!("target.{WASM_TARGET}.rustflags={}", serde_json::to_string(&flags)?))
 }
