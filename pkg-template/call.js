@@ -11,7 +11,13 @@ function mediaError(thrown) {
 function createCall({ input, command, configuration, log, takeBytes }, id, onEvents, elements, { stream: wishes, hasData }) {
   const view = createView(elements);
   const peers = new Map();
-  const transfers = createTransfers((method, ...parts) => input(method, id, ...parts), command, fire, log, takeBytes);
+  const transfers = createTransfers(
+    (name, parts, bytes) => input(name, [id, ...parts], bytes),
+    (parts, ended, begin) => command("sendData", [id, ...parts], ended, begin),
+    fire,
+    log,
+    takeBytes,
+  );
   // The open devices are kept over all the peer connections of one conversation; `conversation` tells those that
   // open too late.
   let local, remote;
@@ -42,10 +48,10 @@ function createCall({ input, command, configuration, log, takeBytes }, id, onEve
   async function describe(leg, making) {
     try {
       const sdp = await making;
-      if (sdp !== undefined) input("handleDescription", id, leg, sdp);
+      if (sdp !== undefined) input("description", [id, leg, sdp]);
     } catch (thrown) {
       const { code, message, cause } = mediaError(thrown);
-      input("handleMediaError", id, leg, code, message, cause);
+      input("mediaError", [id, leg, code, message, cause]);
     }
   }
 
@@ -54,7 +60,8 @@ function createCall({ input, command, configuration, log, takeBytes }, id, onEve
       remote = stream;
       view.show(false, stream);
     };
-    const mine = createPeer(configuration, hasData, (method, ...parts) => input(method, id, leg, ...parts), show, log);
+    const news = (name, parts = [], bytes) => input(name, [id, leg, ...parts], bytes);
+    const mine = createPeer(configuration, hasData, news, show, log);
     peers.set(leg, mine);
     const stream = await open();
     return stream && peers.get(leg) === mine ? mine.begin(stream, sdp) : undefined;

@@ -13,8 +13,8 @@ function createChannels(connection, on, news) {
   function hear(channel) {
     channel.binaryType = "arraybuffer";
     on(channel, "message", ({ data }) => {
-      if (typeof data === "string") news("handleText", data);
-      else if (data instanceof ArrayBuffer) news("handleMessage", new Uint8Array(data));
+      if (typeof data === "string") news("text", [data]);
+      else if (data instanceof ArrayBuffer) news("message", [], new Uint8Array(data));
     });
     return channel;
   }
@@ -26,11 +26,11 @@ function createChannels(connection, on, news) {
   });
   const channels = LABELS.map((label, lane) => {
     const channel = hear(connection.createDataChannel(label));
-    on(channel, "open", () => news("handleChannelOpen", lane));
+    on(channel, "open", () => news("channelOpen", [lane]));
     return channel;
   });
   const bulk = channels[1];
-  const tellBuffered = () => news("handleBuffered", bulk.bufferedAmount);
+  const tellBuffered = () => news("buffered", [bulk.bufferedAmount]);
   bulk.bufferedAmountLowThreshold = LOW;
   on(bulk, "bufferedamountlow", tellBuffered);
 

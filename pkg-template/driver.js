@@ -30,7 +30,7 @@ function createDriver(Core, { servers, iceServers, debugLevel, options }) {
       requests.set(id, abort);
       const [status, text] = await exchange(url, body, abort.signal, credentials);
       // An aborted request is no longer listed, and nobody waits for it.
-      if (requests.delete(id)) input("handleHttp", id, status, text);
+      if (requests.delete(id)) input("http", [id, status, text]);
     },
     abort(id) {
       requests.get(id)?.abort();
@@ -64,9 +64,13 @@ function createDriver(Core, { servers, iceServers, debugLevel, options }) {
     }
   }
 
-  // Tells the core something, and does what comes of it.
-  function input(method, ...parts) {
-    enter(() => core[method](...parts));
+  // Tells the core news, with the bytes that belong to them, and does what comes of it.
+  function input(name, parts = [], bytes) {
+    enter(() => core.tell(asJson([name, ...parts]), bytes));
+    drain();
+  }
+
+  function drain() {
     // Further up on the stack the outputs are being taken: a listener called us.
     if (isDraining) return;
     isDraining = true;
@@ -75,7 +79,7 @@ function createDriver(Core, { servers, iceServers, debugLevel, options }) {
     isDraining = false;
     clearTimeout(timer);
     const delay = enter(() => core.pollTimeout());
-    if (delay < Infinity) timer = setTimeout(() => input("handleTimeout"), Math.min(delay, LONGEST_DELAY));
+    if (delay < Infinity) timer = setTimeout(() => input("timeout"), Math.min(delay, LONGEST_DELAY));
     setPresence(enter(() => core.isConnected()));
   }
 
@@ -84,14 +88,16 @@ function createDriver(Core, { servers, iceServers, debugLevel, options }) {
     else calls.get(first)?.[name](...rest);
   }
 
-  // Gives the core a command of the page by `start(number)`. `ended(error, value, number)` hears how it ended
+  // Gives the core a command of the page, after `begin(number)`. `ended(error, value, number)` hears how it ended
   // before the page does, and makes of the value what the page gets.
-  function command(start, ended = (_, value) => value) {
+  function command(name, parts, ended = (_, value) => value, begin) {
     if (broken) return Promise.reject(broken);
     const number = ++lastCommand;
     return new Promise((resolve, reject) => {
       commands.set(number, { resolve, reject, ended });
-      start(number);
+      begin?.(number);
+      enter(() => core.command(asJson([name, number, ...parts])));
+      drain();
     });
   }
 
@@ -117,22 +123,21 @@ function createDriver(Core, { servers, iceServers, debugLevel, options }) {
   }
 
   return {
-    // A command without more than its number.
-    run: (method) => command((number) => input(method, number)),
+    run: (name) => command(name, []),
 
     // Attaches a video call; resolves with its page's side.
     videoCall(onEvents, elements, { stream, dataChannel, ...options }) {
       const { dataEnabled = true, ...policy } = dataChannel;
       const hasData = dataEnabled && stream.dataEnabled !== false;
-      const settings = asJson({ ...options, ...policy, data: hasData });
       const host = { input, command, configuration, log, takeBytes: () => core.takeBytes() };
       return command(
-        (number) => input("videoCall", number, settings),
+        "videoCall",
+        [{ ...options, ...policy, hasData }],
         (error, id) => {
           if (error) return undefined;
           const call = createCall(host, id, onEvents, elements, { stream, hasData });
           calls.set(id, call);
-          const run = (method, ...parts) => command((number) => input(method, id, number, ...parts));
+          const run = (name, ...parts) => command(name, [id, ...parts]);
           return {
             fire: call.fire,
             send: call.send,

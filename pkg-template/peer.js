@@ -2,10 +2,10 @@
 
 // How many remote candidates are kept until they can be added.
 const MOST_EARLY_CANDIDATES = 64;
-// Those states that matter, by the numbers that the module knows them by.
+// Those states that matter; the module has the same words.
 const STATES = ["connected", "disconnected", "failed"];
 
-// `news(method, ...parts)` tells the module; `show(stream)` hears of each remote track.
+// `news(name, parts, bytes)` tells the module; `show(stream)` hears of each remote track.
 function createPeer(configuration, hasData, news, show, log) {
   const listening = new AbortController();
   // Candidates may not be added before the remote description is set.
@@ -37,10 +37,10 @@ function createPeer(configuration, hasData, news, show, log) {
   function open() {
     connection = new RTCPeerConnection(configuration);
     on(connection, "icecandidate", ({ candidate }) =>
-      news("handleCandidate", candidate?.candidate ?? "", candidate?.sdpMid, candidate?.sdpMLineIndex));
+      news("candidate", [candidate?.candidate, candidate?.sdpMid, candidate?.sdpMLineIndex]));
     on(connection, "connectionstatechange", () => {
-      const state = STATES.indexOf(connection.connectionState);
-      if (state >= 0) news("handleLegState", state);
+      const state = connection.connectionState;
+      if (STATES.includes(state)) news(state);
     });
     // One stream of our own: what streams the other side says its tracks are in does not matter.
     const stream = new MediaStream();
@@ -50,7 +50,7 @@ function createPeer(configuration, hasData, news, show, log) {
       show(stream);
       // A remote track is muted until its first packet.
       on(track, "unmute", () => {
-        if (!flows) news("handleRemoteMedia");
+        if (!flows) news("remoteMedia");
         flows = true;
       });
     });
@@ -126,7 +126,7 @@ function createPeer(configuration, hasData, news, show, log) {
           log(3, "an answer was dropped: no offer waits for it");
           return;
         }
-        await applyRemote("answer", sdp).catch(() => news("handleLegState", 2));
+        await applyRemote("answer", sdp).catch(() => news("failed"));
       }),
 
     send(lane, data) {

@@ -24,7 +24,7 @@ function createTransfers(input, command, fire, log, takeBytes) {
 
   function lose(leg, number, thrown) {
     log(0, `data could not be kept: ${words(thrown)}`);
-    input("handleDelivered", leg, number, false);
+    input("delivered", [leg, number, false]);
   }
 
   function fireData(type, content, filename, userName) {
@@ -53,7 +53,7 @@ function createTransfers(input, command, fire, log, takeBytes) {
     if (!one) return;
     if (!one.transfer) {
       one.transfer = describe("incoming", type, filename, size);
-      one.transfer.cancel = () => input("cancelTransfer", leg, number);
+      one.transfer.cancel = () => input("cancelTransfer", [leg, number]);
     }
     const cause = error && { error: made(error) };
     put(one.transfer, { userName, transferred, state, ...cause });
@@ -72,11 +72,9 @@ function createTransfers(input, command, fire, log, takeBytes) {
       const { type, text, isText, size, filename } = sending;
       const transfer = describe("outgoing", type, undefined, size);
       await command(
-        (number) => {
-          all.set(nameOf(0, number), { ...sending, transfer });
-          input("sendData", number, type, size, isText, filename, text);
-        },
+        [type, size, isText, filename, text],
         (error, _, number) => finish(number, error),
+        (number) => all.set(nameOf(0, number), { ...sending, transfer }),
       );
       return transfer;
     },
@@ -84,7 +82,7 @@ function createTransfers(input, command, fire, log, takeBytes) {
     // What the page sends has a name; `filename` is the one that the other side will see.
     begin(number, filename, userName) {
       const sending = all.get(nameOf(0, number));
-      sending.cancel = () => input("cancelTransfer", 0, number);
+      sending.cancel = () => input("cancelTransfer", [0, number]);
       put(sending.transfer, { filename, userName, cancel: sending.cancel });
       tell("signal.addEventListener", () => sending.signal?.addEventListener("abort", sending.cancel));
     },
@@ -98,7 +96,7 @@ function createTransfers(input, command, fire, log, takeBytes) {
       } catch (thrown) {
         cause = words(thrown);
       }
-      input("handleRead", number, offset, bytes, cause);
+      input("read", [number, offset, cause], bytes);
     },
 
     keep(leg, number) {
@@ -129,7 +127,7 @@ function createTransfers(input, command, fire, log, takeBytes) {
         all.delete(nameOf(leg, number));
       }
       fireData(type, content, filename, userName);
-      input("handleDelivered", leg, number, true);
+      input("delivered", [leg, number, true]);
     },
 
     // A text or bytes of a peer that does not use this library.

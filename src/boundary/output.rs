@@ -2,7 +2,7 @@
 //! belong to it.
 
 use crate::call::{Command, Data, Media, Reply, Transfer, TransferId, TransferState};
-use crate::client::{Outcome, Output};
+use crate::client::{CallId, Outcome, Output};
 use crate::config::UserName;
 use crate::error::Error;
 use crate::event::{Event, Settings};
@@ -62,13 +62,13 @@ pub(super) fn encode(output: Output) -> (String, Vec<u8>) {
 
 /// What is sent, as the other side will know it, and who that is.
 pub(super) fn begun(
-    call: u64,
+    call: CallId,
     command: Command,
     filename: Option<&str>,
-    peer: Option<&str>,
+    peer: Option<&UserName>,
 ) -> String {
-    let mut list = numbered("begin", call);
-    list.number(command.0).optional(filename).optional(peer);
+    let mut list = numbered("begin", call.0);
+    list.number(command.0).optional(filename).optional(peer.map(UserName::as_str));
     list.finish()
 }
 

@@ -83,14 +83,16 @@ pub(crate) enum Profile {
 }
 
 /// How the standard library is compiled into what is shipped.
-const SMALL_STD: &[&str] = &[
-    "-Zbuild-std=core,alloc,std,panic_abort",
-    "-Zbuild-std-features=optimize_for_size",
-];
+const SMALL_STD: &[&str] =
+    &["-Zbuild-std=core,alloc,std,panic_abort", "-Zbuild-std-features=optimize_for_size"];
 
 /// A panic ends at once in a trap: nobody could read its words, and they would be 4 kB.
-const WORDLESS: &[&str] =
-    &["-Zunstable-options", "-Cpanic=immediate-abort", "-Zlocation-detail=none", "-Zfmt-debug=none"];
+const WORDLESS: &[&str] = &[
+    "-Zunstable-options",
+    "-Cpanic=immediate-abort",
+    "-Zlocation-detail=none",
+    "-Zfmt-debug=none",
+];
 
 /// Writes `target/web/videortc.js` and the example pages beside it, without Node: no `wasm-opt`, not
 /// minified. Returns the folder.
