@@ -53,8 +53,8 @@ impl Input {
 }
 
 fn take_text(value: Option<&mut Value>) -> Option<String> {
-    match std::mem::replace(value?, Value::Null) {
-        Value::Text(text) => Some(text),
+    match value? {
+        Value::Text(text) => Some(std::mem::take(text)),
         _ => None,
     }
 }
