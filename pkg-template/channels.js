@@ -27,6 +27,7 @@ function createChannels(connection, on, news) {
   const channels = LABELS.map((label, lane) => {
     const channel = hear(connection.createDataChannel(label));
     on(channel, "open", () => news("channelOpen", [lane]));
+    on(channel, "close", () => news("channelClosed"));
     return channel;
   });
   const bulk = channels[1];

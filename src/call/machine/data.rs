@@ -59,6 +59,13 @@ impl Call {
         self.with_leg(leg, |link| link.handle_open(lane, now));
     }
 
+    /// A data channel of ours closed, and its peer connection did not: nothing can be sent any more, and what
+    /// was under way never ends well.
+    pub fn handle_channel_closed(&mut self, leg: LegId) {
+        let error = "the data channel was closed: call again to send more";
+        self.with_leg(leg, |link| link.close(&Error::new(Code::TransferFailed, error)));
+    }
+
     /// A binary message of the other side.
     pub fn handle_message(&mut self, leg: LegId, message: &[u8], now: Time) {
         self.with_leg(leg, |link| link.handle_message(message, now));

@@ -263,6 +263,39 @@ async fn a_hang_up_in_the_middle_ends_every_transfer() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_channel_that_closes_in_a_call_fails_what_was_under_way() -> Result {
+    let rig = Rig::start().await?;
+    let (tom, jack) = tokio::try_join!(
+        rig.register_as("Tom", quiet_with(Value::Null)),
+        rig.register_as("Jack", quiet_with(Value::Null))
+    )?;
+    tom.run(
+        "const { createDataChannel } = RTCPeerConnection.prototype;
+         RTCPeerConnection.prototype.createDataChannel = function (...args) {
+           channels.push(createDataChannel.apply(this, args));
+           return channels.at(-1);
+         };",
+    )
+    .await?;
+    for lane in [0, 1] {
+        tom.run("window.channels = []").await?;
+        call(&tom, &jack).await?;
+        tom.run("harness.send('a/b', harness.noise(1, 2 ** 26))").await?;
+        moves(&tom, "outgoing").await?;
+        tom.run(format!("channels[{lane}].close()")).await?;
+        tom.event("onFileTransferKo").await?;
+        let told = fails(&tom, "outgoing", "TRANSFER_FAILED").await?;
+        ensure!(told == 1, "{told} transfers failed");
+        let refusal =
+            tom.refused("await action.sendData('text/plain', 'x')", "TRANSFER_FAILED").await?;
+        ensure!(refusal.message.contains("data channel was closed"), "{}", refusal.message);
+        hang_up(&tom, &jack).await?;
+        tom.forget().await?;
+    }
+    rig.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_wanted_is_refused() -> Result {
     let rig = Rig::start().await?;
     let wanted = json!({ "allowedTypes": ["text-plain", "image/*"], "maxSize": 100_000 });
