@@ -148,3 +148,104 @@ test("disconnect() ends a connect() that waits for the module", async () => {
   await page.context().close();
   await server.close();
 });
+
+// What the browser is given in place of `WebAssembly.instantiate`: instances that trap once they are told to.
+function instrument() {
+  // (module (func (export "f") unreachable))
+  const bytes = [0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 7, 5, 1, 1, 102, 0, 0, 10, 5, 1, 3, 0, 0, 11];
+  const trap = new WebAssembly.Instance(new WebAssembly.Module(Uint8Array.from(bytes))).exports.f;
+  const { instantiate } = WebAssembly;
+  window.instances = [];
+  WebAssembly.instantiate = async (...args) => {
+    const { exports } = await instantiate(...args);
+    const instance = { isBroken: false };
+    window.instances.push(instance);
+    const watched = Object.entries(exports).map(([name, value]) => {
+      if (!/^core_/.test(name)) return [name, value];
+      return [name, (...args) => (instance.isBroken ? trap() : value(...args))];
+    });
+    return { exports: Object.fromEntries(watched) };
+  };
+  window.connections = [];
+  window.RTCPeerConnection = class extends RTCPeerConnection {
+    constructor(...args) {
+      super(...args);
+      window.connections.push(this);
+    }
+  };
+  window.signals = [];
+  const { fetch } = window;
+  window.fetch = (url, init) => {
+    if (init?.signal) window.signals.push([url, init.signal]);
+    return fetch(url, init);
+  };
+}
+
+test("a trap in the module ends everything with INTERNAL_ERROR, and nothing of another VideoRTC", async () => {
+  const server = await serve(scripts);
+  const page = await open(browser, server.url, (page) => page.addInitScript(instrument));
+  const result = await page.evaluate(async (url) => {
+    const codeOf = (promise) => promise.then(() => "fulfilled", (error) => error.code);
+    const heard = { tom: [], ann: [] };
+    const streams = {};
+    async function enter(name, more = {}) {
+      const app = new VideoRTC(url, [], "none");
+      const videos = document.body.appendChild(document.createElement("div"));
+      const events = {};
+      for (const event of ["onCalling", "onAccepted", "onHangUp", "onError", "onFileTransferKo"]) {
+        events[event] = (...args) => heard[name]?.push([event, ...args.map((arg) => arg.code ?? arg.state ?? arg)]);
+      }
+      const ready = new Promise((resolve) => { events.onRemoteStreamReady = resolve; });
+      events.onReadyLocalStream = (stream) => { streams[name] = stream; };
+      const action = await (await app.connect()).videoCall({ ...events, ...more }, { videos });
+      await action.register(name);
+      return { app, action, videos, ready };
+    }
+    const tom = await enter("tom");
+    const ann = await enter("ann", { onIncomingCall: () => ann.action.acceptCall() });
+    await tom.action.call("ann");
+    await Promise.all([tom.ready, ann.ready]);
+    const [connection] = connections;
+
+    const sending = codeOf(tom.action.sendData("a/b", new Blob([new Uint8Array(2 ** 27)])));
+    instances[0].isBroken = true;
+    const pending = [tom.action.getPeers(), tom.app.disconnect()].map(codeOf);
+    const told = [await sending, ...(await Promise.all(pending))];
+    const { register, call, hangUp, setCall, toggleAudio, closeUsecase } = tom.action;
+    const methods = [register, call, hangUp, setCall, toggleAudio, closeUsecase];
+    const later = await Promise.all([
+      ...methods.map((method) => codeOf(method.call(tom.action))),
+      codeOf(tom.app.connect()),
+      codeOf(tom.app.disconnect()),
+    ]);
+    const fresh = await enter("tim");
+    return {
+      told,
+      later,
+      heard: heard.tom,
+      tracks: streams.tom.getTracks().map((track) => track.readyState),
+      connection: connection.connectionState,
+      pictures: tom.videos.childElementCount,
+      polls: signals.filter(([url]) => url.includes("maxev")).map(([, { aborted }]) => aborted),
+      others: await Promise.all([ann.action.getPeers(), fresh.action.getPeers()]),
+      instances: instances.length,
+    };
+  }, gateway.url);
+  assert.deepEqual(new Set(result.told), new Set(["INTERNAL_ERROR"]));
+  assert.deepEqual(new Set(result.later), new Set(["INTERNAL_ERROR"]));
+  assert.deepEqual(result.heard, [
+    ["onCalling", "ann"],
+    ["onAccepted", "ann"],
+    ["onFileTransferKo", "failed", "INTERNAL_ERROR"],
+    ["onError", "INTERNAL_ERROR"],
+    ["onHangUp", "ann", "Internal error"],
+  ]);
+  assert.deepEqual(new Set(result.tracks), new Set(["ended"]));
+  assert.deepEqual([result.connection, result.pictures], ["closed", 0]);
+  assert(result.polls.includes(true), "no request was aborted");
+  for (const names of result.others) assert(names.includes("ann") && names.includes("tim"), String(names));
+  assert.equal(result.instances, 3);
+  assert.deepEqual(page.said.filter((line) => line.startsWith("thrown")), []);
+  await page.context().close();
+  await server.close();
+});
