@@ -56,6 +56,7 @@ test("what is declared is what is there", async () => {
   const codes = [
     ...found(await file("src/error.rs"), /=> "([A-Z_]+)",/g),
     ...found(await file("pkg-template/beside.js"), /^ +"([A-Z_]+)",$/gm),
+    ...found(await file("pkg-template/driver.js"), /broken = new VideoRTCError\("([A-Z_]+)"/g),
   ];
   const [, events] = /for \(const event of \[(.*?)\]\) EVENTS/s.exec(await file("pkg-template/call-arguments.js"));
   const [, options] = /const OPTIONS = \{(.*?)\n\};/s.exec(await file("pkg-template/arguments.js"));

@@ -119,13 +119,13 @@ pub(crate) fn config(gateway: Option<&str>) -> String {
     format!("window.VIDEORTC_GATEWAY = {address};\n")
 }
 
-/// Writes the npm package to `pkg/` and prints the size of each file.
+/// Writes the npm package to `pkg/` and prints the size of each file; fails where it is too heavy.
 pub(crate) fn build(workspace: &Workspace) -> Result<()> {
     let folder = emptied(workspace.path("pkg"))?;
     let sizes = assemble(workspace, &folder, &workspace.target(""))?;
     check_loading(workspace, &folder)?;
     println!("\n{}\n\nThe package is in {}", size::table(&sizes), folder.display());
-    Ok(())
+    size::check(&sizes)
 }
 
 /// Builds the package of `pkg/` a second time, compiled in another folder, and compares each byte.

@@ -2,10 +2,15 @@
 
 use std::io::Write;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use brotli::enc::BrotliEncoderParams;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+
+/// What files may weigh together at most, in bytes as gzip -9 packs them: the entry with the module beside it, and
+/// the file for a script tag.
+const CEILINGS: &[(&[&str], usize)] =
+    &[(&["videortc.wasm", "index.js"], 73_728), (&["videortc.min.js"], 102_400)];
 
 /// A line of the report.
 #[derive(Debug)]
@@ -26,6 +31,22 @@ impl Entry {
         brotli::BrotliCompress(&mut &*content, &mut brotli, &best)?;
         Ok(Self { name: name.into(), raw: content.len(), gzipped, brotli: brotli.len() })
     }
+}
+
+/// Fails where files weigh more than they may.
+pub(crate) fn check(entries: &[Entry]) -> Result<()> {
+    for (names, ceiling) in CEILINGS {
+        let weighed = entries.iter().filter(|entry| names.contains(&entry.name.as_str()));
+        let bytes: usize = weighed.map(|entry| entry.gzipped).sum();
+        ensure!(
+            bytes <= *ceiling,
+            "{} weigh {} bytes gzipped, and may weigh {}: see what they are with twiggy",
+            names.join(" and "),
+            grouped(bytes),
+            grouped(*ceiling)
+        );
+    }
+    Ok(())
 }
 
 /// The report as a table, in bytes.
@@ -63,6 +84,18 @@ mod tests {
         assert_eq!(grouped(999), "999");
         assert_eq!(grouped(1_000), "1,000");
         assert_eq!(grouped(1_234_567), "1,234,567");
+    }
+
+    #[test]
+    fn a_package_that_is_too_heavy_is_refused_with_its_weight() {
+        let entry = |name: &str, gzipped| Entry { name: name.into(), raw: 0, gzipped, brotli: 0 };
+        let package = |module| {
+            [entry("videortc.wasm", module), entry("index.js", 13_728), entry("README.md", 900_000)]
+        };
+        assert!(check(&package(60_000)).is_ok());
+        let error = check(&package(60_001)).expect_err("a byte too much").to_string();
+        assert!(error.contains("videortc.wasm and index.js weigh 73,729"), "{error}");
+        assert!(check(&[entry("videortc.min.js", 102_401)]).is_err());
     }
 
     #[test]
