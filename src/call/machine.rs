@@ -392,8 +392,8 @@ impl Call {
     }
 
     fn flush_candidates(&mut self) {
+        self.candidates.due = None;
         if self.talk.as_ref().is_some_and(Talk::is_negotiating) && !self.is_renegotiating() {
-            self.candidates.due = None;
             let candidates = take(&mut self.candidates.candidates);
             if !candidates.is_empty() {
                 self.outputs.push_back(Output::Trickle(candidates));

@@ -93,6 +93,7 @@ impl Call {
                         format!("the connection cannot be negotiated anew: {error}"),
                     );
                 }
+                self.flush_candidates();
                 return;
             }
         };
