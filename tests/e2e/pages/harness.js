@@ -1,9 +1,9 @@
 "use strict";
 
-// What a page under test remembers, and how a test asks for it. The rig runs it in every page before the
-// page's own scripts, so that it sees every device, peer connection and request that the library opens.
+// What a page under test remembers, and how a test asks for it. It is in every page's first script, so that
+// it sees every device, peer connection and request that the library opens.
 
-const harness = {
+window.harness = {
   events: [], // { name, args } in the order in which the library reported them
   faults: [], // what must stay empty: unhandled rejections and window errors
   console: [], // what reached console.error and console.warn
@@ -336,7 +336,8 @@ harness.picture = async function (selector, count = 5) {
     height: video.videoHeight,
     muted: video.muted,
     autoplay: video.autoplay,
-    playsInline: video.playsInline,
+    // Not every browser has the property.
+    playsInline: video.hasAttribute("playsinline"),
     classes: [...video.classList].sort(),
     contrast: contrast(video),
   };
@@ -348,7 +349,10 @@ function describe(video) {
   return `videoWidth ${video.videoWidth}, readyState ${video.readyState}, paused ${video.paused}, ${tracks}`;
 }
 
-/** The span from the darkest to the brightest sample: 0 for a picture of one colour. */
+/**
+ * The span from the smallest to the largest red, green or blue of any sample: 0 for a black picture and a
+ * grey one. Firefox's fake camera gives one strong colour at a time.
+ */
 function contrast(video) {
   const canvas = document.createElement("canvas");
   canvas.width = 32;
@@ -356,8 +360,7 @@ function contrast(video) {
   const context = canvas.getContext("2d");
   context.drawImage(video, 0, 0, canvas.width, canvas.height);
   const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
-  const light = [];
-  for (let at = 0; at < data.length; at += 4) light.push(data[at] + data[at + 1] + data[at + 2]);
+  const light = [...data].filter((_, at) => at % 4 < 3);
   return Math.max(...light) - Math.min(...light);
 }
 

@@ -31,7 +31,7 @@ mod site;
 mod strange;
 mod tap;
 
-pub use browser::Devices;
+pub use browser::{Browser, Devices};
 pub use gateway::GatewayKind;
 pub use page::{Page, Refusal};
 pub use rig::{Rig, Visitor, accept, call, ring, ring_when_free};

@@ -1,19 +1,19 @@
-//! What every test stands on: a gateway, a web server for the pages, a browser driver.
+//! What every test stands on: a gateway, a web server for the pages, browsers' drivers.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
 
 use crate::Result;
-use crate::browser::{Devices, Driver};
+use crate::browser::{Browser, Devices, Driver};
 use crate::gateway::{Gateway, GatewayKind};
 use crate::page::Page;
 use crate::site::Site;
 
-/// A gateway, the pages' web server and a browser driver; all end when it is dropped.
+/// A gateway, the pages' web server and browsers' drivers; all end when it is dropped.
 #[derive(Debug)]
 pub struct Rig {
-    driver: Driver,
+    drivers: Mutex<Vec<Arc<Driver>>>,
     site: Site,
     gateway: Mutex<Gateway>,
     pages: Mutex<Vec<Arc<Page>>>,
@@ -23,6 +23,8 @@ pub struct Rig {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Visitor {
+    /// The browser; without it, the one that the environment asks for.
+    pub browser: Option<Browser>,
     /// What the machine has.
     pub devices: Devices,
     /// `{ servers, iceServers, level, options }` of `new VideoRTC()`, all optional.
@@ -32,6 +34,13 @@ pub struct Visitor {
 }
 
 impl Visitor {
+    /// A visitor with this browser, whatever the environment asks for.
+    #[must_use]
+    pub fn browser(mut self, browser: Browser) -> Self {
+        self.browser = Some(browser);
+        self
+    }
+
     /// A visitor with other devices.
     #[must_use]
     pub fn devices(mut self, devices: Devices) -> Self {
@@ -59,8 +68,8 @@ impl Rig {
     pub async fn start() -> Result<Self> {
         let gateway = Gateway::start(GatewayKind::asked_for()?)?;
         let site = Site::start(&gateway.url()).await?;
-        let driver = Driver::start()?;
-        Ok(Self { driver, site, gateway: Mutex::new(gateway), pages: Mutex::default() })
+        let (drivers, pages) = (Mutex::default(), Mutex::default());
+        Ok(Self { drivers, site, gateway: Mutex::new(gateway), pages })
     }
 
     /// The gateway's address.
@@ -85,11 +94,33 @@ impl Rig {
 
     /// Opens a page of the rig's web server in a browser of its own.
     pub async fn browse(&self, name: &str, path: &str, devices: Devices) -> Result<Arc<Page>> {
-        let client = self.driver.browser(devices).await?;
+        self.browse_in(Browser::asked_for()?, name, path, devices).await
+    }
+
+    async fn browse_in(
+        &self,
+        browser: Browser,
+        name: &str,
+        path: &str,
+        devices: Devices,
+    ) -> Result<Arc<Page>> {
+        let client = self.driver(browser)?.open(devices).await?;
         client.goto(&self.site.url(path)).await?;
-        let page = Arc::new(Page::new(name, client));
+        let page = Arc::new(Page::new(name, browser, client));
         lock(&self.pages).push(Arc::clone(&page));
         Ok(page)
+    }
+
+    /// A driver that can open one more browser: a chromedriver opens many, a geckodriver one.
+    fn driver(&self, browser: Browser) -> Result<Arc<Driver>> {
+        let mut drivers = lock(&self.drivers);
+        let reused = drivers.iter().find(|driver| driver.opens_many(browser));
+        if let Some(driver) = reused {
+            return Ok(Arc::clone(driver));
+        }
+        let driver = Arc::new(Driver::start(browser)?);
+        drivers.push(Arc::clone(&driver));
+        Ok(driver)
     }
 
     /// Opens the test page, which has loaded the library and done nothing with it.
@@ -99,7 +130,8 @@ impl Rig {
 
     /// Opens the test page and goes as far as `connect()` and `videoCall()`.
     pub async fn attach(&self, name: &str, visitor: Visitor) -> Result<Arc<Page>> {
-        let page = self.open(name, visitor.devices).await?;
+        let browser = visitor.browser.map_or_else(Browser::asked_for, Ok)?;
+        let page = self.browse_in(browser, name, "/index.html", visitor.devices).await?;
         page.run(&format!("await harness.connect({})", object(&visitor.rtc))).await?;
         page.run(&format!("await harness.videoCall({})", object(&visitor.call))).await?;
         Ok(page)

@@ -25,11 +25,14 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// Serves the pages; `config.js` tells them the gateway's address.
+    /// Serves the pages; `config.js` tells them the gateway's address. Every page has it for its first
+    /// script, so that what watches over a page comes with it.
     pub(crate) async fn start(gateway: &str) -> Result<Self> {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         let library = library()?;
-        let config = format!("window.VIDEORTC_GATEWAY = {};\n", serde_json::to_string(gateway)?);
+        let harness = include_str!("../pages/harness.js");
+        let gateway = serde_json::to_string(gateway)?;
+        let config = format!("{harness}\nwindow.VIDEORTC_GATEWAY = {gateway};\n");
         let headers = [(CONTENT_TYPE, "text/javascript"), (CACHE_CONTROL, "no-store")];
         let router = Router::new()
             .route("/config.js", get(move || async move { (headers, config) }))

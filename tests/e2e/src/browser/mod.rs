@@ -1,0 +1,172 @@
+//! The browsers that pages run in, and the drivers that start them.
+
+pub(crate) mod chromium;
+mod firefox;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use fantoccini::wd::TimeoutConfiguration;
+use fantoccini::{Client, ClientBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+
+use crate::Result;
+
+/// How long a driver may take to start, and to end its browsers.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What a page runs in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Browser {
+    /// Chromium, by chromedriver.
+    Chromium,
+    /// Firefox, by geckodriver.
+    Firefox,
+}
+
+impl Browser {
+    /// Reads `VIDEORTC_E2E_BROWSER`; Chromium where it says nothing.
+    pub fn asked_for() -> Result<Self> {
+        match std::env::var("VIDEORTC_E2E_BROWSER").as_deref() {
+            Ok("chromium") | Err(_) => Ok(Self::Chromium),
+            Ok("firefox") => Ok(Self::Firefox),
+            Ok(other) => {
+                bail!("VIDEORTC_E2E_BROWSER is `{other}`, which is neither chromium nor firefox")
+            }
+        }
+    }
+}
+
+/// What a visitor's machine has to offer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Devices {
+    /// A camera that shows a moving picture and a microphone that beeps, both allowed.
+    #[default]
+    CameraAndMicrophone,
+    /// A microphone that beeps, allowed, and no camera.
+    MicrophoneOnly,
+    /// Camera and microphone are there, but the person refuses them.
+    Refused,
+}
+
+/// A running driver. Dropping it ends the program and every browser that it started.
+#[derive(Debug)]
+pub(crate) struct Driver {
+    browser: Browser,
+    process: Child,
+    port: u16,
+    /// The session that is open, in a driver that has only one.
+    session: Mutex<Option<String>>,
+}
+
+impl Driver {
+    pub(crate) fn start(browser: Browser) -> Result<Self> {
+        let (variable, name, arguments, package) = match browser {
+            Browser::Chromium => chromium::DRIVER,
+            Browser::Firefox => firefox::DRIVER,
+        };
+        let program = std::env::var(variable).unwrap_or_else(|_| name.to_owned());
+        let mut process = Command::new(&program)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            // Its own process group, so that no browser outlives a test that failed.
+            .process_group(0)
+            .spawn()
+            .with_context(|| format!("cannot start {program}: run {package}"))?;
+        let stdout = process.stdout.take().with_context(|| format!("{name} has no output"))?;
+        let mut driver = Self { browser, process, port: 0, session: Mutex::default() };
+        let port = match browser {
+            Browser::Chromium => chromium::announced_port,
+            Browser::Firefox => firefox::announced_port,
+        };
+        driver.port = first(stdout, port).with_context(|| format!("{name} named no port"))?;
+        Ok(driver)
+    }
+
+    /// Whether this driver, and not a new one, opens the next browser of this kind.
+    pub(crate) fn opens_many(&self, browser: Browser) -> bool {
+        self.browser == browser && browser == Browser::Chromium
+    }
+
+    /// A new browser with one empty tab.
+    pub(crate) async fn open(&self, devices: Devices) -> Result<Client> {
+        let capabilities = match self.browser {
+            Browser::Chromium => chromium::capabilities(devices),
+            Browser::Firefox => firefox::capabilities(devices),
+        };
+        let client = ClientBuilder::new(HttpConnector::new())
+            .capabilities(capabilities)
+            .connect(&format!("http://127.0.0.1:{}", self.port))
+            .await
+            .with_context(|| format!("no {:?} was opened: is it installed?", self.browser))?;
+        let limits = TimeoutConfiguration::new(
+            Some(Duration::from_secs(180)),
+            Some(Duration::from_secs(30)),
+            Some(Duration::ZERO),
+        );
+        client.update_timeouts(limits).await?;
+        *self.session.lock().unwrap_or_else(PoisonError::into_inner) = client.session_id().await?;
+        Ok(client)
+    }
+
+    /// Asks the driver to close its browsers, in order.
+    fn shut_down(&self) -> std::io::Result<()> {
+        let session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        let request = match (self.browser, session.as_deref()) {
+            (Browser::Chromium, _) => chromium::end(),
+            (Browser::Firefox, Some(session)) => firefox::end(session),
+            (Browser::Firefox, None) => return Ok(()),
+        };
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let headers = format!("Host: 127.0.0.1:{}\r\nConnection: close", self.port);
+        stream.write_all(format!("{request} HTTP/1.1\r\n{headers}\r\n\r\n").as_bytes())?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).map(|_| ())
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let asked = self.port != 0 && self.shut_down().is_ok();
+        let end = Instant::now() + PATIENCE;
+        // geckodriver closes its browser before it answers, and stays.
+        while asked && self.browser == Browser::Chromium && Instant::now() < end {
+            if let Ok(Some(_)) = self.process.try_wait() {
+                break;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        // Whatever is left of the group, which this program started itself.
+        let group = format!("-{}", self.process.id());
+        let _ = Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status();
+        let _ = self.process.wait();
+    }
+}
+
+/// The first thing that `find` finds in a line of the output, within [`PATIENCE`].
+fn first<T: Send + 'static>(
+    output: impl Read + Send + 'static,
+    find: fn(&str) -> Option<T>,
+) -> Option<T> {
+    let (found, finding) = std::sync::mpsc::channel();
+    // The thread goes on reading to the end, since a full pipe would stop the program.
+    thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(|line| line.ok()) {
+            if let Some(value) = find(&line) {
+                let _ = found.send(value);
+            }
+        }
+    });
+    finding.recv_timeout(PATIENCE).ok()
+}
