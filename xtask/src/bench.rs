@@ -14,7 +14,7 @@ const LIMIT: Duration = Duration::from_secs(20 * 60);
 
 /// Measures messages and files against a bare data channel; the page has the release package.
 pub(crate) fn data(workspace: &Workspace) -> Result<()> {
-    tools::ensure_browser(workspace)?;
+    tools::ensure_chromium(workspace)?;
     tools::ensure_janus(workspace)?;
     package::build(workspace)?;
     let web = package::assemble_web(workspace, Profile::Release)?;

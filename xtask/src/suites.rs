@@ -1,5 +1,6 @@
 //! Every test suite by its name: what it needs, what it runs, and the table at the end.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -17,6 +18,10 @@ const LIMIT: Duration = Duration::from_secs(20 * 60);
 /// How long one test in the browser may take, in seconds; browsers start slowly on a busy machine.
 const BROWSER_TEST_LIMIT: &str = "120";
 
+/// The files of `tests/e2e/tests/` where the browser makes a difference; what is said to the gateway, the
+/// other suites have seen, and `mixed.rs` opens both browsers in any of them.
+const IN_FIREFOX: &[&str] = &["calling", "data", "ending", "lifecycle", "media"];
+
 /// In the order in which they run: what fails fast comes first.
 const SUITES: &[Suite] = &[
     Suite {
@@ -32,10 +37,16 @@ const SUITES: &[Suite] = &[
         run: core,
     },
     Suite {
-        name: "web",
+        name: "web-chromium",
         about: "the shell against the browser's own APIs, in headless Chromium",
-        needs: &[tools::ensure_wasm_target, tools::ensure_browser, tools::ensure_wasm_pack],
-        run: web,
+        needs: &[tools::ensure_wasm_target, tools::ensure_chromium, tools::ensure_wasm_pack],
+        run: web_chromium,
+    },
+    Suite {
+        name: "web-firefox",
+        about: "the same in headless Firefox",
+        needs: &[tools::ensure_wasm_target, tools::ensure_firefox, tools::ensure_wasm_pack],
+        run: web_firefox,
     },
     Suite {
         name: "conformance",
@@ -48,18 +59,35 @@ const SUITES: &[Suite] = &[
         about: "pages that call each other through the real Janus",
         needs: &[
             tools::ensure_wasm_target,
-            tools::ensure_browser,
+            tools::ensure_chromium,
+            tools::ensure_firefox,
             tools::ensure_janus,
             tools::ensure_node,
         ],
-        run: |bench| e2e(bench, "janus"),
+        run: |bench| e2e(bench, "janus", "chromium", &[]),
     },
     Suite {
         name: "e2e-embedded",
         about: "the same pages through the embedded gateway",
         // Its package is compiled with the one that starts Janus, but Janus itself does not run.
-        needs: &[tools::ensure_wasm_target, tools::ensure_browser, tools::ensure_node],
-        run: |bench| e2e(bench, "embedded"),
+        needs: &[
+            tools::ensure_wasm_target,
+            tools::ensure_chromium,
+            tools::ensure_firefox,
+            tools::ensure_node,
+        ],
+        run: |bench| e2e(bench, "embedded", "chromium", &[]),
+    },
+    Suite {
+        name: "e2e-firefox",
+        about: "pages in Firefox that call each other through the real Janus",
+        needs: &[
+            tools::ensure_wasm_target,
+            tools::ensure_firefox,
+            tools::ensure_janus,
+            tools::ensure_node,
+        ],
+        run: |bench| e2e(bench, "janus", "firefox", IN_FIREFOX),
     },
     Suite {
         name: "package",
@@ -67,7 +95,7 @@ const SUITES: &[Suite] = &[
         needs: &[
             tools::ensure_wasm_target,
             tools::ensure_node,
-            tools::ensure_browser,
+            tools::ensure_chromium,
             tools::ensure_janus,
         ],
         run: |bench| tarball::test(bench.workspace, bench.filters, bench.deadline),
@@ -190,18 +218,25 @@ fn core(bench: &Bench<'_>) -> Result<()> {
     bench.run(test.arg("--").args(bench.filters))
 }
 
-fn web(bench: &Bench<'_>) -> Result<()> {
-    let shell = &bench.workspace.shell;
+fn web_chromium(bench: &Bench<'_>) -> Result<()> {
     let driver = tools::chromedriver()?;
+    web(bench, &["--chrome", "--chromedriver"], "CHROMEDRIVER", &driver)
+}
+
+fn web_firefox(bench: &Bench<'_>) -> Result<()> {
+    let driver = tools::geckodriver(bench.workspace)?;
+    web(bench, &["--firefox", "--geckodriver"], "GECKODRIVER", &driver)
+}
+
+fn web(bench: &Bench<'_>, browser: &[&str], variable: &str, driver: &Path) -> Result<()> {
+    let shell = &bench.workspace.shell;
     let filters = bench.filters;
-    let test = cmd!(
-        shell,
-        "wasm-pack test --headless --chrome --chromedriver {driver} . --test web -- {filters...}"
-    );
+    let test =
+        cmd!(shell, "wasm-pack test --headless {browser...} {driver} . --test web -- {filters...}");
     let path = tools::search_path(bench.workspace)?;
     bench.run(
         test.env("PATH", path)
-            .env("CHROMEDRIVER", driver)
+            .env(variable, driver)
             .env("WASM_BINDGEN_TEST_TIMEOUT", BROWSER_TEST_LIMIT),
     )
 }
@@ -212,13 +247,17 @@ fn conformance(bench: &Bench<'_>) -> Result<()> {
     bench.run(test.arg("--").args(bench.filters))
 }
 
-fn e2e(bench: &Bench<'_>, gateway: &str) -> Result<()> {
+/// Runs the named files of tests, or all.
+fn e2e(bench: &Bench<'_>, gateway: &str, browser: &str, files: &[&str]) -> Result<()> {
     let web = package::assemble_web(bench.workspace, Profile::Release)
         .context("the pages under test cannot be built")?;
     let test = bench.workspace.cargo("test").args(["--no-fail-fast", "--package", "videortc-e2e"]);
     let peers = tools::npm_peers(bench.workspace)?;
+    let test = files.iter().fold(test, |test, file| test.args(["--test", file]));
     let test = test
         .env("VIDEORTC_E2E_GATEWAY", gateway)
+        .env("VIDEORTC_E2E_BROWSER", browser)
+        .env("GECKODRIVER", tools::geckodriver(bench.workspace)?)
         .env("VIDEORTC_WEB", web)
         .env("VIDEORTC_PEERS", peers);
     // One at a time: each opens browsers, and two pages that starve each other tell nothing.
@@ -237,7 +276,7 @@ mod tests {
     #[test]
     fn no_name_stands_for_all_and_a_first_word_for_its_group() {
         assert_eq!(names(&[]).len(), SUITES.len());
-        assert_eq!(names(&["e2e"]), ["e2e-janus", "e2e-embedded"]);
+        assert_eq!(names(&["e2e"]), ["e2e-janus", "e2e-embedded", "e2e-firefox"]);
         assert_eq!(names(&["package", "lint"]), ["lint", "package"]);
     }
 

@@ -39,7 +39,7 @@ pub(crate) fn test(workspace: &Workspace, filters: &[String], deadline: Instant)
 pub(crate) fn bench_load(workspace: &Workspace) -> Result<()> {
     let now = Instant::now();
     let deadline = now.checked_add(BENCH_LIMIT).unwrap_or(now);
-    tools::ensure_browser(workspace)?;
+    tools::ensure_chromium(workspace)?;
     package::build(workspace)?;
     Ground::prepare(workspace, deadline)?.node(vec!["bench-load.mjs".into()], &[], deadline)
 }

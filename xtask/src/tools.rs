@@ -15,11 +15,16 @@ use crate::workspace::{WASM_TARGET, Workspace};
 /// How long one installation may take; the tools that are compiled here are what takes it long.
 const LIMIT: Duration = Duration::from_secs(40 * 60);
 
-/// The version that is installed where there is none. Any other one on the `PATH` does as well.
+/// The versions that are installed where there are none. Any other one on the `PATH` does as well.
 const WASM_PACK: &str = "0.15.1";
+const GECKODRIVER: &str = "0.37.1";
 
 /// The names under which a Chromium may be installed; ChromeDriver finds it by itself.
 const CHROMIUMS: &[&str] = &["chromium", "chromium-browser", "google-chrome", "chrome"];
+
+/// The names under which a Firefox may be installed. geckodriver looks for the first by itself, which
+/// Debian's package brings too.
+const FIREFOXES: &[&str] = &["firefox", "firefox-esr"];
 
 /// The standard library for WebAssembly.
 pub(crate) fn ensure_wasm_target(workspace: &Workspace) -> Result<()> {
@@ -65,8 +70,17 @@ pub(crate) fn ensure_lint_tools(workspace: &Workspace) -> Result<()> {
 }
 
 /// Chromium and its WebDriver.
-pub(crate) fn ensure_browser(workspace: &Workspace) -> Result<()> {
+pub(crate) fn ensure_chromium(workspace: &Workspace) -> Result<()> {
     ensure_debian(workspace, &[(CHROMIUMS, "chromium"), (&["chromedriver"], "chromium-driver")])
+}
+
+/// Firefox and its WebDriver, which no Debian package brings.
+pub(crate) fn ensure_firefox(workspace: &Workspace) -> Result<()> {
+    ensure_debian(workspace, &[(FIREFOXES, "firefox-esr")])?;
+    match find_own(workspace, "geckodriver") {
+        Some(_) => Ok(()),
+        None => cargo_install(workspace, "geckodriver", GECKODRIVER),
+    }
 }
 
 /// The real Janus.
@@ -82,6 +96,11 @@ pub(crate) fn ensure_node(workspace: &Workspace) -> Result<()> {
 /// The path of the program that ChromeDriver's clients need.
 pub(crate) fn chromedriver() -> Result<PathBuf> {
     find("chromedriver").context("the program `chromedriver` is not on the PATH")
+}
+
+/// The path of the program that drives Firefox.
+pub(crate) fn geckodriver(workspace: &Workspace) -> Result<PathBuf> {
+    find_own(workspace, "geckodriver").context("the program `geckodriver` is not on the PATH")
 }
 
 /// What `wasm-pack test` needs, in the version of the library's own `wasm-bindgen`.
