@@ -8,6 +8,7 @@ window.harness = {
   faults: [], // what must stay empty: unhandled rejections and window errors
   console: [], // what reached console.error and console.warn
   peers: [], // every RTCPeerConnection made
+  opening: 0, // how many openings of devices are under way
   tracks: [], // every track that a device was opened for, and every clone of one
   requests: [], // { method, url }
   memory: null, // the linear memory of the newest WebAssembly instance
@@ -57,9 +58,14 @@ for (const level of ["error", "warn"]) {
 if (navigator.mediaDevices) {
   const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
   navigator.mediaDevices.getUserMedia = async (constraints) => {
-    const stream = await open(constraints);
-    harness.tracks.push(...stream.getTracks());
-    return stream;
+    harness.opening += 1;
+    try {
+      const stream = await open(constraints);
+      harness.tracks.push(...stream.getTracks());
+      return stream;
+    } finally {
+      harness.opening -= 1;
+    }
   };
 }
 
@@ -394,6 +400,7 @@ harness.sound = async function () {
 /** Waits until no device is open and no peer connection is left; returns how many there had been. */
 harness.released = async function () {
   const open = () => [
+    ...(harness.opening ? [`devices are being opened: ${harness.opening}`] : []),
     ...harness.tracks.filter((t) => t.readyState !== "ended").map((t) => `${t.kind} track is live`),
     ...harness.peers.filter((p) => p.signalingState !== "closed").map(() => "connection is open"),
     ...[...document.querySelectorAll("#videos > *")].map(() => "video is left in the container"),
