@@ -55,6 +55,7 @@ impl Page {
 
     /// Downloads of this page go to `folder`, without a question.
     pub async fn download_to(&self, folder: &Path) -> Result {
+        ensure!(self.browser == Browser::Chromium, "only Chromium has a command for that");
         let params = json!({ "behavior": "allow", "downloadPath": folder });
         self.client.issue_cmd(Devtools("Browser.setDownloadBehavior", params)).await?;
         Ok(())
