@@ -80,7 +80,7 @@ function createDriver(Core, { servers, iceServers, debugLevel, options }) {
     clearTimeout(timer);
     const delay = enter(() => core.pollTimeout());
     if (delay < Infinity) timer = setTimeout(() => input("timeout"), Math.min(delay, LONGEST_DELAY));
-    setPresence(enter(() => core.isConnected()));
+    setPresence(enter(() => core.isPresent()));
   }
 
   function handle(name, first, ...rest) {

@@ -140,6 +140,11 @@ impl Client {
         calls.fold(earliest(own, self.session.poll_timeout()), earliest)
     }
 
+    /// Whether the page's presence and its network matter: there is a session, or one is being brought back.
+    pub fn is_present(&self) -> bool {
+        matches!(self.phase, Phase::Connected | Phase::Restoring(_) | Phase::Hidden(_))
+    }
+
     // The page's commands.
 
     /// Makes a session on the first server that answers.

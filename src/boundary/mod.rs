@@ -80,10 +80,10 @@ impl Core {
         deadline.map_or(f64::INFINITY, |deadline| millis(deadline.since(now())) as f64)
     }
 
-    /// Whether there is a session.
-    #[wasm_bindgen(js_name = isConnected)]
-    pub fn is_connected(&self) -> bool {
-        self.client.is_connected()
+    /// Whether the page's presence and its network must be told.
+    #[wasm_bindgen(js_name = isPresent)]
+    pub fn is_present(&self) -> bool {
+        self.client.is_present()
     }
 }
 
