@@ -45,19 +45,23 @@ pub fn announce(sdp: &str, version: u8) -> String {
 }
 
 fn is_data(line: &str) -> bool {
-    line.starts_with("m=application ")
-        && contains(line, "SCTP")
-        && !line.starts_with("m=application 0 ")
+    line.starts_with("m=application ") && contains(line, "SCTP")
 }
 
 /// What the other side's description says about data.
 pub fn support(sdp: &str) -> Support {
     let mut lines = lines(sdp).map(str::trim_end).skip_while(|line| !is_data(line));
-    if lines.next().is_none() {
+    let Some(head) = lines.next() else { return Support::None };
+    // Port 0 refuses, unless the section only goes in another's transport (RFC 9143, section 6): so Firefox
+    // offers with the policy "max-bundle".
+    let (mut is_refused, mut version) = (head.starts_with("m=application 0 "), None);
+    for line in lines.take_while(|line| !line.starts_with("m=")) {
+        is_refused &= line != "a=bundle-only";
+        version = version.or_else(|| line.strip_prefix(ATTRIBUTE));
+    }
+    if is_refused {
         return Support::None;
     }
-    let mut section = lines.take_while(|line| !line.starts_with("m="));
-    let version = section.find_map(|line| line.strip_prefix(ATTRIBUTE));
     match version.map(|version| version.trim().parse::<u8>()) {
         None => Support::Plain,
         Some(Ok(0)) => Support::Off,

@@ -78,10 +78,11 @@ impl Gateway {
         if self.names.contains_key(&name) {
             return Err(PluginError::new(476, format!("Username '{name}' already taken")));
         }
+        // A handle that has gone meanwhile must not leave a name behind.
         if let Some(entry) = self.handles.get_mut(&handle) {
             entry.party.name = Some(name.clone());
+            self.names.insert(name.clone(), handle);
         }
-        self.names.insert(name.clone(), handle);
         Ok(json!({ "event": "registered", "username": name }))
     }
 

@@ -25,6 +25,7 @@ impl Call {
     /// Takes the conversation's leg down, at both ends of it.
     pub(super) fn put_down(&mut self, farewell: Farewell<'_>, now: Time) {
         self.candidates = Batch::default();
+        let is_sending = self.is_sending_description();
         let Some(talk) = &mut self.talk else { return };
         let known = talk.is_known_to_gateway();
         let doom = talk.doom.take().unwrap_or_default();
@@ -33,7 +34,12 @@ impl Call {
         talk.early_candidates.clear();
         talk.link.handle_channels_gone();
         let leg = talk.leg.take();
-        let farewell = if known { farewell } else { Farewell::None };
+        let farewell = match farewell {
+            _ if !known => Farewell::None,
+            // Of a description that comes after the end, the gateway makes a new connection.
+            Farewell::Await if is_sending => Farewell::HangUp(reason::HUNG_UP),
+            farewell => farewell,
+        };
         let linked = !matches!(farewell, Farewell::Refused);
         let request = match farewell {
             Farewell::None => {

@@ -67,8 +67,12 @@ impl Call {
             .talk
             .as_ref()
             .is_some_and(|talk| talk.path.negotiation == Some(Negotiation::Offering));
-        offering
-            || self.requests.values().any(|asked| matches!(asked.purpose, Purpose::Renegotiate))
+        offering || self.is_sending_description()
+    }
+
+    /// Whether a new description is on its way to the gateway.
+    pub(super) fn is_sending_description(&self) -> bool {
+        self.requests.values().any(|asked| matches!(asked.purpose, Purpose::Renegotiate))
     }
 
     /// A new offer, or the answer to one, is made.
