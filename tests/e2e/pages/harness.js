@@ -47,6 +47,11 @@ window.addEventListener("unhandledrejection", (event) => {
   harness.faults.push(`unhandled rejection: ${event.reason}`);
 });
 
+// The page comes out of the back/forward cache.
+window.addEventListener("pageshow", (event) => {
+  harness.shownAgain = event.persisted;
+});
+
 for (const level of ["error", "warn"]) {
   const write = console[level].bind(console);
   console[level] = (...words) => {

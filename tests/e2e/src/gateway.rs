@@ -1,8 +1,10 @@
 //! The gateway under the pages: a real Janus, or the embedded one in this process.
 
+use std::time::Duration;
+
 use anyhow::{Context, bail};
 use tokio::task::block_in_place;
-use videortc_gateway::server::{Server, ServerOptions};
+use videortc_gateway::server::{Faults, Server, ServerOptions};
 use videortc_janus::Janus;
 
 use crate::Result;
@@ -39,14 +41,34 @@ pub(crate) enum Gateway {
 }
 
 impl Gateway {
-    pub(crate) fn start(kind: GatewayKind) -> Result<Self> {
+    pub(crate) fn start(kind: GatewayKind, session_timeout: Duration) -> Result<Self> {
         // Both starters wait for what they started, which a test's runtime allows here only.
         block_in_place(|| match kind {
-            GatewayKind::Janus => Ok(Self::Janus(Janus::start()?)),
+            GatewayKind::Janus => {
+                Ok(Self::Janus(Janus::options().session_timeout(session_timeout).start()?))
+            }
             GatewayKind::Embedded => {
-                Ok(Self::Embedded(Some(Server::start(ServerOptions::default())?)))
+                let mut options = ServerOptions::default();
+                options.gateway.session_timeout = session_timeout;
+                Ok(Self::Embedded(Some(Server::start(options)?)))
             }
         })
+    }
+
+    /// The real Janus, where it is one: the other is in this process and cannot be stopped alone.
+    pub(crate) fn janus(&mut self) -> Result<&mut Janus> {
+        match self {
+            Self::Janus(janus) => Ok(janus),
+            Self::Embedded(_) => bail!("the embedded gateway has no process of its own"),
+        }
+    }
+
+    /// The handle to the faults of the embedded gateway.
+    pub(crate) fn faults(&self) -> Result<Faults> {
+        match self {
+            Self::Janus(_) => bail!("only the embedded gateway has faults on demand"),
+            Self::Embedded(server) => Ok(server.as_ref().context("no gateway runs")?.faults()),
+        }
     }
 
     pub(crate) fn url(&self) -> String {

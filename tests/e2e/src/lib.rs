@@ -26,14 +26,17 @@
 mod browser;
 mod gateway;
 mod page;
+mod proxy;
 mod rig;
 mod site;
 mod strange;
 mod tap;
+mod travel;
 
 pub use browser::{Browser, Devices};
 pub use gateway::GatewayKind;
 pub use page::{Page, Refusal};
+pub use proxy::Proxy;
 pub use rig::{Rig, Visitor, accept, call, ring, ring_when_free};
 pub use strange::{Answer, StrangeGateway};
 pub use tap::{Seen, Tap};

@@ -239,6 +239,11 @@ impl Page {
         Ok(())
     }
 
+    /// The page's script has begun anew, and with it its events.
+    pub(crate) fn begin_anew(&self) {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Proves that the picture in an element is decoded: new frames, a size, colour.
     pub async fn sees(&self, selector: &str) -> Result<Value> {
         let picture =

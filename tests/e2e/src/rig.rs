@@ -1,14 +1,22 @@
 //! What every test stands on: a gateway, a web server for the pages, browsers' drivers.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde_json::{Value, json};
+
+use tokio::task::block_in_place;
+use videortc_gateway::server::Faults;
+use videortc_janus::Janus;
 
 use crate::Result;
 use crate::browser::{Browser, Devices, Driver};
 use crate::gateway::{Gateway, GatewayKind};
 use crate::page::Page;
 use crate::site::Site;
+
+/// Janus' own default.
+const SESSION_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A gateway, the pages' web server and browsers' drivers; all end when it is dropped.
 #[derive(Debug)]
@@ -66,7 +74,13 @@ impl Visitor {
 impl Rig {
     /// Starts everything; the gateway is the one that the environment asks for.
     pub async fn start() -> Result<Self> {
-        let gateway = Gateway::start(GatewayKind::asked_for()?)?;
+        Self::start_with(SESSION_TIMEOUT).await
+    }
+
+    /// As [`start`](Self::start), with a gateway that ends a session this long after its last activity, in
+    /// whole seconds.
+    pub async fn start_with(session_timeout: Duration) -> Result<Self> {
+        let gateway = Gateway::start(GatewayKind::asked_for()?, session_timeout)?;
         let site = Site::start(&gateway.url()).await?;
         let (drivers, pages) = (Mutex::default(), Mutex::default());
         Ok(Self { drivers, site, gateway: Mutex::new(gateway), pages })
@@ -85,6 +99,26 @@ impl Rig {
     /// Ends the gateway and starts it again at the same address: it has forgotten everything.
     pub fn restart_gateway(&self) -> Result {
         lock(&self.gateway).restart()
+    }
+
+    /// Ends the gateway at once, as a crash does. [`restart_gateway`](Self::restart_gateway) brings it back.
+    pub fn kill_gateway(&self) -> Result {
+        block_in_place(|| lock(&self.gateway).janus().map(Janus::kill))
+    }
+
+    /// Stops the gateway: its connections stay open and nothing is answered.
+    pub fn pause_gateway(&self) -> Result {
+        block_in_place(|| lock(&self.gateway).janus()?.pause())
+    }
+
+    /// Lets a stopped gateway go on.
+    pub fn resume_gateway(&self) -> Result {
+        lock(&self.gateway).janus()?.resume()
+    }
+
+    /// By this a test makes the embedded gateway misbehave.
+    pub fn faults(&self) -> Result<Faults> {
+        lock(&self.gateway).faults()
     }
 
     /// The address of a page that this rig serves, such as `/videocall/index.html`.
@@ -167,6 +201,11 @@ impl Rig {
             Ok(page) => page.close().await,
             Err(page) => anyhow::bail!("{} is still in use", page.name()),
         }
+    }
+
+    /// Takes a page whose tab is closed out of the final inspection.
+    pub fn forget(&self, page: &Arc<Page>) {
+        lock(&self.pages).retain(|other| !Arc::ptr_eq(other, page));
     }
 
     /// The end of every test: each page must be clean, see [`Rig`]'s crate documentation.

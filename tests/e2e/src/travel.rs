@@ -1,0 +1,56 @@
+//! What a person does to a page from outside: reloads it, leaves it and comes back, loses the network.
+
+use anyhow::ensure;
+use serde_json::{Value, json};
+
+use crate::Result;
+use crate::browser::Devtools;
+use crate::page::Page;
+
+impl Page {
+    /// Reloads the page, which begins anew: its events are gone.
+    pub async fn reload(&self) -> Result {
+        self.client().refresh().await?;
+        self.begin_anew();
+        Ok(())
+    }
+
+    /// Goes to another page of the same tab, by address.
+    pub async fn leave_for(&self, url: &str) -> Result {
+        Ok(self.client().goto(url).await?)
+    }
+
+    /// Goes back in the tab's history. Says whether the page came out of the browser's memory, alive; if not,
+    /// it has begun anew.
+    pub async fn come_back(&self) -> Result<bool> {
+        self.client().back().await?;
+        let shown = "return window.harness?.shownAgain ?? false";
+        let is_alive = self.client().execute(shown, Vec::new()).await? == json!(true);
+        if !is_alive {
+            self.begin_anew();
+        }
+        Ok(is_alive)
+    }
+
+    /// Closes the tab, as a person does: the page's last listeners run. The page can be asked no more, and
+    /// [`Rig::forget`](crate::Rig::forget) takes it out of the final inspection.
+    pub async fn close_tab(&self) -> Result {
+        Ok(self.client().close_window().await?)
+    }
+
+    /// Takes the network from the browser, or gives it back: requests fail, and the page hears `offline` and
+    /// `online`. Media goes on, since WebRTC has its own ways.
+    pub async fn offline(&self, is_offline: bool) -> Result {
+        let conditions = json!({
+            "offline": is_offline,
+            "latency": 0,
+            "downloadThroughput": -1,
+            "uploadThroughput": -1,
+        });
+        self.client().issue_cmd(Devtools("Network.enable", json!({}))).await?;
+        self.client().issue_cmd(Devtools("Network.emulateNetworkConditions", conditions)).await?;
+        let state: Value = self.run("return navigator.onLine").await?;
+        ensure!(state == json!(!is_offline), "the browser says onLine = {state}");
+        Ok(())
+    }
+}
