@@ -60,6 +60,16 @@ for (const level of ["error", "warn"]) {
   };
 }
 
+// The library's own log, where a page asked for it.
+for (const level of ["info", "log", "debug"]) {
+  const write = console[level].bind(console);
+  console[level] = (...words) => {
+    const line = words.map(String).join(" ");
+    if (line.startsWith("[videortc]")) harness.console.push(`${Math.round(performance.now())} ${line}`);
+    write(...words);
+  };
+}
+
 if (navigator.mediaDevices) {
   const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
   navigator.mediaDevices.getUserMedia = async (constraints) => {

@@ -25,6 +25,7 @@
 
 mod browser;
 mod gateway;
+mod healing;
 mod page;
 mod proxy;
 mod rig;
@@ -35,6 +36,7 @@ mod travel;
 
 pub use browser::{Browser, Devices};
 pub use gateway::GatewayKind;
+pub use healing::{Healing, hang_up, is_whole, skips, until_listed, works};
 pub use page::{Page, Refusal};
 pub use proxy::Proxy;
 pub use rig::{Rig, Visitor, accept, call, ring, ring_when_free};

@@ -93,13 +93,13 @@ async fn get(api: &Api, path: &str, query: &str) -> Response {
     if let Some(response) = before(api, path, fault.as_ref()).await {
         return response;
     }
-    let mut answer = match api.shared.faults.said_again(session_in(path)) {
+    let answer = match api.shared.faults.said_again(session_in(path)) {
         Some(events) => Answer::Events { events, max_events: usize::MAX },
-        None => api.shared.get(path, query).await,
+        None => {
+            let answer = api.shared.get(path, query).await;
+            other_events(api, path, query, fault.as_ref(), answer).await
+        }
     };
-    if let Some(fault) = &fault {
-        answer = other_events(api, path, query, fault, answer).await;
-    }
     // What was stopped while this poll waited says nothing either.
     api.shared.faults.while_stalled(user.as_deref()).await;
     let response = match answer {
@@ -113,15 +113,21 @@ async fn get(api: &Api, path: &str, query: &str) -> Response {
 }
 
 /// The part of a fault that changes a poll's events.
-async fn other_events(api: &Api, path: &str, query: &str, fault: &Fault, answer: Answer) -> Answer {
+async fn other_events(
+    api: &Api,
+    path: &str,
+    query: &str,
+    fault: Option<&Fault>,
+    answer: Answer,
+) -> Answer {
     let Answer::Events { mut events, max_events } = answer else { return answer };
     match fault {
-        Fault::DropEvents => events.clear(),
-        Fault::RepeatEvents => events.extend(events.clone()),
-        Fault::RepeatEventsLater if !events.is_empty() => {
+        Some(Fault::DropEvents) => events.clear(),
+        Some(Fault::RepeatEvents) => events.extend(events.clone()),
+        Some(Fault::RepeatEventsLater) if !events.is_empty() => {
             api.shared.faults.say_again(session_in(path), events.clone());
         }
-        Fault::ReverseEvents => {
+        Some(Fault::ReverseEvents) => {
             while events.len() < 2 {
                 match api.shared.get(path, query).await {
                     // It has waited in vain once: no poll is held for ever.

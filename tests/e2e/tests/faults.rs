@@ -1,0 +1,753 @@
+//! Every fault that the embedded gateway can have on demand, while a page is idle, rings and is in a call.
+
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "a test that counts or looks up wrongly may panic: that fails it"
+)]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use serde_json::{Value, json};
+use videortc_e2e::{
+    GatewayKind, Healing, Page, Result, Rig, Visitor, accept, call, hang_up, is_whole, ring,
+    ring_when_free, skips, until_listed, works,
+};
+use videortc_gateway::server::{Fault, Faults};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// What one request may take here, so that a hanging one does not hold a test up.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How long anything may take to settle while nothing is answered: all retries of what leaving asks for.
+const SETTLE_LIMIT: Duration = Duration::from_secs(15);
+
+/// Faults of one request, after which all is as it should be. A 404 is none of them: to Janus' client it says
+/// that the session is gone.
+fn passing() -> Vec<(&'static str, Fault)> {
+    vec![
+        ("500", Fault::Status(500)),
+        ("503", Fault::Status(503)),
+        ("429", Fault::RetryAfter(1)),
+        ("502 with HTML", Fault::Html502),
+        ("empty body", Fault::Empty),
+        ("half a JSON", Fault::Body(r#"[{"janus":"#.to_owned())),
+        ("another JSON", Fault::Body(r#"{"ok":true}"#.to_owned())),
+        ("garbage", Fault::Garbage),
+        ("64 MiB", Fault::Huge(64 << 20)),
+        ("connection closed", Fault::CloseConnection),
+        ("half a body", Fault::HalfBody),
+        ("late", Fault::Delay(SECOND)),
+        ("slow drip", Fault::Drip(Duration::from_millis(5))),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poll_that_fails_while_idle() -> Result {
+    let Some((rig, faults)) = faulty().await? else { return Ok(()) };
+    let (tom, jack) = pair(&rig).await?;
+    for (name, fault) in passing() {
+        next_poll(&faults, &tom, fault).await?;
+        let healing = Healing::starts(format!("poll, idle, {name}"));
+        let peers = tom.run("return (await action.getPeers()).join()").await?;
+        healing.done();
+        ensure!(peers == "Jack" || peers == "Jack,Tom", "{name}: the peers are {peers}");
+        is_whole(&tom).await.context(name)?;
+    }
+    stays_small(&tom).await?;
+    works(&tom, &jack).await?;
+    rig.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poll_that_fails_while_it_rings_here() -> Result {
+    let Some((rig, faults)) = faulty().await? else { return Ok(()) };
+    let (tom, jack) = pair(&rig).await?;
+    for (name, fault) in passing() {
+        ring_when_free(&tom, &jack).await?;
+        next_poll(&faults, &jack, fault).await?;
+        let healing = Healing::starts(format!("poll, ringing here, {name}"));
+        accept(&tom, &jack).await.context(name)?;
+        healing.done();
+        tokio::try_join!(tom.sees_both(), jack.sees_both())?;
+        hang_up(&jack, &tom).await?;
+        is_whole(&jack).await.context(name)?;
+    }
+    rig.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poll_that_fails_while_it_rings_there() -> Result {
+    let Some((rig, faults)) = faulty().await? else { return Ok(()) };
+    let (tom, jack) = pair(&rig).await?;
+    for (name, fault) in passing() {
+        ring_when_free(&tom, &jack).await?;
+        next_poll(&faults, &tom, fault.clone()).await?;
+        let healing = Healing::starts(format!("poll, ringing there, {name}"));
+        // Half an answer is all that the caller gets of the callee's, so the call may also be over.
+        let is_lossy = fault == Fault::HalfBody;
+        up_or_over(&tom, &jack, "await action.acceptCall()", is_lossy).await.context(name)?;
+        healing.done();
+        is_whole(&tom).await.context(name)?;
+    }
+    rig.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poll_that_fails_in_a_call() -> Result {
+    let Some((rig, faults)) = faulty().await? else { return Ok(()) };
+    let (tom, jack) = pair(&rig).await?;
+    call(&tom, &jack).await?;
+    for (name, fault) in passing() {
+        next_poll(&faults, &tom, fault).await?;
+        let healing = Healing::starts(format!("poll, in a call, {name}"));
+        tom.run("await action.getPeers()").await.context(name)?;
+        healing.done();
+        is_whole(&tom).await.context(name)?;
+        tokio::try_join!(tom.sees_both(), jack.sees_both())?;
+        tom.run("await action.sendData('text/plain', 'still there')").await.context(name)?;
+        jack.expect("onDataReceived", json!(["text/plain", "still there", null, "Tom"])).await?;
+    }
+    hang_up(&tom, &jack).await?;
+    rig.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hang_up_in_a_poll_that_is_cut_off() -> Result {
+    let Some((rig, faults)) = faulty().await? else { return Ok(()) };
+    let (tom, jack) = pair(&rig).await?;
+    call(&jack, &tom).await?;
+    next_poll(&faults, &tom, Fault::HalfBody).await?;
+    let healing = Healing::starts("poll with the hang-up, in a call, half a body");
+    jack.run("await action.hangUp()").await?;
+    jack.ended("Tom", "Hung up").await?;
+    healing.ends_the_call(&tom, "Jack", &[]).await?;
+    is_whole(&tom).await?;
+    works(&tom, &jack).await?;
+    rig.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_incoming_call_in_a_poll_that_is_cut_off() -> Result {
+    let Some((rig, faults)) = faulty().await? else { return Ok(()) };
+    let (tom, jack) = pair(&rig).await?;
+    next_poll(&faults, &jack, Fault::HalfBody).await?;
+    rings_or_is_over(&tom, &jack, "incoming call, half a body").await?;
+    is_whole(&jack).await?;
+    works(&tom, &jack).await?;
+    rig.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_fails_while_idle() -> Result {
+    let Some((rig, faults)) = faulty().await? else { return Ok(()) };
+    let (tom, jack) = pair(&rig).await?;
+    for (name, fault) in passing().into_iter().chain([("no answer", Fault::Hang)]) {
+        faults.of("Tom").next_post(fault);
+        let healing = Healing::starts(format!("request, idle, {name}"));
+        // Asking twice harms nobody.
+        tom.run("await action.getPeers()").await.context(name)?;
+        healing.done();
+        ensure!(faults.are_met(), "{name}: no request came");
+        is_whole(&tom).await.context(name)?;
+    }
+    stays_small(&tom).await?;
+    works(&tom, &jack).await?;
+    rig.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_whose_request_fails() -> Result {
+    let Some((rig, faults)) = faulty().await? else { return Ok(()) };
+    let (tom, jack) = pair(&rig).await?;
+    for (name, fault) in passing().into_iter().chain([("no answer", Fault::Hang)]) {
+        let name = format!("call, {name}");
+        until_listed(&tom, &jack).await?;
+        faults.of("Tom").next_post(fault);
+        rings_or_is_over(&tom, &jack, &name).await?;
+        ensure!(faults.are_met(), "{name}: no request came");
+        is_whole(&tom).await.context(name)?;
+    }
+    works(&tom, &jack).await?;
+    rig.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_acceptance_whose_request_fails() -> Result {
+    let Some((rig, faults)) = faulty().await? else { return Ok(()) };
+    let (tom, jack) = pair(&rig).await?;
+    for (name, fault) in passing().into_iter().chain([("no answer", Fault::Hang)]) {
+        let name = format!("acceptCall, {name}");
+        ring_when_free(&tom, &jack).await?;
+        faults.of("Jack").next_post(fault);
+        let healing = Healing::starts(&name);
+        up_or_over(&tom, &jack, "await action.acceptCall()", true).await.context(name.clone())?;
+        healing.done();
+        ensure!(faults.are_met(), "{name}: no request came");
+        is_whole(&jack).await.context(name)?;
+    }
+    works(&tom, &jack).await?;
+    rig.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hang_up_whose_request_fails() -> Result {
+    let Some((rig, faults)) = faulty().await? else { return Ok(()) };
+    let (tom, jack) = pair(&rig).await?;
+    for (name, fault) in passing().into_iter().chain([("no answer", Fault::Hang)]) {
+        ring_when_free(&tom, &jack).await?;
+        accept(&tom, &jack).await?;
+        faults.of("Tom").next_post(fault);
+        let healing = Healing::starts(format!("hangUp, {name}"));
+        tom.run("await action.hangUp()").await.context(name)?;
+        tom.ended("Jack", "Hung up").await?;
+        healing.ends_the_call(&jack, "Tom", &[]).await?;
+        ensure!(faults.are_met(), "{name}: no request came");
+        tokio::try_join!(tom.released(2), jack.released(2))?;
+        is_whole(&tom).await.context(name)?;
+    }
+    works(&tom, &jack).await?;
+    rig.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registration_whose_request_fails() -> Result {
+    let Some((rig, faults)) = faulty().await? else { return Ok(()) };
+    let jack = rig.register_as("Jack", patient()).await?;
+    for (at, (name, fault)) in passing().into_iter().chain([("no answer", Fault::Hang)]).enumerate()
+    {
+        let tom = rig.attach("Tom", patient()).await?;
+        faults.next_post(fault);
+        let healing = Healing::starts(format!("register, {name}"));
+        let user = format!("Tom {at}");
+        tom.run(format!("await action.register({})", json!(user))).await.context(name)?;
+        healing.done();
+        ensure!(faults.are_met(), "{name}: no request came");
+        tom.expect("onRegistered", json!([user, true])).await?;
+        is_whole(&tom).await.context(name)?;
+        tom.run("await rtc.disconnect()").await?;
+        rig.close(tom).await?;
+    }
+    jack.run("await action.getPeers()").await?;
+    rig.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_that_come_twice() -> Result {
+    let Some((rig, faults)) = faulty().await? else { return Ok(()) };
+    let (tom, jack) = pair(&rig).await?;
+    for fault in [Fault::RepeatEvents, Fault::RepeatEventsLater] {
+        faults.all(fault.clone());
+        for hanger in [&tom, &jack] {
+            ring_when_free(&tom, &jack).await?;
+            accept(&tom, &jack).await?;
+            tokio::try_join!(tom.sees_both(), jack.sees_both())?;
+            let other = if hanger.name() == "Tom" { &jack } else { &tom };
+            hang_up(hanger, other).await?;
+            tokio::try_join!(
+                tom.run("await action.getPeers()"),
+                jack.run("await action.getPeers()")
+            )?;
+        }
+        for page in [&tom, &jack] {
+            is_whole(page).await?;
+            for event in ["onAccepted", "onRemoteStreamReady"] {
+                let count = page.count(event).await?;
+                ensure!(count == 2, "{fault:?}: {count} {event}: {}", page.history().await);
+            }
+            // Who calls too early hears "User busy", and that is another call's end.
+            let mut ends = page.events("onHangUp").await?;
+            ends.retain(|args| args[1] == "Hung up");
+            ensure!(ends.len() == 2, "{fault:?}: {}", page.history().await);
+            page.forget().await?;
+        }
+        faults.clear();
+    }
+    rig.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_in_another_order() -> Result {
+    let Some((rig, faults)) = faulty().await? else { return Ok(()) };
+    let (tom, jack) = pair(&rig).await?;
+    for turned in ["Tom", "Jack"] {
+        ring_when_free(&tom, &jack).await?;
+        let page = if turned == "Tom" { &tom } else { &jack };
+        next_poll(&faults, page, Fault::ReverseEvents).await?;
+        up_or_over(&tom, &jack, "await action.acceptCall()", false).await.context(turned)?;
+        for hanger in [&tom, &jack] {
+            ring_when_free(&tom, &jack).await?;
+            accept(&tom, &jack).await?;
+            next_poll(&faults, page, Fault::ReverseEvents).await?;
+            hanger.run("await action.hangUp()").await?;
+            for (page, peer) in [(&tom, "Jack"), (&jack, "Tom")] {
+                let healing = Healing::starts(format!("hang-up in another order for {turned}"));
+                healing.ends_the_call(page, peer, &[]).await?;
+            }
+        }
+        faults.clear();
+    }
+    for page in [&tom, &jack] {
+        is_whole(page).await?;
+    }
+    works(&tom, &jack).await?;
+    rig.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_incoming_call_that_is_lost() -> Result {
+    let Some((rig, faults)) = faulty().await? else { return Ok(()) };
+    let (tom, jack) = pair(&rig).await?;
+    faults.of("Jack").lose_event("incomingcall");
+    rings_or_is_over(&tom, &jack, "incoming call, lost without a word").await?;
+    ensure!(faults.are_met(), "nothing was lost");
+    works(&tom, &jack).await?;
+    rig.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_acceptance_that_is_lost() -> Result {
+    let Some((rig, faults)) = faulty().await? else { return Ok(()) };
+    let (tom, jack) = pair(&rig).await?;
+    for who in ["Tom", "Jack"] {
+        ring_when_free(&tom, &jack).await?;
+        faults.of(who).lose_event("accepted");
+        let healing = Healing::starts(format!("accepted, lost for {who} without a word"));
+        up_or_over(&tom, &jack, "await action.acceptCall()", true).await.context(who)?;
+        healing.done();
+        ensure!(faults.are_met(), "nothing was lost");
+        is_whole(&tom).await?;
+        is_whole(&jack).await?;
+    }
+    works(&tom, &jack).await?;
+    rig.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_word_that_it_rings_is_lost() -> Result {
+    let Some((rig, faults)) = faulty().await? else { return Ok(()) };
+    let (tom, jack) = pair(&rig).await?;
+    faults.of("Tom").lose_event("calling");
+    rings_or_is_over(&tom, &jack, "calling, lost without a word").await?;
+    ensure!(faults.are_met(), "nothing was lost");
+    works(&tom, &jack).await?;
+    rig.finish().await
+}
+
+/// The gateway says it three times: plugin, core, plugin. The first, the first two, and all of them are lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hang_up_that_is_lost() -> Result {
+    let Some((rig, faults)) = faulty().await? else { return Ok(()) };
+    let (tom, jack) = pair(&rig).await?;
+    for (who, lost) in [("Jack", 1), ("Jack", 2), ("Jack", 3), ("Tom", 1), ("Tom", 3)] {
+        ring_when_free(&tom, &jack).await?;
+        accept(&tom, &jack).await?;
+        tokio::try_join!(tom.sees_both(), jack.sees_both())?;
+        for _ in 0..lost {
+            faults.of(who).lose_event("hangup");
+        }
+        let name = format!("{lost} events of Tom's hang-up, lost for {who} without a word");
+        let healing = Healing::starts(&name);
+        tom.run("await action.hangUp()").await.context(name.clone())?;
+        tom.ended("Jack", "Hung up").await?;
+        healing.ends_the_call(&jack, "Tom", &[]).await?;
+        tokio::try_join!(tom.released(2), jack.released(2))?;
+        faults.clear();
+    }
+    works(&tom, &jack).await?;
+    rig.finish().await
+}
+
+/// As above, while it rings: there is no media connection that could tell.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_call_whose_end_is_lost() -> Result {
+    let Some((rig, faults)) = faulty().await? else { return Ok(()) };
+    let (tom, jack) = pair(&rig).await?;
+    ring(&tom, &jack).await?;
+    for _ in 0..3 {
+        faults.of("Jack").lose_event("hangup");
+    }
+    let healing = Healing::starts("hang-up while it rings, lost without a word");
+    tom.run("await action.hangUp()").await?;
+    tom.event("onHangUp").await?;
+    healing.ends_the_call(&jack, "Tom", &[]).await?;
+    faults.clear();
+    works(&tom, &jack).await?;
+    rig.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_forgotten_while_idle() -> Result {
+    let Some((rig, faults)) = faulty().await? else { return Ok(()) };
+    let (tom, jack) = pair(&rig).await?;
+    for (name, fault) in lost_sessions() {
+        faults.of("Tom").next_post(fault);
+        let healing = Healing::starts(format!("{name}, idle"));
+        // Whether it is repeated in the new session or refused: it settles.
+        settles(&tom, "await action.getPeers()").await?;
+        healing.brings_a_new_session(&tom).await?;
+        if name == "all forgotten" {
+            healing.brings_a_new_session(&jack).await?;
+        }
+        works(&tom, &jack).await.context(name)?;
+    }
+    for page in [&tom, &jack] {
+        is_whole(page).await?;
+    }
+    rig.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_forgotten_while_it_rings() -> Result {
+    let Some((rig, faults)) = faulty().await? else { return Ok(()) };
+    let (tom, jack) = pair(&rig).await?;
+    for (name, fault) in lost_sessions() {
+        for (caller, callee) in [(&tom, &jack), (&jack, &tom)] {
+            until_listed(caller, callee).await?;
+            ring_when_free(caller, callee).await?;
+            faults.of("Tom").next_post(fault.clone());
+            let healing = Healing::starts(format!("{name}, {} rings", callee.name()));
+            settles(&tom, "await action.getPeers()").await?;
+            healing.ends_the_call(&tom, "Jack", &["Session lost"]).await?;
+            healing.ends_the_call(&jack, "Tom", &[]).await?;
+            healing.brings_a_new_session(&tom).await?;
+            if name == "all forgotten" {
+                healing.brings_a_new_session(&jack).await?;
+            }
+        }
+    }
+    works(&tom, &jack).await?;
+    for page in [&tom, &jack] {
+        is_whole(page).await?;
+    }
+    rig.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_forgotten_in_a_call() -> Result {
+    let Some((rig, faults)) = faulty().await? else { return Ok(()) };
+    let (tom, jack) = pair(&rig).await?;
+    for (name, fault) in lost_sessions() {
+        until_listed(&tom, &jack).await?;
+        ring_when_free(&tom, &jack).await?;
+        accept(&tom, &jack).await?;
+        tokio::try_join!(tom.sees_both(), jack.sees_both())?;
+        faults.of("Tom").next_post(fault);
+        let healing = Healing::starts(format!("{name}, in a call"));
+        settles(&tom, "await action.getPeers()").await?;
+        healing.ends_the_call(&tom, "Jack", &["Session lost"]).await?;
+        healing.ends_the_call(&jack, "Tom", &[]).await?;
+        healing.brings_a_new_session(&tom).await?;
+        if name == "all forgotten" {
+            healing.brings_a_new_session(&jack).await?;
+        }
+        tokio::try_join!(tom.released(2), jack.released(2))?;
+    }
+    works(&tom, &jack).await?;
+    for page in [&tom, &jack] {
+        is_whole(page).await?;
+    }
+    rig.finish().await
+}
+
+/// To Janus' client it says that the session is gone. Whether the page believes it or asks again, it is there
+/// afterwards.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poll_that_is_not_found() -> Result {
+    let Some((rig, faults)) = faulty().await? else { return Ok(()) };
+    let (tom, jack) = pair(&rig).await?;
+    next_poll(&faults, &tom, Fault::Status(404)).await?;
+    let healing = Healing::starts("poll, idle, 404");
+    settles(&tom, "await action.getPeers()").await?;
+    healing.done();
+    is_whole(&tom).await?;
+    tom.skip("onRegistered").await?;
+    works(&tom, &jack).await?;
+    rig.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_that_stops_and_goes_on() -> Result {
+    let Some((rig, faults)) = faulty().await? else { return Ok(()) };
+    let (tom, jack) = pair(&rig).await?;
+    for stage in ["idle", "ringing", "in a call"] {
+        if stage != "idle" {
+            ring_when_free(&tom, &jack).await?;
+        }
+        if stage == "in a call" {
+            accept(&tom, &jack).await?;
+        }
+        faults.all(Fault::Stall);
+        // It lasts as long as the page takes to give a request up, or else to come back to it.
+        tom.run("window.asked = action.getPeers().then(() => 'answered', (error) => error.code)")
+            .await?;
+        tokio::time::sleep(REQUEST_TIMEOUT + SECOND).await;
+        faults.clear();
+        let healing = Healing::starts(format!("stopped for 4 s, {stage}"));
+        tom.run("return await asked").await?;
+        is_whole(&tom).await?;
+        is_whole(&jack).await?;
+        if stage == "ringing" {
+            accept(&tom, &jack).await?;
+        }
+        if stage != "idle" {
+            tokio::try_join!(tom.sees_both(), jack.sees_both())?;
+            hang_up(&jack, &tom).await?;
+        }
+        healing.done();
+    }
+    works(&tom, &jack).await?;
+    rig.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_that_never_comes_back_is_given_up() -> Result {
+    let Some((rig, faults)) = faulty().await? else { return Ok(()) };
+    let visitor = || {
+        Visitor::default()
+            .rtc(json!({ "options": { "requestTimeout": 2000, "retryLimit": 3000 } }))
+            .call(json!({ "options": { "ringTimeout": 20000, "connectTimeout": 10000 } }))
+    };
+    for (name, fault) in lasting() {
+        let (tom, jack) =
+            tokio::try_join!(rig.register_as("Tom", visitor()), rig.register("Jack"))?;
+        call(&tom, &jack).await?;
+        faults.of("Tom").all(fault);
+        let healing = Healing::starts(format!("{name} for ever, in a call: given up"));
+        settles(&tom, "await action.getPeers()").await?;
+        // In the call at first: the media still flows.
+        healing.ends_the_call(&tom, "Jack", &["Session lost", "Connection lost"]).await?;
+        let error = tom.event_within("onError", Duration::from_secs(60)).await?;
+        ensure!(error[0]["code"] == "SESSION_LOST", "{name}: {error:?}");
+        ensure!(tom.count("onReconnecting").await? <= 1, "{}", tom.history().await);
+        ensure!(tom.count("onReconnected").await? == 0, "{}", tom.history().await);
+        tom.released(2).await?;
+        tom.refused("await action.getPeers()", "CLOSED").await?;
+        faults.clear();
+        healing.ends_the_call(&jack, "Tom", &[]).await?;
+        for page in [tom, jack] {
+            page.run("await rtc.disconnect()").await?;
+            rig.close(page).await?;
+        }
+    }
+    rig.finish().await
+}
+
+/// However the gateway fails, and whatever is going on.
+#[tokio::test(flavor = "multi_thread")]
+async fn leaving_settles_whatever_the_gateway_does() -> Result {
+    let Some((rig, faults)) = faulty().await? else { return Ok(()) };
+    for leave in ["await rtc.disconnect()", "await action.closeUsecase()"] {
+        for (name, fault) in lasting() {
+            for stage in ["idle", "ringing", "in a call"] {
+                let (tom, jack) = pair(&rig).await?;
+                if stage != "idle" {
+                    ring(&tom, &jack).await?;
+                }
+                if stage == "in a call" {
+                    accept(&tom, &jack).await?;
+                }
+                faults.of("Tom").all(fault.clone());
+                let healing = Healing::starts(format!("{leave}, {name}, {stage}"));
+                // Something is on its way, too.
+                tom.run("window.asked = action.getPeers().then(() => 'answered', (e) => e.code)")
+                    .await?;
+                settles(&tom, leave).await.with_context(|| format!("{name}, {stage}"))?;
+                settles(&tom, "await asked").await.with_context(|| format!("{name}, {stage}"))?;
+                healing.done();
+                tom.released(0).await?;
+                tom.skip("onHangUp").await?;
+                ensure!(tom.count("onHangUp").await? <= 1, "{}", tom.history().await);
+                faults.clear();
+                jack.run("await rtc.disconnect()").await?;
+                for page in [tom, jack] {
+                    page.run("await rtc.disconnect()").await?;
+                    rig.close(page).await?;
+                }
+            }
+        }
+    }
+    rig.finish().await
+}
+
+/// A body without an end fills no memory and does not hold the page up for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_without_an_end() -> Result {
+    let Some((rig, faults)) = faulty().await? else { return Ok(()) };
+    let (tom, jack) = pair(&rig).await?;
+    next_poll(&faults, &tom, Fault::Huge(u64::MAX)).await?;
+    let healing = Healing::starts("poll, idle, a body without an end");
+    tom.run("await action.getPeers()").await?;
+    healing.done();
+    faults.of("Tom").next_post(Fault::Huge(u64::MAX));
+    let healing = Healing::starts("request, idle, a body without an end");
+    tom.run("await action.getPeers()").await?;
+    healing.done();
+    is_whole(&tom).await?;
+    stays_small(&tom).await?;
+    works(&tom, &jack).await?;
+    rig.finish().await
+}
+
+fn lost_sessions() -> [(&'static str, Fault); 2] {
+    [("one session forgotten", Fault::ForgetSession), ("all forgotten", Fault::ForgetAll)]
+}
+
+/// What a gateway may do for as long as it likes.
+fn lasting() -> [(&'static str, Fault); 4] {
+    [
+        ("500", Fault::Status(500)),
+        ("no answer", Fault::Hang),
+        ("stopped", Fault::Stall),
+        ("connection closed", Fault::CloseConnection),
+    ]
+}
+
+/// A rig with the embedded gateway; none where another is asked for.
+async fn faulty() -> Result<Option<(Rig, Faults)>> {
+    if GatewayKind::asked_for()? != GatewayKind::Embedded {
+        skips("only the embedded gateway fails on demand");
+        return Ok(None);
+    }
+    let rig = Rig::start().await?;
+    let faults = rig.faults()?;
+    Ok(Some((rig, faults)))
+}
+
+/// A page that gives requests up soon, so that tests are short, and keeps a log for when one fails.
+fn patient() -> Visitor {
+    let timeout = REQUEST_TIMEOUT.as_millis() as u64;
+    Visitor::default()
+        .rtc(json!({
+            "level": "trace",
+            "options": { "requestTimeout": timeout, "retryLimit": 20000 },
+        }))
+        .call(json!({ "options": { "ringTimeout": 20000, "connectTimeout": 10000 } }))
+}
+
+async fn pair(rig: &Rig) -> Result<(Arc<Page>, Arc<Page>)> {
+    tokio::try_join!(rig.register_as("Tom", patient()), rig.register_as("Jack", patient()))
+}
+
+/// The page's poll that is on its way is answered, and the next one meets the fault: it is on its way when
+/// this returns.
+async fn next_poll(faults: &Faults, page: &Page, fault: Fault) -> Result {
+    faults.of(page.name()).next_poll(fault);
+    page.run("await action.getPeers()").await?;
+    let met = async {
+        while !faults.are_met() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let limit = Duration::from_secs(10);
+    tokio::time::timeout(limit, met).await.context("the page polls no more")
+}
+
+/// It settles in time, however.
+async fn settles(page: &Page, body: &str) -> Result<Value> {
+    let (body, limit) = (body.replace('`', ""), SETTLE_LIMIT.as_millis());
+    page.run(format!(
+        "const late = new Promise((_, no) => setTimeout(no, {limit}, new Error('it never settled')));
+         const work = (async () => {{ {body} }})().then(() => 'done', (error) => error.code ?? `${{error}}`);
+         return await Promise.race([work, late]);"
+    ))
+    .await
+}
+
+/// A call in which something fails rings at the callee's all the same, and then works; or it is over at the
+/// caller's, who is told why, and the callee was told of it once or not at all.
+async fn rings_or_is_over(caller: &Page, callee: &Page, name: &str) -> Result {
+    let healing = Healing::starts(name);
+    let (from, to) = (caller.name(), callee.name());
+    let before = (caller.count("onHangUp").await?, callee.count("onIncomingCall").await?);
+    let outcome = settles(caller, &format!("await action.call('{to}')")).await?;
+    // One of the two comes about; waiting for it is asking both pages in turn.
+    let limit = tokio::time::Instant::now() + Duration::from_secs(40);
+    let rings = loop {
+        if callee.count("onIncomingCall").await? > before.1 {
+            break true;
+        }
+        if caller.count("onHangUp").await? > before.0 {
+            break false;
+        }
+        ensure!(
+            tokio::time::Instant::now() < limit,
+            "{name}: half open after {outcome}\n{}\n{}",
+            caller.history().await,
+            callee.history().await
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    healing.done();
+    if rings {
+        callee.skip("onIncomingCall").await?;
+        // The caller may not know yet that it rings, or have given it up in this very moment.
+        up_or_over(caller, callee, "await action.acceptCall()", true).await.context(name.to_owned())
+    } else {
+        let args = caller.event("onHangUp").await?;
+        ensure!(args[0] == to, "{name}: it ended as {args:?}");
+        callee.skip("onHangUp").await?;
+        let told = callee.events("onHangUp").await?;
+        ensure!(told.iter().all(|args| args[0] == from), "{name}: {told:?}");
+        caller.released(0).await?;
+        callee.released(0).await
+    }
+}
+
+/// After this step of the callee's the call is up at both ends, with pictures, and is then hung up; or, where
+/// that may be, it ends once at both.
+async fn up_or_over(caller: &Page, callee: &Page, step: &str, may_end: bool) -> Result {
+    let before = (caller.count("onHangUp").await?, callee.count("onHangUp").await?);
+    let outcome = settles(callee, step).await?;
+    let look = async {
+        loop {
+            let ends = (caller.count("onHangUp").await?, callee.count("onHangUp").await?);
+            if ends.0 > before.0 && ends.1 > before.1 {
+                return Ok(false);
+            }
+            let is_up = "return harness.events.filter(({ name }) =>
+                           ['onAccepted', 'onHangUp'].includes(name)).at(-1)?.name === 'onAccepted'";
+            if caller.run(is_up).await? == json!(true) && callee.run(is_up).await? == json!(true) {
+                return anyhow::Ok(true);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let Ok(is_up) = tokio::time::timeout(Duration::from_secs(60), look).await else {
+        anyhow::bail!(
+            "half open after {outcome}:\n{}\n{}",
+            caller.history().await,
+            callee.history().await
+        );
+    };
+    for page in [caller, callee] {
+        page.skip("onAccepted").await?;
+    }
+    if is_up? {
+        tokio::try_join!(caller.sees_both(), callee.sees_both())?;
+        return hang_up(caller, callee).await;
+    }
+    ensure!(
+        may_end,
+        "it ended after {outcome}:\n{}\n{}",
+        caller.history().await,
+        callee.history().await
+    );
+    for (page, peer) in [(caller, callee), (callee, caller)] {
+        let args = page.event("onHangUp").await?;
+        ensure!(args[0] == peer.name(), "{} ended as {args:?}", page.name());
+        page.released(0).await?;
+    }
+    Ok(())
+}
+
+/// The module's memory has not grown with what came.
+async fn stays_small(page: &Page) -> Result {
+    const MOST: u64 = 16 << 20;
+    let size = page.run("return harness.memory.buffer.byteLength").await?;
+    ensure!(size.as_u64().is_some_and(|size| size < MOST), "the module has {size} bytes");
+    Ok(())
+}

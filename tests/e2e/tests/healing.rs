@@ -1,0 +1,618 @@
+//! The real Janus lost and found again: killed, stopped, behind a line that fails; and pages that go.
+
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "a test that counts or looks up wrongly may panic: that fails it"
+)]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use serde_json::json;
+use videortc_e2e::{
+    GatewayKind, Healing, Page, Proxy, Result, Rig, Visitor, accept, call, hang_up, is_whole,
+    ring_when_free, skips, until_listed, works,
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Sessions end soon, where a test waits for that.
+const SHORT: Duration = Duration::from_secs(6);
+
+/// What "at once" is: Janus itself takes up to a second, and its session timeout would be 60.
+const AT_ONCE: Duration = Duration::from_secs(5);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Idle,
+    /// Tom calls, and it rings at Jack's.
+    RingsThere,
+    /// Jack calls, and it rings at Tom's.
+    RingsHere,
+    InACall,
+}
+
+const STAGES: [Stage; 4] = [Stage::Idle, Stage::RingsThere, Stage::RingsHere, Stage::InACall];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_that_is_cut_for_a_moment() -> Result {
+    let Some(rig) = real(None).await? else { return Ok(()) };
+    let (proxy, tom, jack) = behind_a_proxy(&rig).await?;
+    for stage in STAGES {
+        reach(stage, &tom, &jack).await?;
+        proxy.cut();
+        let healing = Healing::starts(format!("line cut once, {stage:?}"));
+        // Whatever the cut swallowed: this is asked after it.
+        tom.run("await action.getPeers()").await?;
+        healing.done();
+        is_whole(&tom).await?;
+        goes_on(stage, &tom, &jack).await.with_context(|| format!("{stage:?}"))?;
+    }
+    works(&tom, &jack).await?;
+    rig.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_that_is_down_for_seconds() -> Result {
+    let Some(rig) = real(None).await? else { return Ok(()) };
+    let (proxy, tom, jack) = behind_a_proxy(&rig).await?;
+    for stage in STAGES {
+        reach(stage, &tom, &jack).await?;
+        proxy.refuse();
+        tokio::time::sleep(3 * SECOND).await;
+        if stage == Stage::InACall {
+            tokio::try_join!(tom.sees_both(), jack.sees_both())?;
+        }
+        proxy.forward();
+        let healing = Healing::starts(format!("line refused for 3 s, {stage:?}"));
+        healing.is_seen(&tom).await?;
+        goes_on(stage, &tom, &jack).await.with_context(|| format!("{stage:?}"))?;
+        ensure!(jack.count("onReconnecting").await? == 0, "{}", jack.history().await);
+    }
+    is_whole(&tom).await?;
+    works(&tom, &jack).await?;
+    rig.finish().await
+}
+
+/// The page finds out by a request that is not answered; its poll is expected to be silent.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_that_stalls() -> Result {
+    let Some(rig) = real(None).await? else { return Ok(()) };
+    let (proxy, tom, jack) = behind_a_proxy(&rig).await?;
+    for stage in STAGES {
+        reach(stage, &tom, &jack).await?;
+        proxy.stall();
+        tom.run("window.asked = action.getPeers().then(() => 'answered', (error) => error.code)")
+            .await?;
+        tokio::time::sleep(5 * SECOND).await;
+        proxy.forward();
+        let healing = Healing::starts(format!("line stalled for 5 s, {stage:?}"));
+        let told = tom.run("return await asked").await?;
+        ensure!(told == "answered" || told == "GATEWAY_TIMEOUT", "{stage:?}: {told}");
+        is_whole(&tom).await?;
+        goes_on(stage, &tom, &jack).await.with_context(|| format!("{stage:?}"))?;
+        healing.done();
+    }
+    works(&tom, &jack).await?;
+    rig.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poll_cut_in_the_middle_of_a_hang_up() -> Result {
+    let Some(rig) = real(None).await? else { return Ok(()) };
+    let (proxy, tom, jack) = behind_a_proxy(&rig).await?;
+    // In its head, at the beginning of its body, and well within.
+    for bytes in [0, 20, 200, 300] {
+        ring_when_free(&jack, &tom).await?;
+        accept(&jack, &tom).await?;
+        tokio::try_join!(tom.sees_both(), jack.sees_both())?;
+        proxy.break_next_poll(bytes);
+        let healing = Healing::starts(format!("poll with a hang-up cut after {bytes} bytes"));
+        jack.run("await action.hangUp()").await?;
+        jack.ended("Tom", "Hung up").await?;
+        healing.ends_the_call(&tom, "Jack", &[]).await?;
+        proxy.poll_broken().await?;
+        is_whole(&tom).await?;
+    }
+    works(&tom, &jack).await?;
+    rig.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poll_cut_in_the_middle_of_an_incoming_call() -> Result {
+    let Some(rig) = real(None).await? else { return Ok(()) };
+    let (proxy, tom, jack) = behind_a_proxy(&rig).await?;
+    for bytes in [0, 1000] {
+        until_listed(&jack, &tom).await?;
+        let calls = tom.count("onIncomingCall").await?;
+        let ends = jack.count("onHangUp").await?;
+        proxy.break_next_poll(bytes);
+        let healing =
+            Healing::starts(format!("poll with an incoming call cut after {bytes} bytes"));
+        jack.run("await action.call('Tom').catch((error) => error.code)").await?;
+        proxy.poll_broken().await?;
+        let end = Instant::now() + Duration::from_secs(40);
+        let rings = loop {
+            if tom.count("onIncomingCall").await? > calls {
+                break true;
+            }
+            if jack.count("onHangUp").await? > ends {
+                break false;
+            }
+            if Instant::now() > end {
+                bail!("half open:\n{}\n{}", tom.history().await, jack.history().await);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        };
+        healing.done();
+        if rings {
+            tom.skip("onIncomingCall").await?;
+            jack.skip("onCalling").await?;
+            accept(&jack, &tom).await?;
+            tokio::try_join!(tom.sees_both(), jack.sees_both())?;
+            hang_up(&tom, &jack).await?;
+        } else {
+            jack.skip("onHangUp").await?;
+            jack.skip("onCalling").await?;
+        }
+        is_whole(&tom).await?;
+    }
+    works(&tom, &jack).await?;
+    rig.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poll_cut_in_the_middle_of_an_answer() -> Result {
+    let Some(rig) = real(None).await? else { return Ok(()) };
+    let (proxy, tom, jack) = behind_a_proxy(&rig).await?;
+    for bytes in [0, 1000] {
+        ring_when_free(&tom, &jack).await?;
+        proxy.break_next_poll(bytes);
+        let healing = Healing::starts(format!("poll with the answer cut after {bytes} bytes"));
+        jack.run("await action.acceptCall().catch((error) => error.code)").await?;
+        proxy.poll_broken().await?;
+        // It comes up, or it ends at both ends.
+        let end = Instant::now() + Duration::from_secs(60);
+        let last = "return harness.events.filter(({ name }) =>
+                      ['onCalling', 'onAccepted', 'onHangUp', 'onIncomingCall'].includes(name)).at(-1).name";
+        let told = loop {
+            let told = (tom.run(last).await?, jack.run(last).await?);
+            if told.0 == told.1 {
+                break told.0;
+            }
+            if Instant::now() > end {
+                bail!("half open:\n{}\n{}", tom.history().await, jack.history().await);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        };
+        healing.done();
+        for page in [&tom, &jack] {
+            page.skip("onAccepted").await?;
+        }
+        if told == "onAccepted" {
+            tokio::try_join!(tom.sees_both(), jack.sees_both())?;
+            hang_up(&tom, &jack).await?;
+        } else {
+            tokio::try_join!(tom.event("onHangUp"), jack.event("onHangUp"))?;
+        }
+        is_whole(&tom).await?;
+    }
+    works(&tom, &jack).await?;
+    rig.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn janus_killed_and_started_again() -> Result {
+    let Some(rig) = real(None).await? else { return Ok(()) };
+    let (tom, jack) = pair(&rig).await?;
+    for stage in STAGES {
+        reach(stage, &tom, &jack).await?;
+        rig.kill_gateway()?;
+        if stage == Stage::Idle {
+            // Long enough to be seen by a page that tries again and again.
+            tokio::time::sleep(2 * SECOND).await;
+        }
+        rig.restart_gateway()?;
+        let healing = Healing::starts(format!("Janus killed and restarted, {stage:?}"));
+        // Media that came through Janus may be noticed to be gone before the session is.
+        let reasons = ["Session lost", "Connection lost", "Media connection failed"];
+        for (page, peer) in [(&tom, "Jack"), (&jack, "Tom")] {
+            if stage != Stage::Idle {
+                healing.ends_the_call(page, peer, &reasons).await?;
+            }
+            healing.brings_a_new_session(page).await?;
+            page.released(0).await?;
+        }
+        works(&tom, &jack).await.with_context(|| format!("{stage:?}"))?;
+    }
+    for page in [&tom, &jack] {
+        is_whole(page).await?;
+    }
+    rig.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn janus_stopped_for_a_while() -> Result {
+    let Some(rig) = real(None).await? else { return Ok(()) };
+    let (tom, jack) = pair(&rig).await?;
+    for stage in STAGES {
+        reach(stage, &tom, &jack).await?;
+        rig.pause_gateway()?;
+        tom.run("window.asked = action.getPeers().then(() => 'answered', (error) => error.code)")
+            .await?;
+        // The media goes through Janus too: it stops, and ICE says `disconnected`.
+        tokio::time::sleep(6 * SECOND).await;
+        rig.resume_gateway()?;
+        let healing = Healing::starts(format!("Janus stopped for 6 s, {stage:?}"));
+        tom.run("return await asked").await?;
+        is_whole(&tom).await?;
+        is_whole(&jack).await?;
+        goes_on(stage, &tom, &jack).await.with_context(|| format!("{stage:?}"))?;
+        healing.done();
+    }
+    works(&tom, &jack).await?;
+    rig.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn janus_stopped_for_longer_than_its_sessions_live() -> Result {
+    let Some(rig) = real(Some(SHORT)).await? else { return Ok(()) };
+    let (tom, jack) = pair(&rig).await?;
+    for stage in STAGES {
+        reach(stage, &tom, &jack).await?;
+        rig.pause_gateway()?;
+        tokio::time::sleep(2 * SHORT).await;
+        rig.resume_gateway()?;
+        let healing =
+            Healing::starts(format!("Janus stopped for 12 s, sessions of 6 s, {stage:?}"));
+        // Janus looks for old sessions every two seconds; a poll that comes earlier saves its session, and
+        // with it the call.
+        still_or_again(&healing, &tom, &jack).await.with_context(|| format!("{stage:?}"))?;
+    }
+    works(&tom, &jack).await?;
+    rig.finish().await
+}
+
+/// A poll waits for 30 s: it is on its way all the time.
+#[tokio::test(flavor = "multi_thread")]
+async fn janus_stopped_for_longer_than_a_poll() -> Result {
+    let Some(rig) = real(None).await? else { return Ok(()) };
+    let patient = || visitor(json!({ "requestTimeout": 3000, "retryLimit": 120_000 }));
+    let (tom, jack) =
+        tokio::try_join!(rig.register_as("Tom", patient()), rig.register_as("Jack", patient()))?;
+    rig.pause_gateway()?;
+    tokio::time::sleep(45 * SECOND).await;
+    rig.resume_gateway()?;
+    let healing = Healing::starts("Janus stopped for 45 s, idle");
+    still_or_again(&healing, &tom, &jack).await?;
+    works(&tom, &jack).await?;
+    rig.finish().await
+}
+
+/// While the page's sessions on its one server still live, it cannot reach them: it goes to the other server,
+/// which is the same Janus, and its name is held until the old session dies.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_the_dead_session_still_holds() -> Result {
+    let Some(rig) = real(Some(SHORT)).await? else { return Ok(()) };
+    let gateway = rig.gateway_url();
+    let (first, second) = (Proxy::start(&gateway).await?, Proxy::start(&gateway).await?);
+    let rtc = json!({
+        "servers": [first.url(), second.url()],
+        "level": "trace",
+        "options": { "requestTimeout": 3000, "retryLimit": 30000 },
+    });
+    let (tom, jack) = tokio::try_join!(
+        rig.register_as("Tom", Visitor::default().rtc(rtc)),
+        rig.register_as("Jack", visitor(json!({})))
+    )?;
+    first.refuse();
+    let healing = Healing::starts("one of two servers gone for good, idle");
+    healing.is_seen(&tom).await?;
+    tom.skip("onRegistered").await?;
+    works(&tom, &jack).await?;
+    is_whole(&tom).await?;
+    rig.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_that_stays_down_is_given_up() -> Result {
+    let Some(rig) = real(None).await? else { return Ok(()) };
+    for how in ["refused", "stalled"] {
+        let proxy = Proxy::start(&rig.gateway_url()).await?;
+        let rtc = json!({
+            "servers": proxy.url(),
+            "level": "trace",
+            "options": { "requestTimeout": 2000, "retryLimit": 4000 },
+        });
+        let (tom, jack) = tokio::try_join!(
+            rig.register_as("Tom", Visitor::default().rtc(rtc)),
+            rig.register_as("Jack", visitor(json!({})))
+        )?;
+        call(&tom, &jack).await?;
+        tokio::try_join!(tom.sees_both(), jack.sees_both())?;
+        if how == "refused" {
+            proxy.refuse();
+        } else {
+            proxy.stall();
+        }
+        let healing = Healing::starts(format!("line {how} for ever, in a call: given up"));
+        tom.run("action.getPeers().catch(() => {})").await?;
+        healing.ends_the_call(&tom, "Jack", &["Session lost", "Connection lost"]).await?;
+        let error = tom.event_within("onError", Duration::from_secs(60)).await?;
+        ensure!(error[0]["code"] == "SESSION_LOST", "{how}: {error:?}");
+        ensure!(tom.count("onReconnecting").await? <= 1, "{}", tom.history().await);
+        ensure!(tom.count("onReconnected").await? == 0, "{}", tom.history().await);
+        tom.released(2).await?;
+        tom.refused("await action.getPeers()", "CLOSED").await?;
+        healing.ends_the_call(&jack, "Tom", &[]).await?;
+        for page in [tom, jack] {
+            page.run("await rtc.disconnect()").await?;
+            rig.close(page).await?;
+        }
+    }
+    rig.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn leaving_settles_without_a_gateway() -> Result {
+    let Some(rig) = real(Some(SHORT)).await? else { return Ok(()) };
+    for leave in ["await rtc.disconnect()", "await action.closeUsecase()"] {
+        for how in ["refused", "stalled"] {
+            for stage in STAGES {
+                let what = format!("{leave}, line {how}, {stage:?}");
+                let (proxy, tom, jack) = behind_a_proxy(&rig).await?;
+                reach(stage, &tom, &jack).await?;
+                if how == "refused" {
+                    proxy.refuse();
+                } else {
+                    proxy.stall();
+                }
+                let healing = Healing::starts(&what);
+                let told = tom
+                    .run(format!(
+                        "const asked = action.getPeers().catch((error) => error.code);
+                         const late = new Promise((done) => setTimeout(done, 15000, 'late'));
+                         const left = (async () => {{ {leave}; await asked; return 'left'; }})();
+                         return await Promise.race([left, late])"
+                    ))
+                    .await
+                    .with_context(|| what.clone())?;
+                ensure!(told == "left", "{what}: {told}\n{}", tom.history().await);
+                healing.done();
+                tom.released(0).await?;
+                ensure!(tom.count("onHangUp").await? <= 1, "{}", tom.history().await);
+                if stage != Stage::Idle {
+                    healing.ends_the_call(&jack, "Tom", &[]).await.with_context(|| what.clone())?;
+                }
+                for page in [tom, jack] {
+                    page.run("await rtc.disconnect()").await?;
+                    rig.close(page).await?;
+                }
+            }
+        }
+    }
+    rig.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_frees_the_name_and_ends_the_call() -> Result {
+    let Some(rig) = real(None).await? else { return Ok(()) };
+    let (tom, jack) = pair(&rig).await?;
+    for stage in STAGES {
+        reach(stage, &tom, &jack).await?;
+        let begun = Instant::now();
+        tom.reload().await?;
+        if stage != Stage::Idle {
+            let healing = Healing::starts(format!("reload, {stage:?}: the call's end"));
+            healing.ends_the_call(&jack, "Tom", &[]).await?;
+            ensure!(begun.elapsed() < AT_ONCE, "{stage:?}: Jack heard after {:?}", begun.elapsed());
+        }
+        let healing = Healing::starts(format!("reload, {stage:?}: the name"));
+        // One attempt: nobody tries again here.
+        enter(&tom).await.with_context(|| format!("{stage:?}"))?;
+        healing.done();
+        works(&tom, &jack).await.with_context(|| format!("{stage:?}"))?;
+    }
+    rig.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_tab_ends_the_call_at_once() -> Result {
+    let Some(rig) = real(None).await? else { return Ok(()) };
+    let jack = rig.register_as("Jack", visitor(json!({}))).await?;
+    for stage in STAGES {
+        let tom = rig.register_as("Tom", visitor(json!({}))).await?;
+        reach(stage, &tom, &jack).await?;
+        let begun = Instant::now();
+        tom.close_tab().await?;
+        rig.forget(&tom);
+        if stage == Stage::Idle {
+            jack.gone_from_the_list("Tom", AT_ONCE).await?;
+        } else {
+            let healing = Healing::starts(format!("tab closed, {stage:?}"));
+            healing.ends_the_call(&jack, "Tom", &[]).await?;
+        }
+        ensure!(begun.elapsed() < AT_ONCE, "{stage:?}: Jack heard after {:?}", begun.elapsed());
+    }
+    rig.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_is_left_and_comes_back() -> Result {
+    let Some(rig) = real(None).await? else { return Ok(()) };
+    let (tom, jack) = pair(&rig).await?;
+    for stage in STAGES {
+        reach(stage, &tom, &jack).await?;
+        tom.leave_for(&rig.site_url("/janus-js.html")).await?;
+        if stage != Stage::Idle {
+            let healing = Healing::starts(format!("page left, {stage:?}: the call's end"));
+            healing.ends_the_call(&jack, "Tom", &[]).await?;
+        }
+        let is_alive = tom.come_back().await?;
+        let healing = Healing::starts(format!("page back, {stage:?}, alive: {is_alive}"));
+        if is_alive {
+            if stage != Stage::Idle {
+                healing.ends_the_call(&tom, "Jack", &[]).await?;
+            }
+            healing.brings_a_new_session(&tom).await?;
+            is_whole(&tom).await?;
+        } else {
+            enter(&tom).await?;
+            healing.done();
+        }
+        works(&tom, &jack).await.with_context(|| format!("{stage:?}"))?;
+    }
+    rig.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_without_a_network() -> Result {
+    let Some(rig) = real(None).await? else { return Ok(()) };
+    let (tom, jack) = pair(&rig).await?;
+    for stage in STAGES {
+        reach(stage, &tom, &jack).await?;
+        tom.offline(true).await?;
+        tom.event("onReconnecting").await?;
+        // Long enough for the pause between two attempts to have grown.
+        tokio::time::sleep(5 * SECOND).await;
+        tom.offline(false).await?;
+        let healing = Healing::starts(format!("offline for 5 s, {stage:?}"));
+        tom.event("onReconnected").await?;
+        healing.done();
+        goes_on(stage, &tom, &jack).await.with_context(|| format!("{stage:?}"))?;
+    }
+    is_whole(&tom).await?;
+    works(&tom, &jack).await?;
+    rig.finish().await
+}
+
+/// A rig with the real Janus, whose sessions may end earlier than by default; none where the embedded
+/// gateway is asked for.
+async fn real(session_timeout: Option<Duration>) -> Result<Option<Rig>> {
+    if GatewayKind::asked_for()? != GatewayKind::Janus {
+        skips("only the real Janus can be killed and stopped");
+        return Ok(None);
+    }
+    Ok(Some(match session_timeout {
+        Some(session_timeout) => Rig::start_with(session_timeout).await?,
+        None => Rig::start().await?,
+    }))
+}
+
+/// A page with these options that keeps a log for when a test fails.
+fn visitor(options: serde_json::Value) -> Visitor {
+    Visitor::default().rtc(json!({ "level": "trace", "options": options })).call(call_options())
+}
+
+fn call_options() -> serde_json::Value {
+    json!({ "options": { "ringTimeout": 30000, "connectTimeout": 15000 } })
+}
+
+async fn pair(rig: &Rig) -> Result<(Arc<Page>, Arc<Page>)> {
+    let hasty = || visitor(json!({ "requestTimeout": 3000 }));
+    tokio::try_join!(rig.register_as("Tom", hasty()), rig.register_as("Jack", hasty()))
+}
+
+/// Tom, who reaches the gateway through a proxy, and Jack, who does not.
+async fn behind_a_proxy(rig: &Rig) -> Result<(Proxy, Arc<Page>, Arc<Page>)> {
+    let proxy = Proxy::start(&rig.gateway_url()).await?;
+    let rtc = json!({
+        "servers": proxy.url(),
+        "level": "trace",
+        "options": { "requestTimeout": 3000 },
+    });
+    let through = Visitor::default().rtc(rtc).call(call_options());
+    let (tom, jack) = tokio::try_join!(
+        rig.register_as("Tom", through),
+        rig.register_as("Jack", visitor(json!({})))
+    )?;
+    Ok((proxy, tom, jack))
+}
+
+/// Brings both pages to this stage; both are idle before.
+async fn reach(stage: Stage, tom: &Page, jack: &Page) -> Result {
+    match stage {
+        Stage::Idle => Ok(()),
+        Stage::RingsThere => ring_when_free(tom, jack).await,
+        Stage::RingsHere => ring_when_free(jack, tom).await,
+        Stage::InACall => {
+            ring_when_free(tom, jack).await?;
+            accept(tom, jack).await?;
+            tokio::try_join!(tom.sees_both(), jack.sees_both())?;
+            Ok(())
+        }
+    }
+}
+
+/// Nothing was lost: what rings is accepted, and in the call pictures and messages go on until it is hung up.
+async fn goes_on(stage: Stage, tom: &Page, jack: &Page) -> Result {
+    match stage {
+        Stage::Idle => return ring_and_hang_up(jack, tom).await,
+        Stage::RingsThere => accept(tom, jack).await?,
+        Stage::RingsHere => accept(jack, tom).await?,
+        Stage::InACall => {}
+    }
+    tokio::try_join!(tom.sees_both(), jack.sees_both())?;
+    for (page, other) in [(tom, jack), (jack, tom)] {
+        page.run("await action.sendData('text/plain', 'still there')").await?;
+        let told = json!(["text/plain", "still there", null, page.name()]);
+        other.expect("onDataReceived", told).await?;
+    }
+    hang_up(tom, jack).await
+}
+
+/// Whether a session survived is a race of Janus' own; it is there again either way, and a call goes on at
+/// both ends or ends once at both.
+async fn still_or_again(healing: &Healing, tom: &Page, jack: &Page) -> Result {
+    for (page, other) in [(tom, jack), (jack, tom)] {
+        page.run(format!(
+            "await harness.until('{0} is not in the list', async () =>
+               (await action.getPeers().catch(() => [])).includes('{0}'), 60000)",
+            other.name()
+        ))
+        .await?;
+        page.skip("onGotPeers").await?;
+        is_whole(page).await?;
+    }
+    healing.done();
+    for page in [tom, jack] {
+        page.skip("onRegistered").await?;
+    }
+    // Whatever is left of the call ends here, at both ends.
+    for page in [tom, jack] {
+        page.run("await action.hangUp().catch((error) => { if (error.code !== 'NO_CALL') throw error; })")
+            .await?;
+    }
+    let ends = "const all = harness.events.map(({ name }) => name);
+                const calls = all.filter((name) => ['onCalling', 'onIncomingCall'].includes(name)).length;
+                const ends = all.filter((name) => name === 'onHangUp').length;
+                return ends >= calls";
+    for page in [tom, jack] {
+        page.run(format!("await harness.until('the call has no end', () => {{ {ends} }}, 30000)"))
+            .await?;
+        page.skip("onHangUp").await?;
+        page.released(0).await?;
+    }
+    Ok(())
+}
+
+/// A page that has begun anew connects and registers.
+async fn enter(page: &Page) -> Result {
+    let name = json!(page.name());
+    page.run(format!(
+        "await harness.connect({{ level: 'trace', options: {{ requestTimeout: 3000 }} }});
+         await harness.videoCall({}); await action.register({name})",
+        call_options()
+    ))
+    .await?;
+    page.expect("onRegistered", json!([page.name(), true])).await
+}
+
+async fn ring_and_hang_up(caller: &Page, callee: &Page) -> Result {
+    ring_when_free(caller, callee).await?;
+    caller.run("await action.hangUp()").await?;
+    tokio::try_join!(caller.event("onHangUp"), callee.event("onHangUp"))?;
+    Ok(())
+}
