@@ -205,6 +205,9 @@ fn a_fault_may_be_for_one_user() {
         with_handle(&server, session);
         let register = format!(r#"{{"request":"register","username":"{name}"}}"#);
         plugin(&server, session, &register);
+        // The plugin does it a moment after the request was answered.
+        let told = exchange(&server, "GET", &format!("/janus/{session}?maxev=5"), "", LIMIT);
+        assert!(told.unwrap().contains("registered"));
     }
     let keepalive = r#"{"janus":"keepalive","transaction":"t"}"#;
     server.faults().of("Jack").next_post(Fault::Status(500));
@@ -250,11 +253,12 @@ fn bodies_may_be_garbage_or_huge_or_slow() {
         reads += 1;
         answer.extend_from_slice(&buffer[..length]);
     }
-    assert!(reads > 5, "it came in {reads} pieces");
-    // Each byte is a chunk of its own.
+    assert!(reads > 2, "it came in {reads} pieces");
+    // Each piece is a chunk of its own: lines of its length and of its bytes take turns.
     let text = String::from_utf8(answer).unwrap();
-    let body: String = text.split("\r\n").filter(|line| line.len() == 1 && *line != "1").collect();
-    assert!(body.contains(r#""pong""#), "{text}");
+    let body = text.split("\r\n\r\n").nth(1).unwrap();
+    let pieces: String = body.split("\r\n").skip(1).step_by(2).collect();
+    assert!(pieces.contains(r#""pong""#), "{text}");
 }
 
 #[test]

@@ -27,7 +27,7 @@ pub enum Fault {
     Huge(u64),
     /// The first half of the true answer, then the connection closes.
     HalfBody,
-    /// The true answer: its head at once, and then a byte each time this long has passed.
+    /// The true answer: its head at once, and then a few bytes each time this long has passed.
     Drip(Duration),
     /// The request is done, but its answer never comes.
     Hang,
@@ -40,7 +40,7 @@ pub enum Fault {
     Delay(Duration),
     /// A poll's events are lost: it is answered as if there had been none. A POST is not changed.
     DropEvents,
-    /// A poll's events come twice in its answer. A POST is not changed.
+    /// Each of a poll's events comes twice in a row. A POST is not changed.
     RepeatEvents,
     /// A poll's events come once more, as the answer to the session's next poll. A POST is not changed.
     RepeatEventsLater,

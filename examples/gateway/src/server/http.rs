@@ -123,7 +123,9 @@ async fn other_events(
     let Answer::Events { mut events, max_events } = answer else { return answer };
     match fault {
         Some(Fault::DropEvents) => events.clear(),
-        Some(Fault::RepeatEvents) => events.extend(events.clone()),
+        Some(Fault::RepeatEvents) => {
+            events = events.into_iter().flat_map(|event| [event.clone(), event]).collect();
+        }
         Some(Fault::RepeatEventsLater) if !events.is_empty() => {
             api.shared.faults.say_again(session_in(path), events.clone());
         }
@@ -205,12 +207,15 @@ async fn after(fault: Option<Fault>, response: Response) -> Response {
             broken_off(text.get(..text.len() / 2).unwrap_or_default())
         }
         Some(Fault::Drip(pause)) => {
+            const DROP: usize = 16;
             let body = axum::body::to_bytes(response.into_body(), usize::MAX).await;
-            let drops = stream::iter(body.unwrap_or_default()).then(move |byte| async move {
+            let body = body.unwrap_or_default();
+            let drops: Vec<Bytes> = body.chunks(DROP).map(Bytes::copy_from_slice).collect();
+            let dripping = stream::iter(drops).then(move |drop| async move {
                 sleep(pause).await;
-                Ok::<_, Infallible>(Bytes::from(vec![byte]))
+                Ok::<_, Infallible>(drop)
             });
-            Response::new(Body::from_stream(drops))
+            Response::new(Body::from_stream(dripping))
         }
         _ => response,
     }
