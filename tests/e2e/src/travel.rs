@@ -4,7 +4,7 @@ use anyhow::ensure;
 use serde_json::{Value, json};
 
 use crate::Result;
-use crate::browser::Devtools;
+use crate::browser::chromium::Devtools;
 use crate::page::Page;
 
 impl Page {
