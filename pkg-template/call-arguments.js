@@ -113,6 +113,11 @@ function optional(name, value, wanted) {
 
 function checkedName(userName) {
   const name = optional("the user name", userName, TEXT);
+  if (name === undefined) return name;
+  const count = [...name].length;
+  if (!name.trim()) throw invalid("a user name must not be empty");
+  if (count > 128) throw invalid(`the user name "${excerpt(name)}" has ${count} characters; at most 128 are allowed`);
+  if (/\p{Cc}/u.test(name)) throw invalid(`the user name "${excerpt(name)}" holds a control character; leave it out`);
   // In the module half a surrogate pair would become U+FFFD: another name than the page's.
   if (/\p{Cs}/u.test(name)) {
     throw invalid(`the user name must be whole characters, but ${shown(name)} holds half a surrogate pair`);

@@ -9,7 +9,7 @@ use crate::error::{Code, Error};
 use crate::event::Event;
 use crate::log::Level;
 use crate::proto::{self, Answer, HandleId, HttpId, HttpRequest, HttpResponse, Session, Ticket};
-use crate::proto::{FIRST_DELAY, LONGEST_DELAY, jittered};
+use crate::proto::{FIRST_DELAY, LONGEST_DELAY, jittered, not_connected};
 use crate::queue::Queue;
 use crate::time::{Time, earliest};
 use crate::vec_map::VecMap;
@@ -625,10 +625,6 @@ impl Client {
 
 fn with_handle(handle: Option<HandleId>) -> Result<HandleId, Error> {
     handle.ok_or_else(not_connected)
-}
-
-fn not_connected() -> Error {
-    Error::new(Code::NotConnected, "there is no session: call connect() first")
 }
 
 fn cut_short() -> Error {

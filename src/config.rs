@@ -3,8 +3,6 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::error::Error;
-
 /// A gateway's base URL: `http` or `https`, no query, no fragment, no slash at the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerUrl(String);
@@ -30,26 +28,12 @@ impl UserName {
     /// The longest name, in characters.
     pub const LONGEST: usize = 128;
 
-    /// Checks a name.
-    pub fn parse(text: &str) -> Result<Self, Error> {
-        let count = text.chars().count();
-        if text.trim().is_empty() {
-            return Err(Error::invalid("a user name must not be empty"));
-        }
-        if count > Self::LONGEST {
-            return Err(Error::invalid(format!(
-                "the user name \"{}\" has {count} characters; at most {} are allowed",
-                crate::error::excerpt(text),
-                Self::LONGEST
-            )));
-        }
-        if text.chars().any(char::is_control) {
-            return Err(Error::invalid(format!(
-                "the user name \"{}\" holds a control character; leave it out",
-                crate::error::excerpt(text)
-            )));
-        }
-        Ok(Self(text.to_owned()))
+    /// A name that fits. What a page gives is checked by JavaScript, which says what does not.
+    pub fn parse(text: &str) -> Option<Self> {
+        let fits = !text.trim().is_empty()
+            && text.chars().count() <= Self::LONGEST
+            && !text.chars().any(char::is_control);
+        fits.then(|| Self(text.to_owned()))
     }
 
     /// A name that the gateway reports. Others may have chosen what this library would refuse, so

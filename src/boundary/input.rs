@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::output;
 use crate::call::{Call, Command, LegId, LegState, TransferId};
-use crate::client::{CallId, Client, Output};
+use crate::client::{CallId, Client};
 use crate::config::{CallConfig, GatewayConfig, Policy, Secret, ServerUrl, UserName};
 use crate::error::{Code, Error};
 use crate::event::Settings;
@@ -59,7 +59,7 @@ fn take_text(value: Option<&mut Value>) -> Option<String> {
     }
 }
 
-/// A command of the page: its number, and for a call's the call's number, come first. What a command fails or begins
+/// A command of the page: its number, and for a call's the call's number, come first. What a command begins
 /// with before the client has a word is put into `first`.
 pub(super) fn command(client: &mut Client, first: &mut Queue<String>, line: &str, now: Time) {
     let mut input = Input::parse(line);
@@ -71,10 +71,7 @@ pub(super) fn command(client: &mut Client, first: &mut Queue<String>, line: &str
         _ => {
             let id = CallId(input.number(2));
             client.with_call(id, Some(command), now, |call| {
-                if let Err(error) = call_command(call, id, command, &mut input, first, now) {
-                    let (line, _) = output::encode(Output::Done(command, Err(error)));
-                    first.push_back(line);
-                }
+                call_command(call, id, command, &mut input, first, now);
             });
         }
     }
@@ -87,12 +84,13 @@ fn call_command(
     input: &mut Input,
     first: &mut Queue<String>,
     now: Time,
-) -> Result<(), Error> {
+) {
     let text = input.text(3);
+    let name = text.as_deref().and_then(UserName::parse);
     match input.name.as_str() {
-        "register" => call.register(command, user_name(text)?),
+        "register" => call.register(command, name),
         "getPeers" => call.list(command),
-        "call" => call.call(command, user_name(text)?, now),
+        "call" => call.call(command, name, now),
         "acceptCall" => call.accept(command, now),
         "hangUp" => {
             let reason = text.as_deref().filter(|reason| !reason.is_empty());
@@ -116,11 +114,6 @@ fn call_command(
         }
         _ => call.close(command, now),
     }
-    Ok(())
-}
-
-fn user_name(name: Option<String>) -> Result<Option<UserName>, Error> {
-    name.as_deref().map(UserName::parse).transpose()
 }
 
 /// News of the world, or of a call: then the call's number comes first, and that of the peer connection next.

@@ -1,7 +1,6 @@
 //! Names for those who did not choose one.
 
 use crate::config::UserName;
-use crate::error::Error;
 
 const KINDS: [&str; 16] = [
     "amber", "brave", "calm", "clever", "gentle", "golden", "happy", "jolly", "kind", "lively",
@@ -13,7 +12,7 @@ const ANIMALS: [&str; 16] = [
 ];
 
 /// A readable name such as `calm-otter-417`, from random bits.
-pub(super) fn guest_name(random: u64) -> Result<UserName, Error> {
+pub(super) fn guest_name(random: u64) -> UserName {
     let pick = |words: &[&'static str; 16], shift: u32| {
         usize::try_from((random >> shift) & 15)
             .ok()
@@ -21,5 +20,5 @@ pub(super) fn guest_name(random: u64) -> Result<UserName, Error> {
             .unwrap_or("guest")
     };
     let number = (random >> 8) & 0x3ff;
-    UserName::parse(&format!("{}-{}-{number}", pick(&KINDS, 0), pick(&ANIMALS, 4)))
+    UserName::of_stranger(&format!("{}-{}-{number}", pick(&KINDS, 0), pick(&ANIMALS, 4)))
 }

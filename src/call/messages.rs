@@ -114,7 +114,8 @@ pub fn parse(data: &Value) -> PluginReply {
     if let Some(names) = result.get("list").as_list() {
         // Names that could not be called back are left out: they are a stranger's mischief.
         let names = names.iter().filter_map(Value::as_str);
-        let names = names.filter(|name| UserName::parse(name).is_ok()).map(str::to_owned).collect();
+        let names =
+            names.filter(|name| UserName::parse(name).is_some()).map(str::to_owned).collect();
         return Ok(PluginEvent::List(names));
     }
     let text = |key: &str| result.get(key).as_str().unwrap_or_default();

@@ -8,6 +8,7 @@ mod session;
 mod wire;
 
 pub(crate) use poll::{FIRST_DELAY, LONGEST_DELAY, jittered};
+pub(crate) use session::not_connected;
 pub use session::{Answer, HttpId, HttpRequest, HttpResponse, Output, Session, Ticket};
 pub use wire::{Candidate, HandleId, Jsep, JsepKind, Notice, SessionId};
 

@@ -450,10 +450,7 @@ impl Session {
 
     fn url(&self, handle: Option<HandleId>) -> Result<String, Error> {
         let State::Open { server, id } = &self.state else {
-            return Err(Error::new(
-                Code::NotConnected,
-                "there is no session: call connect() first",
-            ));
+            return Err(not_connected());
         };
         Ok(match handle {
             Some(handle) => format!("{}/{}/{}", server.as_str(), id.0, handle.0),
@@ -888,6 +885,10 @@ fn core_failure(code: i64, reason: &str) -> Error {
         ),
     };
     error.from_gateway(code, &excerpt(reason))
+}
+
+pub(crate) fn not_connected() -> Error {
+    Error::new(Code::NotConnected, "there is no session: call connect() first")
 }
 
 fn unauthorized() -> Error {

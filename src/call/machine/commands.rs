@@ -34,10 +34,8 @@ impl Call {
             return self.done(command, Err(error));
         }
         let guests_left = if wanted.is_some() { 0 } else { MOST_GUEST_NAMES };
-        match wanted.map_or_else(|| guest_name((self.random)()), Ok) {
-            Ok(name) => self.ask_for_name(name, Some(command), guests_left),
-            Err(error) => self.done(command, Err(error)),
-        }
+        let name = wanted.unwrap_or_else(|| guest_name((self.random)()));
+        self.ask_for_name(name, Some(command), guests_left);
     }
 
     pub(super) fn ask_for_name(

@@ -120,9 +120,8 @@ impl Call {
         };
         match (error.gateway_code, again) {
             (Some(code::USERNAME_TAKEN), _) if guests_left > 0 => {
-                if let Ok(other) = guest_name((self.random)()) {
-                    return self.ask_for_name(other, command, guests_left.saturating_sub(1));
-                }
+                let other = guest_name((self.random)());
+                return self.ask_for_name(other, command, guests_left.saturating_sub(1));
             }
             (Some(code::USERNAME_TAKEN), Some(again)) if now < again.until => {
                 self.log(

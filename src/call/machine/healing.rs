@@ -184,7 +184,6 @@ impl Call {
             Some(code::NO_CALL) => false,
             Some(MISSING_SDP) => true,
             _ => {
-                self.log(Level::Warn, "the gateway does not tell whether there is a call".into());
                 self.healing.due = Some(now + PATIENCE);
                 return;
             }

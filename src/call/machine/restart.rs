@@ -32,19 +32,12 @@ impl Call {
     pub(super) fn lose_path(&mut self, state: LegState, now: Time) {
         let Some(talk) = &mut self.talk else { return };
         if !std::mem::replace(&mut talk.path.is_lost, true) && talk.doom.is_none() {
-            self.log_lost();
-            if let Some(talk) = &mut self.talk {
-                talk.deadline = Some(now + self.config.connect_timeout);
-            }
+            talk.deadline = Some(now + self.config.connect_timeout);
         }
         // What is only disconnected often comes back by itself.
         if state == LegState::Failed {
             self.restart(now);
         }
-    }
-
-    fn log_lost(&mut self) {
-        self.log(Level::Warn, "nothing comes through the media connection".into());
     }
 
     fn restart(&mut self, now: Time) {
@@ -127,9 +120,7 @@ impl Call {
         let ours =
             matches!(talk.path.negotiation, Some(Negotiation::Offering | Negotiation::Offered(_)));
         match jsep.kind {
-            JsepKind::Offer if ours && !talk.path.is_polite => {
-                self.log(Level::Debug, "both ends offer at once: the other gives way".into());
-            }
+            JsepKind::Offer if ours && !talk.path.is_polite => {}
             JsepKind::Offer => {
                 talk.path.negotiation = Some(Negotiation::Answering);
                 self.media(Media::Renegotiate(leg, jsep.sdp));
@@ -139,7 +130,8 @@ impl Call {
                 talk.path.due = talk.path.is_lost.then(|| now + RETRY);
                 self.media(Media::Remote(leg, jsep.sdp));
             }
-            JsepKind::Answer => self.log(Level::Debug, "an answer to no offer was dropped".into()),
+            // To an offer that was taken back.
+            JsepKind::Answer => {}
         }
     }
 
