@@ -47,9 +47,12 @@ window.addEventListener("unhandledrejection", (event) => {
   harness.faults.push(`unhandled rejection: ${event.reason}`);
 });
 
-// The page comes out of the back/forward cache.
+// Whether the page came out of the back/forward cache; unknown until it is shown.
 window.addEventListener("pageshow", (event) => {
   harness.shownAgain = event.persisted;
+});
+window.addEventListener("pagehide", () => {
+  harness.shownAgain = null;
 });
 
 for (const level of ["error", "warn"]) {

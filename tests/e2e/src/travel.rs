@@ -1,11 +1,16 @@
 //! What a person does to a page from outside: reloads it, leaves it and comes back, loses the network.
 
+use std::time::{Duration, Instant};
+
 use anyhow::ensure;
 use serde_json::{Value, json};
 
 use crate::Result;
 use crate::browser::chromium::Devtools;
 use crate::page::Page;
+
+/// How long going back may take.
+const BACK_LIMIT: Duration = Duration::from_secs(10);
 
 impl Page {
     /// Reloads the page, which begins anew: its events are gone.
@@ -23,9 +28,19 @@ impl Page {
     /// Goes back in the tab's history. Says whether the page came out of the browser's memory, alive; if not,
     /// it has begun anew.
     pub async fn come_back(&self) -> Result<bool> {
+        let left = self.client().current_url().await?;
         self.client().back().await?;
-        let shown = "return window.harness?.shownAgain ?? false";
-        let is_alive = self.client().execute(shown, Vec::new()).await? == json!(true);
+        let end = Instant::now() + BACK_LIMIT;
+        while self.client().current_url().await? == left {
+            ensure!(Instant::now() < end, "{} did not come back from {left}", self.name());
+        }
+        let shown = self
+            .run(
+                "await harness.until('the page is not shown', () => harness.shownAgain != null);
+                 return harness.shownAgain",
+            )
+            .await?;
+        let is_alive = shown == json!(true);
         if !is_alive {
             self.begin_anew();
         }
