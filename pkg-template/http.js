@@ -1,7 +1,7 @@
 // HTTP by `fetch`, such that no request needs a CORS preflight: a text body goes out as `text/plain`.
 
 // The longest body that is read, in bytes. The module skips what is longer.
-const LONGEST_BODY = 8 * 1024 * 1024;
+const LONGEST_BODY = 1024 * 1024;
 
 // Resolves with the status and the body; with 0 and the browser's words where nothing answered.
 async function exchange(url, body, signal, credentials) {

@@ -156,6 +156,8 @@ pub struct Call {
     name: Name,
     talk: Option<Talk>,
     teardown: Option<Teardown>,
+    /// The offer of the last call that came. Every call has an offer of its own: the same is told twice.
+    last_offer: String,
     /// With whom the last conversation was, and when it ended.
     last: Option<(UserName, Time)>,
     requests: VecMap<RequestId, Asked>,
@@ -290,6 +292,7 @@ impl Call {
             name: Name::None,
             talk: None,
             teardown: None,
+            last_offer: String::new(),
             last: None,
             requests: VecMap::new(),
             healing: Healing::default(),
@@ -384,7 +387,10 @@ impl Call {
                 now,
             ),
             // These end with their request, which has a deadline of its own.
-            Stage::Offered { .. } | Stage::Dialing(_) | Stage::Accepting(_) => {
+            Stage::Offered { .. }
+            | Stage::Answered { .. }
+            | Stage::Dialing(_)
+            | Stage::Accepting(_) => {
                 let error = Error::new(Code::GatewayTimeout, "the gateway did not answer in time");
                 self.end(reason::LOST, error, Farewell::HangUp(reason::CANCELLED), now);
             }

@@ -60,7 +60,7 @@ pub(super) struct Path {
     /// We answered the call: where both ends offer at once, this one gives way.
     pub(super) is_polite: bool,
     pub(super) negotiation: Option<Negotiation>,
-    /// When to try again.
+    /// When to try again, or to look if the other side's media came.
     pub(super) due: Option<Time>,
 }
 
@@ -106,7 +106,8 @@ pub(super) struct Doom {
 /// | Yielding | it does not | Offering |
 /// | RingingOut | "accepted" | Up |
 /// | RingingIn | the user accepts | Answering |
-/// | Answering | the answer is made | Accepting |
+/// | Answering | the answer is made | Answered |
+/// | Answered | the gateway is done with the call before | Accepting |
 /// | Accepting | "accepted" | Up |
 /// | RingingOut | events were lost, here or there | Offering |
 /// | Answering, Accepting, Up | the caller lost events | Yielding |
@@ -126,6 +127,8 @@ pub(super) enum Stage {
     RingingIn { offer: String },
     /// Devices are opened and an answer is made.
     Answering,
+    /// The answer waits for its time.
+    Answered { sdp: String },
     /// The answer was sent.
     Accepting(RequestId),
     /// The call is up.

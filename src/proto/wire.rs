@@ -7,9 +7,9 @@ use crate::text::join;
 /// The largest integer that JavaScript, and so the gateway, keeps exactly: 2^53 - 1.
 const LARGEST_ID: u64 = (1 << 53) - 1;
 
-/// The longest body that is parsed, in bytes. A batch of ten events with an SDP each stays well
-/// below; a stranger's gateway cannot make us chew on more.
-pub(super) const LONGEST_BODY: usize = 8 << 20;
+/// The longest body that is parsed, in bytes. A batch of ten events with an SDP each, and a list of ten
+/// thousand names, stay well below; a stranger's gateway cannot make us chew on more.
+pub(super) const LONGEST_BODY: usize = 1 << 20;
 
 /// Names a session at the gateway. Whoever knows it owns the session.
 #[derive(Clone, Copy, PartialEq, Eq)]

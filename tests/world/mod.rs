@@ -346,12 +346,14 @@ impl World {
                 }
             }
             Work::Describe(page, id, leg, conversation) => {
+                let sequence = self.sequence;
                 let this = &mut self.pages[page];
                 if !this.legs.contains(&leg) || this.conversation != conversation {
                     return;
                 }
                 let result = match this.refuses_devices {
-                    false => Ok(SDP.to_owned()),
+                    // As in a browser, no two are the same.
+                    false => Ok(format!("{SDP}a=x-number:{sequence}\r\n")),
                     true => Err(Error::new(videortc::error::Code::PermissionDenied, "refused")),
                 };
                 this.devices |= result.is_ok();
@@ -544,13 +546,13 @@ impl World {
                 self.schedule(DEVICES, Work::Describe(page, id, leg, conversation));
             }
             Media::Answer(leg, offer) => {
-                assert_eq!(offer, SDP);
+                assert!(offer.starts_with(SDP));
                 this.legs.push(leg);
                 self.schedule(DEVICES, Work::Describe(page, id, leg, conversation));
                 self.schedule(DEVICES + CONNECT, Work::Connect(page, id, leg));
             }
             Media::Remote(leg, answer) => {
-                assert_eq!(answer, SDP);
+                assert!(answer.starts_with(SDP));
                 self.schedule(CONNECT, Work::Connect(page, id, leg));
             }
             Media::Candidates(leg, _) => {
@@ -566,7 +568,7 @@ impl World {
                 self.schedule(TRIP, Work::Describe(page, id, leg, conversation));
             }
             Media::Renegotiate(leg, offer) => {
-                assert_eq!(offer, SDP);
+                assert!(offer.starts_with(SDP));
                 assert!(this.legs.contains(&leg), "a leg that exists is negotiated anew");
                 self.schedule(TRIP, Work::Describe(page, id, leg, conversation));
             }

@@ -36,18 +36,27 @@ impl Call {
         self.teardown.is_none() && self.healing.unsure.is_empty()
     }
 
+    /// Sends the offer or the answer that waits for its time.
     pub(super) fn dial_if_due(&mut self, now: Time) {
-        let may_dial = self.may_dial();
-        let Some(talk) = &mut self.talk else { return };
-        let Stage::Offered { sdp, not_before } = &mut talk.stage else { return };
-        if !may_dial || *not_before > now {
+        if !self.may_dial() {
             return;
         }
-        let jsep = Jsep::offer(sdp::announce(sdp, talk.link.version()));
-        let body = messages::call(&talk.peer);
-        let id = self.request(Purpose::Dial, body, Some(jsep));
+        let Some(talk) = &mut self.talk else { return };
+        let version = talk.link.version();
+        let stage = match &talk.stage {
+            Stage::Offered { sdp, not_before } if *not_before <= now => {
+                let jsep = Jsep::offer(sdp::announce(sdp, version));
+                let body = messages::call(&talk.peer);
+                Stage::Dialing(self.request(Purpose::Dial, body, Some(jsep)))
+            }
+            Stage::Answered { sdp } => {
+                let jsep = Jsep::answer(sdp::announce(sdp, version));
+                Stage::Accepting(self.request(Purpose::Accept, messages::accept(), Some(jsep)))
+            }
+            _ => return,
+        };
         if let Some(talk) = &mut self.talk {
-            talk.stage = Stage::Dialing(id);
+            talk.stage = stage;
             talk.deadline = None;
         }
         self.flush_candidates();

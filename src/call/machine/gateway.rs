@@ -289,6 +289,10 @@ impl Call {
             self.log(Level::Warn, format!("a call from \"{peer}\" crossed a hang-up and is lost"));
             return;
         }
+        if offer == self.last_offer {
+            return self.log(Level::Info, format!("the call from \"{peer}\" is told twice"));
+        }
+        self.last_offer.clone_from(&offer);
         match &mut self.talk {
             None => {}
             Some(talk) => match talk.stage {
@@ -354,6 +358,9 @@ impl Call {
         talk.deadline = (!talk.connected).then(|| now + self.config.connect_timeout);
         let (peer, command, flows) = (talk.peer.clone(), talk.command.take(), talk.flows);
         let support = talk.support;
+        if talk.path.is_polite {
+            talk.path.due = Some(now + restart::SILENCE);
+        }
         let first = !std::mem::replace(&mut talk.accepted, true);
         if first {
             self.event(Event::Accepted(peer.clone()));
@@ -391,7 +398,10 @@ impl Call {
             Stage::RingingOut if words == reason::CROSSING => return self.make_way(now),
             _ if words == reason::ONCE_MORE => return self.once_more(now),
             Stage::RingingOut => reason::DECLINED,
-            Stage::RingingIn { .. } | Stage::Answering | Stage::Accepting(_) => reason::CANCELLED,
+            Stage::RingingIn { .. }
+            | Stage::Answering
+            | Stage::Answered { .. }
+            | Stage::Accepting(_) => reason::CANCELLED,
             Stage::Up => reason::HUNG_UP,
         };
         let words = match words.as_str() {

@@ -188,10 +188,19 @@ impl Call {
                 return;
             }
         };
-        self.healing.attempts = 0;
         let gap = take(&mut self.healing.gap);
+        // What was sent before the question was done before; its answer is lost.
+        for (request, asked) in take(&mut self.requests) {
+            match request < id {
+                true => self.healing.unsure.push((request, asked, answer_lost())),
+                false => drop(self.requests.insert(request, asked)),
+            }
+        }
         for (request, asked, error) in take(&mut self.healing.unsure) {
             self.clear_up(request, asked, error, has_call, now);
+        }
+        if self.healing.unsure.is_empty() {
+            self.healing.attempts = 0;
         }
         self.compare(id, has_call, gap, now);
         self.dial_if_due(now);
@@ -220,6 +229,11 @@ impl Call {
                 return self.decline(reason::HUNG_UP, now);
             }
             (Purpose::HangUp, _) => Ok(PluginEvent::HangUp(String::new())),
+            (Purpose::Register | Purpose::List(_) | Purpose::Set(..), _) => {
+                self.healing.unsure.push((id, asked, error));
+                self.healing.due = Some(now + PATIENCE);
+                return;
+            }
             _ => Err(error),
         };
         self.conclude(id, purpose, result, now);
@@ -253,8 +267,7 @@ impl Call {
             // Whether it was accepted, nobody can tell: the call is made once more.
             Some(Stage::RingingOut) if has_call => {
                 if gap {
-                    self.log(Level::Info, "events may be lost: calling once more".into());
-                    self.dial_again(Farewell::HangUp(reason::ONCE_MORE), now);
+                    self.call_once_more(now);
                 }
             }
             Some(Stage::RingingIn { offer }) if !has_call && offer.is_empty() => {}
@@ -262,6 +275,7 @@ impl Call {
                 Stage::RingingOut
                 | Stage::RingingIn { .. }
                 | Stage::Answering
+                | Stage::Answered { .. }
                 | Stage::Accepting(_)
                 | Stage::Up,
             ) if !has_call => {
@@ -279,6 +293,14 @@ impl Call {
                 self.decline(reason::ONCE_MORE, now);
             }
             _ => {}
+        }
+    }
+
+    /// Words of this call were lost on the way here.
+    pub(super) fn call_once_more(&mut self, now: Time) {
+        if self.talk.as_ref().is_some_and(|talk| talk.redials < MOST_REDIALS) {
+            self.log(Level::Info, "events are lost: calling once more".into());
+            self.dial_again(Farewell::HangUp(reason::ONCE_MORE), now);
         }
     }
 
@@ -328,6 +350,10 @@ impl Call {
             _ => {}
         }
     }
+}
+
+fn answer_lost() -> Error {
+    Error::new(Code::GatewayTimeout, "the gateway's answer is lost: try again")
 }
 
 impl Again {

@@ -15,13 +15,9 @@ impl Call {
                 self.dial_if_due(now);
             }
             (Stage::Answering, Ok(sdp)) => {
-                let jsep = Jsep::answer(sdp::announce(&sdp, talk.link.version()));
-                let id = self.request(Purpose::Accept, messages::accept(), Some(jsep));
-                if let Some(talk) = &mut self.talk {
-                    talk.stage = Stage::Accepting(id);
-                    talk.deadline = None;
-                }
-                self.flush_candidates();
+                talk.stage = Stage::Answered { sdp };
+                talk.deadline = None;
+                self.dial_if_due(now);
             }
             (Stage::Offering | Stage::Answering, Err(error)) => {
                 let words = match error.code {

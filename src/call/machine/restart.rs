@@ -9,6 +9,9 @@ use super::*;
 
 /// How long the answer to a new offer may take. Then another is made.
 const ANSWER: Duration = Duration::from_secs(8);
+/// How long the caller's media may be missing before the caller is asked for it: it may not have heard that
+/// it was accepted.
+pub(super) const SILENCE: Duration = Duration::from_secs(5);
 /// How long a connection may take to come back after a negotiation, before the next one.
 const RETRY: Duration = Duration::from_secs(3);
 
@@ -116,6 +119,10 @@ impl Call {
     /// The other side's new offer, or its answer to ours.
     pub(super) fn handle_update(&mut self, jsep: Jsep, now: Time) {
         let Some(talk) = &mut self.talk else { return };
+        if talk.stage == Stage::RingingOut && jsep.kind == JsepKind::Offer {
+            // So it was accepted, and that was not heard.
+            return self.call_once_more(now);
+        }
         let Some(leg) = talk.leg.filter(|_| talk.stage == Stage::Up) else { return };
         let ours =
             matches!(talk.path.negotiation, Some(Negotiation::Offering | Negotiation::Offered(_)));
@@ -138,9 +145,10 @@ impl Call {
     pub(super) fn handle_restart_timeout(&mut self, now: Time) {
         let Some(talk) = &mut self.talk else { return };
         if talk.path.deadline().is_some_and(|due| due <= now) {
+            let was_offered = talk.path.negotiation.take().is_some();
             talk.path.due = None;
-            talk.path.negotiation = None;
-            if talk.path.is_lost {
+            let is_silent = talk.path.is_polite && !talk.flows && !was_offered;
+            if talk.path.is_lost || is_silent {
                 self.restart(now);
             }
         }
