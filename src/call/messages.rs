@@ -72,7 +72,7 @@ pub enum PluginEvent {
     /// A call, or the attempt at one, is over.
     HangUp(String),
     /// Packets are being lost on the way to the gateway.
-    SlowLink(String),
+    SlowLink,
     /// Something that this library does not know: for the log.
     Unknown(String),
 }
@@ -89,7 +89,7 @@ impl PluginEvent {
             Self::Set => "set",
             Self::Update => "update",
             Self::HangUp(_) => "hangup",
-            Self::SlowLink(_) => "slow_link",
+            Self::SlowLink => "slow_link",
             Self::Unknown(what) => what,
         }
     }
@@ -127,7 +127,7 @@ pub fn parse(data: &Value) -> PluginReply {
         "set" => PluginEvent::Set,
         "update" => PluginEvent::Update,
         "hangup" => PluginEvent::HangUp(text("reason").chars().take(LONGEST_REASON).collect()),
-        "slow_link" => PluginEvent::SlowLink(text("media").to_owned()),
+        "slow_link" => PluginEvent::SlowLink,
         other => unknown(other),
     })
 }

@@ -931,7 +931,13 @@ fn percent_encode(text: &str) -> String {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
                 encoded.push(char::from(byte));
             }
-            _ => encoded.push_str(&format!("%{byte:02X}")),
+            _ => {
+                encoded.push('%');
+                for digit in [byte >> 4, byte & 15] {
+                    encoded
+                        .extend(char::from_digit(digit.into(), 16).map(|c| c.to_ascii_uppercase()));
+                }
+            }
         }
     }
     encoded

@@ -148,12 +148,7 @@ pub enum Notice {
     /// ICE and DTLS are up between this handle and the gateway.
     WebrtcUp,
     /// The gateway began or ceased to receive audio or video.
-    Media {
-        /// `"audio"` or `"video"`.
-        kind: String,
-        /// Whether packets arrive.
-        receiving: bool,
-    },
+    Media,
     /// Too many lost packets.
     SlowLink {
         /// `"audio"` or `"video"`.
@@ -277,10 +272,7 @@ impl Message {
                 None => vec![Candidate::parse(value.get("candidate"))?],
             }),
             "webrtcup" => Notice::WebrtcUp,
-            "media" => Notice::Media {
-                kind: text(value.get("type")),
-                receiving: value.get("receiving").as_bool()?,
-            },
+            "media" => Notice::Media,
             "slowlink" => Notice::SlowLink {
                 media: text(value.get("media")),
                 uplink: value.get("uplink").as_bool()?,

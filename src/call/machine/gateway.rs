@@ -5,15 +5,7 @@ use super::*;
 impl Call {
     /// The session is gone, and the handle with it.
     pub fn handle_session_end(&mut self, error: &Error, now: Time) {
-        self.end(reason::SESSION_LOST, error.clone(), Farewell::None, now);
-        if let Some(teardown) = self.teardown.take() {
-            self.settle(teardown.leg, teardown.commands);
-        }
-        for purpose in self.abandoned() {
-            if let Purpose::List(command) | Purpose::Set(command, _) = purpose {
-                self.done(command, Err(error.clone()));
-            }
-        }
+        self.lose_handle(reason::SESSION_LOST, error, now);
         for command in take(&mut self.healing.lists) {
             self.done(command, Err(error.clone()));
         }
@@ -246,12 +238,8 @@ impl Call {
                 // The gateway's uplink is what it sends: our downlink.
                 self.event(Event::SlowLink { media, uplink: !uplink, lost });
             }
-            Notice::WebrtcUp => {
-                self.log(Level::Debug, "the gateway's media connection is up".into())
-            }
-            Notice::Media { kind, receiving } => {
-                self.log(Level::Debug, format!("the gateway receives {kind}: {receiving}"));
-            }
+            // The browser tells of both itself.
+            Notice::WebrtcUp | Notice::Media => {}
         }
     }
 
@@ -272,9 +260,7 @@ impl Call {
             (PluginEvent::Accepted, jsep) => self.handle_accepted(jsep, now),
             (PluginEvent::HangUp(words), _) => self.handle_hang_up(words, now),
             // The core's own notice tells the same, with the number of lost packets.
-            (PluginEvent::SlowLink(media), _) => {
-                self.log(Level::Debug, format!("the plugin reports a slow link for {media}"));
-            }
+            (PluginEvent::SlowLink, _) => {}
             (PluginEvent::Update, Some(jsep)) => self.handle_update(jsep, now),
             (other, _) => self.log(Level::Warn, format!("skipped {}", other.as_str())),
         }

@@ -38,17 +38,8 @@ impl Call {
 
     /// The session is gone, and another is being made.
     pub fn handle_session_lost(&mut self, words: &str, error: &Error, now: Time) {
-        let (told, mut lists) = (self.healing.told, take(&mut self.healing.lists));
-        self.end(words, error.clone(), Farewell::None, now);
-        for purpose in self.abandoned() {
-            match purpose {
-                Purpose::List(command) => lists.push(command),
-                Purpose::Set(command, _) => self.done(command, Err(error.clone())),
-                _ => {}
-            }
-        }
-        let trouble = Some(error.clone());
-        self.healing = Healing { trouble, told, detached: true, lists, ..Healing::default() };
+        self.lose_handle(words, error, now);
+        self.healing.trouble = Some(error.clone());
         self.name = match std::mem::replace(&mut self.name, Name::None) {
             Name::Held(name) => Name::Asked { name, command: None, guests_left: 0, again: None },
             Name::Asked { name, command, guests_left, .. } => {
@@ -61,10 +52,25 @@ impl Call {
         if let Life::Closing { detaching, .. } = &mut self.life {
             *detaching = false;
         }
+        self.detach_when_told();
+    }
+
+    /// What was under way at the gateway is over. What may be asked for again waits for the next handle.
+    pub(super) fn lose_handle(&mut self, words: &str, error: &Error, now: Time) {
+        self.end(words, error.clone(), Farewell::None, now);
         if let Some(teardown) = self.teardown.take() {
             self.settle(teardown.leg, teardown.commands);
         }
-        self.detach_when_told();
+        let mut lists = take(&mut self.healing.lists);
+        for purpose in self.abandoned() {
+            match purpose {
+                Purpose::List(command) => lists.push(command),
+                Purpose::Set(command, _) => self.done(command, Err(error.clone())),
+                _ => {}
+            }
+        }
+        let told = self.healing.told;
+        self.healing = Healing { told, detached: true, lists, ..Healing::default() };
     }
 
     /// There is a new session, and a handle in it.
