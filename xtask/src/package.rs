@@ -347,6 +347,8 @@ fn trimmed(glue: &str) -> Result<String> {
         ("    if (Symbol.dispose)", "\n"),
         ("    const CoreFinalization = ", ";\n"),
         ("    if (!('encodeInto' in cachedTextEncoder)) {\n", "\n    }\n"),
+        // Both functions for memory are always there.
+        ("        if (realloc === undefined) {\n", "\n        }\n"),
         ("    async function __wbg_load(", "\n    }\n"),
         ("    function initSync(", "\n    }\n"),
         ("    let __wbg_init_promise;\n", "\n"),
