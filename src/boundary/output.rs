@@ -98,19 +98,12 @@ fn media(call: u64, media: Media) -> List {
     list
 }
 
-/// The candidates as `RTCIceCandidateInit`. The other side's last word on them is none of the browser's.
+/// The candidates as `RTCIceCandidateInit`, whose names are those of the wire. The other side's last word on them is none of the browser's.
 fn candidates(candidates: &[Candidate]) -> String {
     let mut all = List::empty();
     for candidate in candidates {
-        if let Candidate::Found { candidate, mid, line } = candidate {
-            let mut init = Object::new("candidate", candidate);
-            if let Some(mid) = mid {
-                init.text("sdpMid", mid);
-            }
-            if let Some(line) = line {
-                init.number("sdpMLineIndex", (*line).into());
-            }
-            all.raw(&init.finish());
+        if *candidate != Candidate::End {
+            all.raw(&candidate.to_json());
         }
     }
     all.finish()

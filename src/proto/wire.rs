@@ -116,7 +116,7 @@ impl Candidate {
         })
     }
 
-    fn to_json(&self) -> String {
+    pub(crate) fn to_json(&self) -> String {
         match self {
             Self::End => "{\"completed\":true}".to_owned(),
             Self::Found { candidate, mid, line } => {
