@@ -16,7 +16,7 @@ fn forget(gateway: &super::gateway::Gateway) {
 
 #[wasm_bindgen_test]
 async fn an_app_dropped_while_it_connects_still_connects() {
-    let Rig { gateway, app } = Rig::new("error", "{}");
+    let Rig { gateway, app } = Rig::new("error", "{ retryLimit: 0 }");
     let connected = app.connect();
     drop(app);
     fulfilled(connected).await;
@@ -26,7 +26,8 @@ async fn an_app_dropped_while_it_connects_still_connects() {
 
 #[wasm_bindgen_test]
 async fn an_app_dropped_while_it_attaches_still_gives_a_call_that_works() {
-    let Rig { gateway, app } = Rig::connected().await;
+    let Rig { gateway, app } = Rig::new("error", "{ retryLimit: 0 }");
+    fulfilled(app.connect()).await;
     let listeners = Listeners::new();
     let made = app.video_call(&listeners.object, &UNDEFINED, &UNDEFINED);
     drop(app);

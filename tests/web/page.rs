@@ -186,6 +186,8 @@ impl Listeners {
             "onReadyLocalStream",
             "onRemoteStreamReady",
             "onSlowLink",
+            "onReconnecting",
+            "onReconnected",
             "onError",
         ] {
             new.on(name, |_, _| UNDEFINED);

@@ -154,8 +154,25 @@ async fn the_second_server_is_taken_where_the_first_is_down() {
 }
 
 #[wasm_bindgen_test]
-async fn a_session_that_is_gone_is_told_and_can_be_made_anew() {
+async fn a_session_that_is_gone_is_brought_back_with_its_name() {
     let rig = Rig::new("none", "{}");
+    fulfilled(rig.app.connect()).await;
+    let listeners = Listeners::new();
+    let call = rig.registered(&listeners, &UNDEFINED).await;
+    rig.gateway.push(serde_json::json!({ "janus": "timeout" }));
+    let (cause, _) = listeners.heard("onReconnecting").await;
+    assert_error(&cause, "SESSION_LOST", "");
+    listeners.heard("onReconnected").await;
+    fulfilled(call.get_peers()).await;
+    let count = |kind: &str| rig.gateway.requests(kind).len();
+    assert_eq!((count("create"), count("attach"), count("register")), (2, 2, 2));
+    assert_eq!(listeners.count("onError"), 0);
+    rig.end().await;
+}
+
+#[wasm_bindgen_test]
+async fn a_session_that_stays_gone_is_told_and_can_be_made_anew() {
+    let rig = Rig::new("none", "{ retryLimit: 0 }");
     fulfilled(rig.app.connect()).await;
     let listeners = Listeners::new();
     let call = rig.registered(&listeners, &UNDEFINED).await;
