@@ -79,6 +79,8 @@ pub(crate) enum Script {
     NoNetwork,
     /// Answers with this HTTP status and body.
     Http(u16, &'static str),
+    /// Answers with white space that never ends.
+    Endless,
     /// A plugin's refusal, by number and words.
     Refusal(i64, &'static str),
     /// A plugin's `result`.
@@ -229,6 +231,8 @@ impl State {
             Some(Script::Silence) => until_aborted(&request, |_| ()),
             Some(Script::NoNetwork) => no_network(),
             Some(Script::Http(status, body)) => Promise::resolve(&response(status, body)),
+            Some(Script::Endless) => Promise::resolve(&js("new Response(new ReadableStream({
+                pull(controller) { controller.enqueue(new Uint8Array(1 << 20).fill(32)); } }))")),
             Some(Script::Refusal(code, words)) => {
                 let data = json!({ "videocall": "event", "error_code": code, "error": words });
                 self.answer_message(&request, &data)

@@ -1,12 +1,16 @@
 //! What goes out over HTTP, what of it shows in the console, and answers that no gateway gives.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use super::api::VideoRtc;
 use super::gateway::{Gateway, ME, PEER, Rig, Script};
 use super::page::{
-    ConsoleSpy, Listeners, UNDEFINED, assert_error, fulfilled, get, js, rejected, text, words,
+    ConsoleSpy, Listeners, Patch, UNDEFINED, assert_error, fulfilled, get, js, rejected, text,
+    words,
 };
 
 #[wasm_bindgen_test]
@@ -120,6 +124,41 @@ async fn what_is_no_gateway_is_told_apart() {
         fulfilled(rig.app.connect()).await;
         rig.end().await;
     }
+}
+
+#[wasm_bindgen_test]
+async fn a_body_that_never_ends_is_not_read_to_its_end() {
+    let rig = Rig::new("none", "{}");
+    rig.gateway.script("create", Script::Endless);
+    let error = rejected(rig.app.connect()).await;
+    assert_error(&error, "GATEWAY_PROTOCOL", "at most 8388608 are read");
+}
+
+#[wasm_bindgen_test]
+async fn a_page_that_is_left_says_so_and_one_that_comes_back_goes_on() {
+    let rig = Rig::connected().await;
+    let listeners = Listeners::new();
+    let call = rig.registered(&listeners, &UNDEFINED).await;
+    let sent = Rc::new(RefCell::new(Vec::new()));
+    let _beacon = {
+        let sent = sent.clone();
+        Patch::new(&js("navigator"), "sendBeacon", move |_, body| {
+            sent.borrow_mut().push(body.as_string().unwrap());
+            JsValue::TRUE
+        })
+    };
+    let turn = |event: &str| {
+        js(&format!("dispatchEvent(new PageTransitionEvent('{event}', {{ persisted: true }}))"))
+    };
+    turn("pagehide");
+    assert!(sent.borrow().iter().any(|body| body.contains("destroy")), "{:?}", sent.borrow());
+    turn("pageshow");
+    listeners.heard("onReconnected").await;
+    fulfilled(call.get_peers()).await;
+    rig.end().await;
+    sent.borrow_mut().clear();
+    turn("pagehide");
+    assert!(sent.borrow().is_empty(), "nobody listens after disconnect()");
 }
 
 #[wasm_bindgen_test]
