@@ -66,7 +66,7 @@ function createDriver(Core, { servers, iceServers, debugLevel, options }) {
 
   // Tells the core news, with the bytes that belong to them, and does what comes of it.
   function input(name, parts = [], bytes) {
-    enter(() => core.tell(asJson([name, ...parts]), bytes));
+    enter(() => core.input(false, asJson([name, ...parts]), bytes));
     drain();
   }
 
@@ -96,7 +96,7 @@ function createDriver(Core, { servers, iceServers, debugLevel, options }) {
     return new Promise((resolve, reject) => {
       commands.set(number, { resolve, reject, ended });
       begin?.(number);
-      enter(() => core.command(asJson([name, number, ...parts])));
+      enter(() => core.input(true, asJson([name, number, ...parts])));
       drain();
     });
   }

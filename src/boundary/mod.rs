@@ -46,14 +46,12 @@ impl Core {
         Self { client, first: Queue::default(), bytes: Vec::new() }
     }
 
-    /// A command of the page. Its number is its first part.
-    pub fn command(&mut self, line: &str) {
-        input::command(&mut self.client, &mut self.first, line, now());
-    }
-
-    /// News of the world.
-    pub fn tell(&mut self, line: &str, bytes: Option<Vec<u8>>) {
-        input::tell(&mut self.client, line, bytes, now());
+    /// A command of the page, whose number is its first part, or news of the world.
+    pub fn input(&mut self, is_command: bool, line: &str, bytes: Option<Vec<u8>>) {
+        match is_command {
+            true => input::command(&mut self.client, &mut self.first, line, now()),
+            false => input::tell(&mut self.client, line, bytes, now()),
+        }
     }
 
     /// What to do next, if anything.
