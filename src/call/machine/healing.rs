@@ -271,11 +271,7 @@ impl Call {
             // Later than the question, or about to be told.
             Some(Stage::Dialing(id) | Stage::Accepting(id)) if *id > asked || has_call => {}
             // Whether it was accepted, nobody can tell: the call is made once more.
-            Some(Stage::RingingOut) if has_call => {
-                if gap {
-                    self.call_once_more(now);
-                }
-            }
+            Some(Stage::RingingOut) if has_call && gap => self.call_once_more(now),
             Some(Stage::RingingIn { offer }) if !has_call && offer.is_empty() => {}
             Some(
                 Stage::RingingOut

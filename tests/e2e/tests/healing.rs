@@ -398,6 +398,12 @@ async fn leaving_settles_without_a_gateway() -> Result {
                 if stage != Stage::Idle {
                     healing.ends_the_call(&jack, "Tom", &[]).await.with_context(|| what.clone())?;
                 }
+                // What could not be told, the gateway finds out by itself.
+                jack.run(
+                    "while ((await action.getPeers()).includes('Tom')) await new Promise((done) => setTimeout(done, 200))",
+                )
+                .await
+                .with_context(|| what.clone())?;
                 for page in [tom, jack] {
                     page.run("await rtc.disconnect()").await?;
                     rig.close(page).await?;
