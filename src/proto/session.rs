@@ -539,6 +539,11 @@ impl Session {
                         format!("to be posted again: {error}"),
                     ));
                 }
+                Some(pending) if pending.kind == Kind::Message => {
+                    // The poll may be as dead, and would only say so later.
+                    self.probe(now);
+                    Err(error)
+                }
                 _ => Err(error),
             },
             other => other,

@@ -1,0 +1,318 @@
+//! What a client brings back by itself, and what it says where it cannot: two pages on a virtual clock.
+
+#![cfg(not(target_family = "wasm"))]
+// A test may panic: that is how it fails.
+#![allow(
+    missing_docs,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
+mod world;
+
+use std::time::Duration;
+
+use videortc::config::CallConfig;
+use videortc_gateway::Timing;
+use world::{Loss, World};
+
+const TOM: usize = 0;
+const JACK: usize = 1;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn idle() -> World {
+    World::with(&["Tom", "Jack"])
+}
+
+fn ringing() -> World {
+    let mut world = idle();
+    world.call(TOM, "Jack");
+    world.run_for(SECOND);
+    assert_eq!(world.told(TOM), ["calling Jack"]);
+    assert_eq!(world.told(JACK), ["incoming Tom"]);
+    world
+}
+
+fn in_call() -> World {
+    let mut world = ringing();
+    world.accept(JACK);
+    world.run_for(SECOND);
+    assert_eq!(world.told(TOM), ["accepted Jack"]);
+    assert_eq!(world.told(JACK), ["accepted Tom"]);
+    world
+}
+
+/// A new call works from end to end.
+fn assert_can_call(world: &mut World) {
+    world.run_for(SECOND * 3);
+    let call = world.call(TOM, "Jack");
+    world.run_for(SECOND * 2);
+    let accept = world.accept(JACK);
+    world.run_for(SECOND * 2);
+    assert_eq!((world.outcome(TOM, call), world.outcome(JACK, accept)), ("done", "done"));
+}
+
+#[test]
+fn a_poll_that_fails_in_a_call_is_told_and_costs_nothing() {
+    let mut world = in_call();
+    world.pages[TOM].loss = Loss::NextPoll;
+    world.run_for(SECOND * 60);
+    assert_eq!(world.told(TOM), ["reconnecting GATEWAY_UNREACHABLE", "reconnected"]);
+    assert_eq!(world.told(JACK), [""; 0]);
+    let hang_up = world.hang_up(TOM);
+    world.run_for(SECOND);
+    assert_eq!(world.outcome(TOM, hang_up), "done");
+    assert_eq!(world.told(JACK), ["hang-up Tom: Hung up"]);
+}
+
+#[test]
+fn a_restarted_gateway_gets_the_same_names_again() {
+    let mut world = idle();
+    world.restart_gateway();
+    world.run_for(SECOND * 5);
+    for (page, name) in [(TOM, "registered Tom"), (JACK, "registered Jack")] {
+        assert_eq!(world.told(page), ["reconnecting GATEWAY_PROTOCOL", name, "reconnected"]);
+    }
+    assert_can_call(&mut world);
+}
+
+#[test]
+fn a_gateway_that_restarts_in_a_call_ends_it_once() {
+    let mut world = in_call();
+    world.restart_gateway();
+    world.run_for(SECOND * 5);
+    let expected = |peer: &str, me: &str| {
+        [
+            "reconnecting GATEWAY_PROTOCOL".to_owned(),
+            format!("hang-up {peer}: Session lost"),
+            format!("registered {me}"),
+            "reconnected".to_owned(),
+        ]
+    };
+    assert_eq!(world.told(TOM), expected("Jack", "Tom"));
+    assert_eq!(world.told(JACK), expected("Tom", "Jack"));
+    assert_can_call(&mut world);
+}
+
+#[test]
+fn a_name_that_the_dead_session_holds_is_taken_when_the_gateway_lets_it_go() {
+    let mut world = idle();
+    // The word that the page is left does not get through.
+    world.pages[TOM].is_offline = true;
+    world.hide(TOM);
+    world.pages[TOM].is_offline = false;
+    world.show(TOM);
+    world.run_for(SECOND * 20);
+    assert_eq!(world.told(TOM), ["reconnecting SESSION_LOST"]);
+    let register = world.register(TOM, "Tom");
+    world.run_for(SECOND * 60);
+    assert_eq!(world.told(TOM), ["registered Tom", "reconnected"]);
+    assert_eq!(world.outcome(TOM, register), "done");
+    assert_can_call(&mut world);
+}
+
+#[test]
+fn a_name_that_somebody_else_took_meanwhile_is_told() {
+    let mut world = idle();
+    world.hide(TOM);
+    world.run_for(SECOND);
+    let other = world.page(CallConfig::default());
+    let register = world.register(other, "Tom");
+    world.run_for(SECOND);
+    assert_eq!(world.outcome(other, register), "done", "a page that is left frees its name");
+    world.show(TOM);
+    world.run_for(SECOND * 120);
+    assert_eq!(
+        world.told(TOM),
+        ["reconnecting SESSION_LOST", "refused Tom", "error USERNAME_TAKEN", "reconnected"]
+    );
+    let another = world.register(TOM, "Thomas");
+    world.run_for(SECOND);
+    assert_eq!(world.outcome(TOM, another), "done");
+}
+
+#[test]
+fn a_page_that_is_left_ends_its_call_at_once() {
+    let mut world = in_call();
+    world.hide(TOM);
+    world.run_for(SECOND);
+    assert_eq!(world.told(TOM), ["hang-up Jack: Hung up", "reconnecting SESSION_LOST"]);
+    assert_eq!(world.told(JACK), ["hang-up Tom: The other side left"]);
+    world.show(TOM);
+    world.run_for(SECOND);
+    assert_eq!(world.told(TOM), ["registered Tom", "reconnected"]);
+    assert_can_call(&mut world);
+}
+
+#[test]
+fn a_call_that_was_missed_comes_once_more() {
+    let mut world = idle();
+    world.pages[JACK].loss = Loss::NextPoll;
+    let call = world.call(TOM, "Jack");
+    world.run_for(SECOND * 5);
+    assert_eq!(world.outcome(TOM, call), "done");
+    assert_eq!(world.told(TOM), ["calling Jack"]);
+    assert_eq!(
+        world.told(JACK),
+        ["reconnecting GATEWAY_UNREACHABLE", "reconnected", "incoming Tom"]
+    );
+    world.accept(JACK);
+    world.run_for(SECOND * 2);
+    assert_eq!(world.told(TOM), ["accepted Jack"]);
+    assert_eq!(world.told(JACK), ["accepted Tom"]);
+}
+
+#[test]
+fn an_acceptance_that_was_missed_is_made_good_without_the_pages_noticing() {
+    let mut world = ringing();
+    world.pages[TOM].loss = Loss::NextPoll;
+    let accept = world.accept(JACK);
+    world.run_for(SECOND * 10);
+    assert_eq!(world.outcome(JACK, accept), "done");
+    assert_eq!(
+        world.told(TOM),
+        ["reconnecting GATEWAY_UNREACHABLE", "accepted Jack", "reconnected"]
+    );
+    assert_eq!(world.told(JACK), ["accepted Tom"]);
+    world.hang_up(JACK);
+    world.run_for(SECOND * 3);
+    assert_eq!(world.told(TOM), ["hang-up Jack: Hung up"]);
+    assert_eq!(world.told(JACK), ["hang-up Tom: Hung up"]);
+}
+
+#[test]
+fn a_hang_up_that_was_missed_ends_the_call_all_the_same() {
+    let mut world = in_call();
+    world.pages[TOM].loss = Loss::NextPoll;
+    world.hang_up(JACK);
+    world.run_for(SECOND * 5);
+    assert_eq!(
+        world.told(TOM),
+        ["reconnecting GATEWAY_UNREACHABLE", "hang-up Jack: Connection lost", "reconnected"]
+    );
+    assert_eq!(world.told(JACK), ["hang-up Tom: Hung up"]);
+    assert_can_call(&mut world);
+}
+
+#[test]
+fn a_request_whose_post_is_not_answered_is_done_all_the_same() {
+    let mut world = idle();
+    world.pages[TOM].loss = Loss::NextPost;
+    let call = world.call(TOM, "Jack");
+    world.run_for(SECOND * 5);
+    assert_eq!(world.outcome(TOM, call), "done");
+    assert_eq!(world.told(TOM), ["calling Jack"]);
+    assert_eq!(world.told(JACK), ["incoming Tom"]);
+    world.pages[JACK].loss = Loss::NextPost;
+    let accept = world.accept(JACK);
+    world.run_for(SECOND * 5);
+    assert_eq!(world.outcome(JACK, accept), "done");
+    assert_eq!(world.told(TOM), ["accepted Jack"]);
+    assert_eq!(world.told(JACK), ["accepted Tom"]);
+    world.pages[TOM].loss = Loss::NextPost;
+    let hang_up = world.hang_up(TOM);
+    world.run_for(SECOND * 5);
+    assert_eq!(world.outcome(TOM, hang_up), "done");
+    assert_eq!(world.told(JACK), ["hang-up Tom: Hung up"]);
+    world.pages[TOM].loss = Loss::NextPost;
+    let list = world.act(TOM, |call, command, _| call.list(command));
+    world.run_for(SECOND * 5);
+    assert_eq!(world.outcome(TOM, list), "done");
+}
+
+#[test]
+fn what_can_wait_for_the_next_session_waits_and_what_cannot_is_refused() {
+    let mut world = idle();
+    world.pages[TOM].is_offline = true;
+    world.hide(TOM);
+    world.show(TOM);
+    world.run_for(SECOND);
+    let list = world.act(TOM, |call, command, _| call.list(command));
+    let call = world.call(TOM, "Jack");
+    let connect = world.command(TOM, |client, command, now| client.connect(command, now));
+    world.run_for(SECOND);
+    assert_eq!(world.outcome(TOM, call), "NOT_CONNECTED");
+    assert_eq!((world.outcome(TOM, list), world.outcome(TOM, connect)), ("open", "open"));
+    world.pages[TOM].is_offline = false;
+    world.online(TOM);
+    world.run_for(SECOND);
+    assert_eq!((world.outcome(TOM, list), world.outcome(TOM, connect)), ("done", "done"));
+}
+
+#[test]
+fn a_gateway_that_never_comes_back_is_given_up_and_everything_settles() {
+    let mut world = idle();
+    world.pages[TOM].is_offline = true;
+    world.run_for(SECOND);
+    let list = world.act(TOM, |call, command, _| call.list(command));
+    world.run_for(SECOND * 300);
+    assert_eq!(world.told(TOM), ["reconnecting GATEWAY_UNREACHABLE", "error SESSION_LOST"]);
+    assert_eq!(world.outcome(TOM, list), "SESSION_LOST");
+    let call = world.call(TOM, "Jack");
+    assert_eq!(world.outcome(TOM, call), "CLOSED");
+}
+
+#[test]
+fn a_call_whose_media_flows_outlives_the_limit() {
+    let mut world = in_call();
+    // Its session stays alive at the gateway, since requests arrive; the answers do not.
+    for _ in 0..200 {
+        world.pages[TOM].loss = Loss::NextPoll;
+        world.run_for(SECOND * 2);
+    }
+    world.pages[TOM].loss = Loss::None;
+    world.run_for(SECOND * 10);
+    let told = world.told(TOM);
+    assert!(told.iter().all(|event| event.starts_with("reconnect")), "{told:?}");
+    assert_eq!(told.last().map(String::as_str), Some("reconnected"));
+}
+
+#[test]
+fn a_lost_media_path_is_mended_on_the_same_connection() {
+    let mut world = in_call();
+    world.cut_media(TOM);
+    world.run_for(SECOND * 12);
+    assert_eq!(world.told(TOM), ["reconnecting MEDIA_FAILED", "reconnected"]);
+    assert_eq!(world.told(JACK), [""; 0]);
+    assert_eq!(world.pages[TOM].legs.len(), 1);
+}
+
+#[test]
+fn media_that_both_ends_mend_at_once_comes_back_at_both() {
+    for lag in [0, 3, 7, 12] {
+        let mut world = in_call();
+        world.cut_media(TOM);
+        world.run_for(Duration::from_millis(lag));
+        world.cut_media(JACK);
+        world.run_for(SECOND * 30);
+        for page in [TOM, JACK] {
+            let told = world.told(page);
+            assert_eq!(told, ["reconnecting MEDIA_FAILED", "reconnected"], "{lag} ms");
+        }
+    }
+}
+
+#[test]
+fn another_network_is_negotiated_at_once() {
+    let mut world = in_call();
+    world.pages[TOM].requests.clear();
+    world.online(TOM);
+    world.run_for(SECOND);
+    assert_eq!(world.pages[TOM].requests, ["set"]);
+    assert_eq!(world.told(TOM), [""; 0]);
+}
+
+#[test]
+fn a_call_told_twice_rings_once() {
+    let mut world = World::with_timing(&["Tom", "Jack"], Timing::like_janus(), 3);
+    world.pages[JACK].loss = Loss::RepeatPoll;
+    world.call(TOM, "Jack");
+    world.run_for(SECOND * 3);
+    assert_eq!(world.told(JACK), ["incoming Tom"]);
+    world.accept(JACK);
+    world.run_for(SECOND);
+    assert_eq!(world.told(JACK), ["accepted Tom"]);
+}
