@@ -114,7 +114,12 @@ function createPeer(configuration, hasData, news, show, log) {
         return offer();
       }),
 
-    restart: () => inTurn(() => offer({ iceRestart: true })),
+    restart: () =>
+      inTurn(() => {
+        // The gateway's new candidates may come before its answer: they belong to that.
+        early = [];
+        return offer({ iceRestart: true });
+      }),
 
     // An offer of ours that waits for its answer is taken back by this one (W3C WebRTC, section 4.4.1.5).
     renegotiate: (sdp) => inTurn(() => answer(sdp)),

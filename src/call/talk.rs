@@ -59,6 +59,8 @@ pub(super) struct Path {
     pub(super) is_lost: bool,
     /// We answered the call: where both ends offer at once, this one gives way.
     pub(super) is_polite: bool,
+    /// It is to be negotiated anew.
+    pub(super) is_wanted: bool,
     pub(super) negotiation: Option<Negotiation>,
     /// When to try again, or to look if the other side's media came.
     pub(super) due: Option<Time>,

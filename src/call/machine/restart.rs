@@ -14,6 +14,8 @@ const ANSWER: Duration = Duration::from_secs(8);
 pub(super) const SILENCE: Duration = Duration::from_secs(5);
 /// How long a connection may take to come back after a negotiation, before the next one.
 const RETRY: Duration = Duration::from_secs(3);
+/// How much longer the one that answered the call waits.
+const COURTESY: Duration = Duration::from_secs(2);
 
 /// Why the page is told that it is being reconnected.
 pub(super) fn path_lost() -> Error {
@@ -21,6 +23,14 @@ pub(super) fn path_lost() -> Error {
         Code::MediaFailed,
         "nothing comes through the media connection: it is being restored",
     )
+}
+
+impl Path {
+    /// A negotiation ended: if it did not help, another follows.
+    fn look_again(&mut self, now: Time) {
+        let courtesy = if self.is_polite { COURTESY } else { Duration::ZERO };
+        self.due = (self.is_lost || self.is_wanted).then(|| now + RETRY + courtesy);
+    }
 }
 
 impl Call {
@@ -43,18 +53,15 @@ impl Call {
         }
     }
 
+    /// Has the connection negotiated anew: by the caller at once, by the other a moment later. Two offers that
+    /// cross leave the gateway with credentials that neither end knows; what one end lost, the other often
+    /// lost too.
     fn restart(&mut self, now: Time) {
         let Some(talk) = &mut self.talk else { return };
-        talk.path.due = None;
-        let Some(leg) = talk.leg else { return };
-        if talk.path.negotiation.is_some() {
-            // One at a time; the next follows if this one does not help.
-            talk.path.due = Some(now + RETRY);
-            return;
-        }
-        talk.path.negotiation = Some(Negotiation::Offering);
-        self.log(Level::Info, "the media connection is negotiated anew".into());
-        self.media(Media::Restart(leg));
+        talk.path.is_wanted = true;
+        let due = if talk.path.is_polite { now + COURTESY } else { now };
+        talk.path.due = Some(talk.path.due.map_or(due, |before| before.min(due)));
+        self.handle_restart_timeout(now);
     }
 
     /// Whether a description is under way that must arrive before its candidates.
@@ -82,11 +89,11 @@ impl Call {
             }
             (Some(Negotiation::Answering), Ok(sdp)) => {
                 // It mended their connection. Ours may be lost as well.
-                talk.path.due = talk.path.is_lost.then(|| now + RETRY);
+                talk.path.look_again(now);
                 Jsep::answer(sdp::announce(&sdp, version))
             }
             (other, result) => {
-                talk.path.due = talk.path.is_lost.then(|| now + RETRY);
+                talk.path.look_again(now);
                 if let (Some(_), Err(error)) = (other, result) {
                     self.log(
                         Level::Warn,
@@ -110,7 +117,7 @@ impl Call {
             self.log(Level::Warn, format!("a new description was not passed on: {error}"));
             if let Some(talk) = &mut self.talk {
                 talk.path.negotiation = None;
-                talk.path.due = Some(now + RETRY);
+                talk.path.look_again(now);
             }
         }
         self.flush_candidates();
@@ -129,12 +136,14 @@ impl Call {
         match jsep.kind {
             JsepKind::Offer if ours && !talk.path.is_polite => {}
             JsepKind::Offer => {
+                // Ours is taken back, and made again when theirs is answered.
+                talk.path.is_wanted |= ours;
                 talk.path.negotiation = Some(Negotiation::Answering);
                 self.media(Media::Renegotiate(leg, jsep.sdp));
             }
             JsepKind::Answer if matches!(talk.path.negotiation, Some(Negotiation::Offered(_))) => {
                 talk.path.negotiation = None;
-                talk.path.due = talk.path.is_lost.then(|| now + RETRY);
+                talk.path.look_again(now);
                 self.media(Media::Remote(leg, jsep.sdp));
             }
             // To an offer that was taken back.
@@ -144,13 +153,18 @@ impl Call {
 
     pub(super) fn handle_restart_timeout(&mut self, now: Time) {
         let Some(talk) = &mut self.talk else { return };
-        if talk.path.deadline().is_some_and(|due| due <= now) {
-            let was_offered = talk.path.negotiation.take().is_some();
-            talk.path.due = None;
-            let is_silent = talk.path.is_polite && !talk.flows && !was_offered;
-            if talk.path.is_lost || is_silent {
-                self.restart(now);
-            }
+        if talk.path.deadline().is_none_or(|due| due > now) {
+            return;
+        }
+        let path = &mut talk.path;
+        let is_silent = path.is_polite && !talk.flows && path.negotiation.is_none();
+        let is_wanted = take(&mut path.is_wanted) || path.is_lost || is_silent;
+        path.negotiation = None;
+        path.due = None;
+        if let Some(leg) = talk.leg.filter(|_| is_wanted) {
+            path.negotiation = Some(Negotiation::Offering);
+            self.log(Level::Info, "the media connection is negotiated anew".into());
+            self.media(Media::Restart(leg));
         }
     }
 }

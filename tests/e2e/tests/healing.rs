@@ -509,6 +509,47 @@ async fn a_browser_without_a_network() -> Result {
     rig.finish().await
 }
 
+/// Another network: the connection that is there gets new ICE credentials, at one end and at both at once, and a
+/// file that is on its way arrives whole.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_media_path_is_negotiated_anew() -> Result {
+    let Some(rig) = real(None).await? else { return Ok(()) };
+    let (tom, jack) = pair(&rig).await?;
+    reach(Stage::InACall, &tom, &jack).await?;
+    let restart = "window.dispatchEvent(new Event('online'))";
+    let remember =
+        "window.before = harness.peers.at(-1).localDescription.sdp.match(/ice-ufrag:(\\S+)/)[1]";
+    let is_anew = "const peer = harness.peers.at(-1);
+         await harness.until('the connection has its old credentials', () =>
+           peer.signalingState === 'stable' && peer.connectionState === 'connected' &&
+           !peer.localDescription.sdp.includes(`ice-ufrag:${before}`), 20000)";
+    let send = "const bytes = new Uint8Array(4_000_000).map((_, at) => at * at);
+         window.sent = action.sendData('application/x-test', bytes)";
+    for restarting in [vec![&tom], vec![&jack], vec![&tom, &jack]] {
+        for page in [&tom, &jack] {
+            page.run(remember).await?;
+        }
+        tom.run(send).await?;
+        for page in &restarting {
+            page.run(restart).await?;
+        }
+        let asker = restarting.first().context("somebody asks")?;
+        let healing = Healing::starts(format!("negotiated anew by {}", restarting.len()));
+        asker.run(is_anew).await?;
+        healing.done();
+        tom.run("await sent").await?;
+        jack.event("onDataReceived").await?;
+        tokio::try_join!(tom.sees_both(), jack.sees_both())?;
+        for page in [&tom, &jack] {
+            page.skip("onTransferProgress").await?;
+            page.skip("onFileTransferOk").await?;
+            ensure!(page.count("onReconnecting").await? == 0, "{}", page.history().await);
+        }
+    }
+    goes_on(Stage::InACall, &tom, &jack).await?;
+    rig.finish().await
+}
+
 /// A rig with the real Janus, whose sessions may end earlier than by default; none where the embedded
 /// gateway is asked for.
 async fn real(session_timeout: Option<Duration>) -> Result<Option<Rig>> {
