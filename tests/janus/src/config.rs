@@ -49,6 +49,11 @@ pub(crate) fn add_token_request(token: &str) -> String {
     )
 }
 
+/// A request of the admin API that needs no more than its name.
+pub(crate) fn admin_request(name: &str) -> String {
+    format!(r#"{{"janus":"{name}","transaction":"t","admin_secret":"{ADMIN_SECRET}"}}"#)
+}
+
 /// `full_trickle`: the gateway's candidates come as `trickle` events and not in its SDP, which is the
 /// harder way for a client. `ignore_mdns`: browsers hide their addresses behind names that only they can
 /// resolve, and Janus would wait for them; it finds the address when the first packet comes.

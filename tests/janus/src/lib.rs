@@ -44,6 +44,7 @@ pub struct JanusOptions {
     api_secret: Option<String>,
     tokens: Vec<String>,
     session_timeout: Duration,
+    admin: bool,
     inherit_output: bool,
 }
 
@@ -54,6 +55,7 @@ impl Default for JanusOptions {
             api_secret: None,
             tokens: Vec::new(),
             session_timeout: Duration::from_secs(60),
+            admin: false,
             inherit_output: false,
         }
     }
@@ -89,6 +91,13 @@ impl JanusOptions {
         self
     }
 
+    /// Turns the admin API on, which [`Janus::sessions`] and [`Janus::handles`] ask. Default: off.
+    #[must_use]
+    pub fn admin(mut self) -> Self {
+        self.admin = true;
+        self
+    }
+
     /// Lets the gateway write to this process' output instead of to a log file.
     #[must_use]
     pub fn inherit_output(mut self) -> Self {
@@ -108,6 +117,8 @@ pub struct Janus {
     options: JanusOptions,
     /// The port of the Janus API: the same for the whole life, restarts included.
     port: u16,
+    /// The port of the admin API, where it is on: another one after each start.
+    admin_port: Option<u16>,
     folder: TempDir,
     process: Option<Child>,
 }
@@ -130,7 +141,8 @@ impl Janus {
         for _ in 0..attempts {
             let port = options.port.map_or_else(free_port, Ok)?;
             let folder = tempfile::Builder::new().prefix("videortc-janus-").tempdir()?;
-            let mut janus = Self { options: options.clone(), port, folder, process: None };
+            let options = options.clone();
+            let mut janus = Self { options, port, admin_port: None, folder, process: None };
             match janus.launch() {
                 Ok(()) => return Ok(janus),
                 Err(error) if error.is::<NotInstalled>() => return Err(error),
@@ -208,6 +220,17 @@ impl Janus {
         self.signal("CONT")
     }
 
+    /// The numbers of the sessions that the gateway has. Needs [`JanusOptions::admin`].
+    pub fn sessions(&self) -> Result<Vec<u64>> {
+        numbers(&self.ask_admin("/admin", &config::admin_request("list_sessions"))?, "sessions")
+    }
+
+    /// The numbers of a session's handles. Needs [`JanusOptions::admin`].
+    pub fn handles(&self, session: u64) -> Result<Vec<u64>> {
+        let request = config::admin_request("list_handles");
+        numbers(&self.ask_admin(&format!("/admin/{session}"), &request)?, "handles")
+    }
+
     /// Waits until the process ends by itself; for a gateway in the foreground.
     pub fn wait(&mut self) -> Result<()> {
         if let Some(process) = self.process.as_mut() {
@@ -225,10 +248,11 @@ impl Janus {
     }
 
     fn launch(&mut self) -> Result<()> {
-        let admin_port = if self.options.tokens.is_empty() { None } else { Some(free_port()?) };
-        config::write(self.folder.path(), &self.name(), &self.options, self.port, admin_port)?;
+        let has_admin = self.options.admin || !self.options.tokens.is_empty();
+        self.admin_port = if has_admin { Some(free_port()?) } else { None };
+        config::write(self.folder.path(), &self.name(), &self.options, self.port, self.admin_port)?;
         self.process = Some(self.spawn()?);
-        let started = self.wait_until_ready().and_then(|()| self.add_tokens(admin_port));
+        let started = self.wait_until_ready().and_then(|()| self.add_tokens());
         if started.is_err() {
             self.kill();
         }
@@ -271,15 +295,19 @@ impl Janus {
         bail!("janus gave no answer within {START_LIMIT:?}; its last words:\n{}", self.log_tail())
     }
 
-    /// Janus takes tokens from its admin API only, so it runs for as long as that needs.
-    fn add_tokens(&self, admin_port: Option<u16>) -> Result<()> {
-        let Some(admin_port) = admin_port else { return Ok(()) };
+    /// Janus takes tokens from its admin API only.
+    fn add_tokens(&self) -> Result<()> {
         for token in &self.options.tokens {
-            let request = config::add_token_request(token);
-            let answer = http::post(admin_port, "/admin", &request)?;
-            ensure!(answer.contains("success"), "janus took no token: {answer}");
+            self.ask_admin("/admin", &config::add_token_request(token))?;
         }
         Ok(())
+    }
+
+    fn ask_admin(&self, path: &str, request: &str) -> Result<String> {
+        let port = self.admin_port.context("the admin API is off: start with .admin()")?;
+        let answer = http::post(port, path, request)?;
+        ensure!(answer.contains("success"), "janus' admin API refused {path}: {answer}");
+        Ok(answer)
     }
 
     /// A name that no other gateway on this machine has.
@@ -314,6 +342,17 @@ impl std::fmt::Display for NotInstalled {
 }
 
 impl std::error::Error for NotInstalled {}
+
+/// The array of numbers under this key, in an answer of the admin API: `"handles":[1,2]`.
+fn numbers(answer: &str, key: &str) -> Result<Vec<u64>> {
+    let array = answer.split_once(&format!("\"{key}\"")).and_then(|(_, rest)| {
+        let (_, rest) = rest.split_once('[')?;
+        rest.split_once(']')
+    });
+    let (array, _) = array.with_context(|| format!("no {key} in {answer}"))?;
+    let items = array.split(',').map(str::trim).filter(|item| !item.is_empty());
+    items.map(|item| item.parse().with_context(|| format!("{key}: {item}"))).collect()
+}
 
 fn free_port() -> Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
