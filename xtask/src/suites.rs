@@ -34,6 +34,12 @@ const SUITES: &[Suite] = &[
         run: lint,
     },
     Suite {
+        name: "deny",
+        about: "the dependencies' licences, versions, sources and known holes",
+        needs: &[tools::ensure_cargo_deny],
+        run: deny,
+    },
+    Suite {
         name: "core",
         about: "the pure core, the embedded gateway and this tool, natively",
         needs: &[],
@@ -213,6 +219,23 @@ fn lint(bench: &Bench<'_>) -> Result<()> {
         bench.run(doc.env("RUSTDOCFLAGS", "--deny warnings"))?;
     }
     Ok(())
+}
+
+fn deny(bench: &Bench<'_>) -> Result<()> {
+    let workspace = bench.workspace;
+    let path = tools::search_path(workspace)?;
+    let deny = |checks: &[&str]| {
+        workspace.cargo("deny").args(["--workspace", "check"]).args(checks).env("PATH", &path)
+    };
+    bench.run(deny(&["licenses", "bans", "sources"]))?;
+    // The database of holes lies on a server that not every machine reaches.
+    let fetch = workspace.cargo("deny").args(["fetch", "db"]).env("PATH", &path);
+    if let Err(error) = bench.run(fetch) {
+        ensure!(!process::is_interrupted(), "interrupted");
+        println!("\ndeny: SKIPPED advisories: the database could not be fetched: {error:#}");
+        return Ok(());
+    }
+    bench.run(deny(&["--disable-fetch", "advisories"]))
 }
 
 fn core(bench: &Bench<'_>) -> Result<()> {

@@ -18,6 +18,7 @@ const LIMIT: Duration = Duration::from_secs(40 * 60);
 /// The versions that are installed where there are none. Any other one on the `PATH` does as well.
 const WASM_PACK: &str = "0.15.1";
 const GECKODRIVER: &str = "0.37.1";
+const CARGO_DENY: &str = "0.20.2";
 
 /// The names under which a Chromium may be installed; ChromeDriver finds it by itself.
 const CHROMIUMS: &[&str] = &["chromium", "chromium-browser", "google-chrome", "chrome"];
@@ -67,6 +68,14 @@ pub(crate) fn ensure_lint_tools(workspace: &Workspace) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// What looks at the dependencies.
+pub(crate) fn ensure_cargo_deny(workspace: &Workspace) -> Result<()> {
+    match find_own(workspace, "cargo-deny") {
+        Some(_) => Ok(()),
+        None => cargo_install(workspace, "cargo-deny", CARGO_DENY),
+    }
 }
 
 /// Chromium and its WebDriver.
