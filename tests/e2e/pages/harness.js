@@ -10,6 +10,8 @@ window.harness = {
   peers: [], // every RTCPeerConnection made
   opening: 0, // how many openings of devices are under way
   tracks: [], // every track that a device was opened for, and every clone of one
+  objects: [], // a weak reference to each of both, by which a test sees what is not let go
+  timers: new Set(), // what setTimeout and setInterval are still to run
   requests: [], // { method, url }
   memory: null, // the linear memory of the newest WebAssembly instance
   sent: [], // what became of every harness.send()
@@ -80,6 +82,7 @@ if (navigator.mediaDevices) {
     try {
       const stream = await open(constraints);
       harness.tracks.push(...stream.getTracks());
+      harness.objects.push(...stream.getTracks().map((track) => new WeakRef(track)));
       return stream;
     } finally {
       harness.opening -= 1;
@@ -107,6 +110,7 @@ window.RTCPeerConnection = class RTCPeerConnection extends window.RTCPeerConnect
   constructor(...settings) {
     super(...settings);
     harness.peers.push(this);
+    harness.objects.push(new WeakRef(this));
   }
 };
 
@@ -116,6 +120,30 @@ for (const name of ["instantiate", "instantiateStreaming"]) {
     const made = await make(...parts);
     harness.memory = (made.instance ?? made).exports.memory;
     return made;
+  };
+}
+
+const later = window.setTimeout.bind(window);
+window.setTimeout = (run, ...rest) => {
+  const timer = later((...given) => {
+    harness.timers.delete(timer);
+    run(...given);
+  }, ...rest);
+  harness.timers.add(timer);
+  return timer;
+};
+const again = window.setInterval.bind(window);
+window.setInterval = (...given) => {
+  const timer = again(...given);
+  harness.timers.add(timer);
+  return timer;
+};
+// Each ends what the other's counterpart began (HTML, section 8.7).
+for (const name of ["clearTimeout", "clearInterval"]) {
+  const clear = window[name].bind(window);
+  window[name] = (timer) => {
+    harness.timers.delete(timer);
+    clear(timer);
   };
 }
 

@@ -45,7 +45,8 @@ impl Gateway {
         // Both starters wait for what they started, which a test's runtime allows here only.
         block_in_place(|| match kind {
             GatewayKind::Janus => {
-                Ok(Self::Janus(Janus::options().session_timeout(session_timeout).start()?))
+                let options = Janus::options().session_timeout(session_timeout).admin();
+                Ok(Self::Janus(options.start()?))
             }
             GatewayKind::Embedded => {
                 let mut options = ServerOptions::default();
@@ -69,6 +70,19 @@ impl Gateway {
             Self::Janus(_) => bail!("only the embedded gateway has faults on demand"),
             Self::Embedded(server) => Ok(server.as_ref().context("no gateway runs")?.faults()),
         }
+    }
+
+    /// How many sessions and handles the real Janus has.
+    pub(crate) fn held(&mut self) -> Result<(usize, usize)> {
+        block_in_place(|| {
+            let janus = self.janus()?;
+            let sessions = janus.sessions()?;
+            let mut handles = 0;
+            for &session in &sessions {
+                handles += janus.handles(session)?.len();
+            }
+            Ok((sessions.len(), handles))
+        })
     }
 
     pub(crate) fn url(&self) -> String {

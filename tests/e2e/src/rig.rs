@@ -116,6 +116,11 @@ impl Rig {
         lock(&self.gateway).janus()?.resume()
     }
 
+    /// How many sessions and handles the real Janus has.
+    pub fn held_by_the_gateway(&self) -> Result<(usize, usize)> {
+        lock(&self.gateway).held()
+    }
+
     /// By this a test makes the embedded gateway misbehave.
     pub fn faults(&self) -> Result<Faults> {
         lock(&self.gateway).faults()

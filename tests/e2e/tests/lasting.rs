@@ -1,0 +1,247 @@
+//! Call after call in the same two pages, with messages and files, leaves nothing behind.
+
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "a test that counts or looks up wrongly may panic: that fails it"
+)]
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use serde_json::json;
+use videortc_e2e::{Browser, GatewayKind, Page, Remains, Result, Rig, Visitor, skips};
+
+/// From this call on nothing grows any more: code is compiled, buffers have their size.
+const SETTLED: u64 = 20;
+
+/// The calls between two looks.
+const STEP: u64 = 10;
+
+/// What the heap may be larger than after call 20. The engine's own caches come and go by some ten kilobytes,
+/// and it keeps a little of each command of this test. A call that leaves 2 kB is found out in 300.
+const HEAP_SLACK: u64 = 512 << 10;
+
+/// How long the calls between two looks may take.
+const FLIGHT_LIMIT: Duration = Duration::from_secs(150);
+
+/// How long what is closed may be there yet: the browser lets closed connections go one by one, in seconds,
+/// and the gateway takes up to a second to clean up.
+const SETTLE_LIMIT: Duration = Duration::from_secs(30);
+
+/// The time between two looks at what is only late.
+const LOOK_PAUSE: Duration = Duration::from_secs(1);
+
+/// Each page's part in call after call. The pages call in turns: the one that is called accepts, the caller
+/// sends a message and a file, and one of the two hangs up. The next call is made inside `onHangUp`.
+const PILOT: &str = r#"
+harness.pilot = { call: 0, stop: 0, whole: 0 };
+const { pilot, reactions } = harness;
+const [me, peer] = arguments_;
+const isMine = () => pilot.call % 2 === me;
+const calleeHangsUp = () => pilot.call % 4 > 1;
+const file = (call) => harness.noise(call + 1, 200000);
+const fail = (error) => harness.faults.push(`call ${pilot.call}: ${error}`);
+
+pilot.next = () => {
+  if (isMine() && !pilot.isDone()) harness.callWhenFree(peer).catch(fail);
+};
+pilot.isDone = () => pilot.call >= pilot.stop;
+// With each call that came in, one file did.
+pilot.calledHere = () => Math.floor((pilot.call + me) / 2);
+reactions.onHangUp = (_, reason) => {
+  // Who calls too early is told so, and tries again.
+  if (reason === "User busy") return;
+  if (reason !== "Hung up") fail(reason);
+  pilot.call += 1;
+  pilot.next();
+};
+reactions.onIncomingCall = () => void action.acceptCall().catch(fail);
+reactions.onAccepted = async () => {
+  if (!isMine()) return;
+  try {
+    await harness.send("text/plain", `call ${pilot.call}`);
+    await harness.send("application/x-noise", file(pilot.call), undefined, "noise.bin");
+    if (calleeHangsUp()) await harness.send("text/plain", "hang up").catch(() => {});
+    else await action.hangUp();
+  } catch (error) {
+    fail(error);
+  }
+};
+reactions.onDataReceived = async (type, data, filename) => {
+  if (data === "hang up") return void action.hangUp().catch(fail);
+  if (typeof data === "string") {
+    if (data !== `call ${pilot.call}`) fail(`message ${data}`);
+    return;
+  }
+  const expected = file(pilot.call);
+  const [came, sent] = await Promise.all([harness.content(data), harness.content(expected)]);
+  if (came.hash !== sent.hash || data.type !== "application/x-noise") fail(`${came.size} bytes came`);
+  else pilot.whole += 1;
+};
+"#;
+
+/// What both pages and the gateway hold after so many calls.
+#[derive(Clone, Copy, Debug)]
+struct Look {
+    calls: u64,
+    pages: [Remains; 2],
+    sessions: usize,
+    handles: usize,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn call_after_call_leaves_nothing_behind() -> Result {
+    if GatewayKind::asked_for()? != GatewayKind::Janus {
+        skips("the gateway's handles are the real Janus' here");
+        return Ok(());
+    }
+    let calls = calls()?;
+    let rig = Rig::start().await?;
+    // The only browser that tells what it holds.
+    let visitor = || Visitor::default().browser(Browser::Chromium);
+    let (tom, jack) =
+        tokio::try_join!(rig.register_as("Tom", visitor()), rig.register_as("Jack", visitor()))?;
+    for (number, page, peer) in [(0, &tom, "Jack"), (1, &jack, "Tom")] {
+        page.run(PILOT.replace("arguments_", &json!([number, peer]).to_string())).await?;
+    }
+    let mut looks: Vec<Look> = Vec::new();
+    let mut done = 0;
+    while done < calls {
+        let more = if done < SETTLED { SETTLED } else { STEP.min(calls - done) };
+        fly(&[&tom, &jack], more).await?;
+        done += more;
+        looks.push(look(&rig, [&tom, &jack], done, looks.first()).await?);
+    }
+    let _ = writeln!(std::io::stderr(), "{}", table(&looks));
+    nothing_grew(&looks).with_context(|| table(&looks))?;
+    rig.finish().await
+}
+
+/// How many calls are made: `VIDEORTC_E2E_CALLS`, or as many as fit into a minute.
+fn calls() -> Result<u64> {
+    let Ok(asked) = std::env::var("VIDEORTC_E2E_CALLS") else { return Ok(2 * SETTLED) };
+    let calls = asked.parse().ok().filter(|&calls| calls > SETTLED);
+    calls.with_context(|| {
+        format!("VIDEORTC_E2E_CALLS is `{asked}`, expected a number greater than {SETTLED}")
+    })
+}
+
+/// Lets the pages make so many calls more. What is run in the page is the same text each time, since the
+/// engine keeps what it compiles.
+async fn fly(pages: &[&Page; 2], calls: u64) -> Result {
+    for page in pages {
+        page.run(format!("harness.pilot.stop += {calls}")).await?;
+    }
+    for page in pages {
+        page.run("harness.pilot.next()").await?;
+    }
+    for page in pages {
+        page.run(format!(
+            "await harness.until(() => `stuck in call ${{harness.pilot.call}}`,
+               () => harness.faults.length > 0 || harness.pilot.isDone(), {})",
+            FLIGHT_LIMIT.as_millis()
+        ))
+        .await?;
+        let faults = page.run("return harness.faults").await?;
+        ensure!(faults == json!([]), "{}: {faults}\n{}", page.name(), page.history().await);
+    }
+    for page in pages {
+        page.run(
+            "const { pilot } = harness;
+             await harness.until(() => `${pilot.whole} of ${pilot.calledHere()} files are whole`,
+               () => pilot.whole === pilot.calledHere())",
+        )
+        .await?;
+        page.released(0).await?;
+    }
+    Ok(())
+}
+
+/// Makes the test page forget what it remembers of the calls, and counts what is left.
+async fn look(
+    rig: &Rig,
+    pages: [&std::sync::Arc<Page>; 2],
+    calls: u64,
+    first: Option<&Look>,
+) -> Result<Look> {
+    for page in pages {
+        page.forget().await?;
+        page.run(
+            "Object.assign(harness, { peers: [], tracks: [], requests: [], sent: [], console: [] })",
+        )
+        .await?;
+    }
+    let end = Instant::now() + SETTLE_LIMIT;
+    loop {
+        let both = [pages[0].remains().await?, pages[1].remains().await?];
+        let (sessions, handles) = rig.held_by_the_gateway()?;
+        let look = Look { calls, pages: both, sessions, handles };
+        // What is there once more than at first may only be late.
+        if Instant::now() > end
+            || growth(first.unwrap_or(&look), &look).is_empty() && is_empty(&look)
+        {
+            return Ok(look);
+        }
+        // Not more often: the engine keeps a little of each command that it is given.
+        tokio::time::sleep(LOOK_PAUSE).await;
+    }
+}
+
+/// Nothing is held of a call that is over.
+fn is_empty(look: &Look) -> bool {
+    look.pages.iter().all(|page| page.objects == 0)
+}
+
+/// What there is more of than at first; bytes are judged once all is done.
+fn growth(first: &Look, now: &Look) -> Vec<String> {
+    let mut grown = Vec::new();
+    if (now.sessions, now.handles) != (first.sessions, first.handles) {
+        grown.push(format!("the gateway has {} sessions, {} handles", now.sessions, now.handles));
+    }
+    for (page, then) in now.pages.iter().zip(&first.pages) {
+        if !page.counts_as(*then) {
+            grown.push(format!("{page:?}, at first {then:?}"));
+        }
+    }
+    grown
+}
+
+fn nothing_grew(looks: &[Look]) -> Result {
+    let first = looks.first().context("no look was taken")?;
+    // One session and one handle for each page.
+    ensure!((first.sessions, first.handles) == (2, 2), "{first:?}");
+    for now in looks {
+        let calls = now.calls;
+        ensure!(is_empty(now), "objects are left after {calls} calls");
+        let grown = growth(first, now);
+        ensure!(grown.is_empty(), "after {calls} calls: {grown:?}");
+        for (page, then) in now.pages.iter().zip(&first.pages) {
+            // WebAssembly's memory never shrinks: whatever a call leaves there shows.
+            ensure!(
+                page.linear_memory == then.linear_memory,
+                "the module's memory grew with call {calls}"
+            );
+            ensure!(page.heap <= then.heap + HEAP_SLACK, "the heap grew with call {calls}");
+        }
+    }
+    Ok(())
+}
+
+fn table(looks: &[Look]) -> String {
+    let mut text = "lasting: calls | gateway: sessions handles | each page: linear KiB, heap KiB, \
+                    objects, listeners, nodes, timers"
+        .to_owned();
+    for Look { calls, pages, sessions, handles } in looks {
+        let _ = write!(text, "\nlasting: {calls:5} | {sessions} {handles}");
+        for page in pages {
+            let Remains { linear_memory, heap, objects, listeners, nodes, timers, .. } = page;
+            let (linear, heap) = (linear_memory >> 10, heap >> 10);
+            let _ =
+                write!(text, " | {linear:5} {heap:6} {objects} {listeners:3} {nodes:3} {timers}");
+        }
+    }
+    text
+}
