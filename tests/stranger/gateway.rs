@@ -1,0 +1,443 @@
+//! A client and a gateway that says anything at any time, both read from bytes: a page that is registered and
+//! perhaps in a call, and what comes then. One line of text is one step.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use videortc::call::{Call, Command, LegId, LegState, Media};
+use videortc::client::{CallId, Client, Outcome, Output};
+use videortc::config::{CallConfig, GatewayConfig, Secret, ServerUrl, UserName};
+use videortc::error::Error;
+use videortc::event::{Event, Settings};
+use videortc::proto::{Candidate, HttpId, HttpRequest, HttpResponse, parse_batch};
+use videortc::time::Time;
+
+const BASE: &str = "https://gateway.test/janus";
+const SECRET: &str = "s3cret";
+const HANDLE: &str = "7";
+const SDP: &str = "v=0\r\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:0\r\n";
+/// More than one input may cause, whatever is in it.
+const MOST_OUTPUTS: usize = 100_000;
+/// The longest line for the log, in characters.
+const LONGEST_LINE: usize = 2000;
+
+/// Plays one story. The first byte says how far the call has come when it begins.
+pub fn check(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let mut lines = text.lines();
+    let stage = lines.next().and_then(|line| line.bytes().next()).unwrap_or_default();
+    let mut rig = Rig::registered();
+    match stage {
+        b'o' => rig.rings_out(),
+        b'i' => rig.rings_in(),
+        b'u' => rig.is_up(),
+        _ => {}
+    }
+    for line in lines {
+        rig.step(line);
+    }
+    rig.ends();
+}
+
+/// A page, and what it is waiting for.
+struct Rig {
+    client: Client,
+    now: Time,
+    id: Option<CallId>,
+    poll: Option<HttpRequest>,
+    /// Requests without an answer, the oldest first.
+    posts: Vec<HttpRequest>,
+    /// The numbers of the transactions in them, for answers that come by the poll.
+    transactions: Vec<String>,
+    session: String,
+    /// The session while it lives: whoever knows its id owns it.
+    live: Option<String>,
+    /// Descriptions that the browser is to make.
+    wanted: Vec<LegId>,
+    legs: Vec<LegId>,
+    devices: bool,
+    commands: Vec<Command>,
+    last_command: u64,
+    /// How many calls of the page have begun or been refused, and have had no end.
+    begun: usize,
+    rings: bool,
+}
+
+impl Rig {
+    fn registered() -> Self {
+        let mut config = GatewayConfig::new(vec![ServerUrl::new(BASE), ServerUrl::new(BASE)]);
+        config.token = Some(Secret::new(SECRET));
+        let count = Cell::new(1u64);
+        let random = Rc::new(move || {
+            count.set(count.get().wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
+            count.get()
+        });
+        let mut rig = Self {
+            client: Client::new(config, random),
+            now: Time::from_millis(1),
+            id: None,
+            poll: None,
+            posts: Vec::new(),
+            transactions: Vec::new(),
+            session: String::new(),
+            live: None,
+            wanted: Vec::new(),
+            legs: Vec::new(),
+            devices: false,
+            commands: Vec::new(),
+            last_command: 0,
+            begun: 0,
+            rings: false,
+        };
+        rig.command(|client, command, now| client.connect(command, now));
+        rig.answer(r#"{"janus":"success","transaction":"$T","data":{"id":$S}}"#);
+        rig.command(|client, command, now| {
+            client.video_call(command, CallConfig::default(), now);
+        });
+        rig.answer(r#"{"janus":"success","transaction":"$T","data":{"id":$H}}"#);
+        assert!(rig.id.is_some(), "attached");
+        rig.act(|call, command, _| call.register(command, UserName::parse("Tom")));
+        rig.is_answered(r#"{"result":{"event":"registered","username":"Tom"}}"#, "");
+        assert_eq!(rig.commands, [], "registered");
+        rig
+    }
+
+    fn rings_out(&mut self) {
+        self.step("cc");
+        self.step("cd");
+        self.is_answered(r#"{"result":{"event":"calling"}}"#, "");
+    }
+
+    fn rings_in(&mut self) {
+        self.step(
+            r#"p[{"janus":"event","sender":$H,"plugindata":{"data":{"result":{"event":"incomingcall","username":"Jack"}}},"jsep":{"type":"offer","sdp":"$D"}}]"#,
+        );
+    }
+
+    fn is_up(&mut self) {
+        self.rings_in();
+        self.step("ca");
+        self.step("cd");
+        self.is_answered(r#"{"result":{"event":"accepted"}}"#, "");
+        self.step("cu");
+    }
+
+    /// The oldest request is taken, and answered by the poll.
+    fn is_answered(&mut self, data: &str, jsep: &str) {
+        self.answer(r#"{"janus":"ack","transaction":"$T"}"#);
+        self.step(&format!(
+            r#"p[{{"janus":"event","sender":$H,"transaction":"$L","plugindata":{{"data":{data}}}{jsep}}}]"#
+        ));
+    }
+
+    /// Does what a line says.
+    fn step(&mut self, line: &str) {
+        let mut rest = line.chars();
+        let first = rest.next().unwrap_or_default();
+        let body = self.filled(rest.as_str());
+        match first {
+            'p' => {
+                // The decoder is also asked alone, as no session would.
+                let _ = parse_batch(&body);
+                self.answer_poll(HttpResponse::Answered { status: 200, body });
+            }
+            'r' => self.answer(&body),
+            'l' => {
+                let at = self.posts.len().checked_sub(1);
+                self.answer_post(at, HttpResponse::Answered { status: 200, body });
+            }
+            's' => {
+                let mut rest = body.chars();
+                let status = match rest.next() {
+                    Some('3') => 403,
+                    Some('4') => 404,
+                    Some('9') => 429,
+                    Some('2') => 502,
+                    Some('0') => 0,
+                    _ => 500,
+                };
+                let body = rest.as_str().to_owned();
+                self.answer_poll(HttpResponse::Answered { status, body: body.clone() });
+                self.answer_post(Some(0), HttpResponse::Answered { status, body });
+            }
+            // Its words are the browser's, not the gateway's.
+            'f' => self.answer_poll(HttpResponse::Failed("TypeError".into())),
+            'g' => self.answer_post(Some(0), HttpResponse::Failed("TypeError".into())),
+            't' => {
+                let n = u64::from(body.bytes().next().unwrap_or_default());
+                self.run_for(Duration::from_millis(n * n * 10));
+            }
+            'c' => self.do_as_the_user_does(body.chars().next().unwrap_or_default()),
+            _ => {}
+        }
+    }
+
+    fn do_as_the_user_does(&mut self, what: char) {
+        let now = self.now;
+        let leg = self.legs.last().copied();
+        match what {
+            'r' => {
+                self.act(|call, command, _| call.register(command, UserName::parse("Tom")));
+            }
+            'g' => {
+                self.act(|call, command, _| call.register(command, None));
+            }
+            'l' => {
+                self.act(|call, command, _| call.list(command));
+            }
+            'c' => {
+                self.begun += 1;
+                self.act(|call, command, now| call.call(command, UserName::parse("Jack"), now));
+            }
+            'a' => {
+                self.act(|call, command, now| call.accept(command, now));
+            }
+            'h' => {
+                self.act(|call, command, now| call.hang_up(command, None, now));
+            }
+            's' => {
+                let settings = Settings { audio: Some(false), video: None, bitrate: Some(1) };
+                self.act(|call, command, _| call.set(command, settings));
+            }
+            'x' => {
+                self.act(|call, command, now| call.close(command, now));
+            }
+            'd' => {
+                for leg in std::mem::take(&mut self.wanted) {
+                    self.devices = true;
+                    self.tell(|call| call.handle_description(leg, Ok(SDP.to_owned()), now));
+                    self.tell(|call| call.handle_candidate(leg, Candidate::End, now));
+                }
+            }
+            'e' => {
+                for leg in std::mem::take(&mut self.wanted) {
+                    let error = Error::new(videortc::error::Code::MediaFailed, "refused");
+                    self.tell(|call| call.handle_description(leg, Err(error), now));
+                }
+            }
+            'u' | 'y' | 'z' => {
+                let state = match what {
+                    'u' => LegState::Connected,
+                    'y' => LegState::Disconnected,
+                    _ => LegState::Failed,
+                };
+                if let Some(leg) = leg {
+                    self.tell(|call| call.handle_leg_state(leg, state, now));
+                }
+            }
+            'o' => self.input(|client| client.handle_online(now)),
+            'v' => self.input(|client| client.handle_visible(now)),
+            'p' => self.input(|client| client.handle_hide(now)),
+            'q' => self.input(|client| client.handle_show(now)),
+            _ => {}
+        }
+    }
+
+    /// The page disconnects, and the gateway says nothing: all must be over in time.
+    fn ends(&mut self) {
+        self.command(|client, command, now| client.disconnect(command, now));
+        self.run_for(Duration::from_secs(6));
+        assert_eq!(self.commands, [], "commands that never end");
+        assert_eq!(self.legs, [], "peer connections are left");
+        assert!(!self.devices, "devices are left open");
+        assert!(!self.rings, "a call without an end");
+        assert_eq!(self.client.poll_timeout(), None, "a timer is left");
+    }
+
+    /// The text with what only the story's course can know.
+    fn filled(&self, text: &str) -> String {
+        if !text.contains('$') {
+            return text.to_owned();
+        }
+        let oldest = self.posts.first().and_then(|post| number_of(post, "transaction"));
+        text.replace("$T", &oldest.unwrap_or_default())
+            .replace("$L", self.transactions.last().map_or("", String::as_str))
+            .replace("$S", &self.session)
+            .replace("$H", HANDLE)
+            .replace("$K", SECRET)
+            .replace("$D", &SDP.replace("\r\n", "\\r\\n"))
+    }
+
+    // Inputs.
+
+    fn answer(&mut self, body: &str) {
+        let body = self.filled(body);
+        self.answer_post(Some(0), HttpResponse::Answered { status: 200, body });
+    }
+
+    fn answer_post(&mut self, at: Option<usize>, response: HttpResponse) {
+        if let Some(at) = at.filter(|at| *at < self.posts.len()) {
+            let post = self.posts.remove(at);
+            self.transactions.extend(number_of(&post, "transaction"));
+            let now = self.now;
+            self.input(|client| client.handle_http(post.id, response, now));
+        }
+    }
+
+    fn answer_poll(&mut self, response: HttpResponse) {
+        // One may be due.
+        if self.poll.is_none() {
+            self.run_for(Duration::from_millis(500));
+        }
+        if let Some(poll) = self.poll.take() {
+            let now = self.now;
+            self.input(|client| client.handle_http(poll.id, response, now));
+        }
+    }
+
+    fn command(&mut self, act: impl FnOnce(&mut Client, Command, Time)) {
+        self.last_command += 1;
+        let (command, now) = (Command(self.last_command), self.now);
+        self.commands.push(command);
+        self.input(|client| act(client, command, now));
+    }
+
+    fn act(&mut self, act: impl FnOnce(&mut Call, Command, Time)) {
+        let Some(id) = self.id else { return };
+        self.command(|client, command, now| {
+            client.with_call(id, Some(command), now, |call| act(call, command, now));
+        });
+    }
+
+    fn tell(&mut self, act: impl FnOnce(&mut Call)) {
+        let (Some(id), now) = (self.id, self.now) else { return };
+        self.input(|client| client.with_call(id, None, now, act));
+    }
+
+    fn run_for(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        let mut steps = 0;
+        while let Some(due) = self.client.poll_timeout().filter(|due| *due <= end) {
+            steps = if due > self.now { 0 } else { steps + 1 };
+            assert!(steps < 1000, "busy for ever");
+            self.now = self.now.max(due);
+            let now = self.now;
+            self.input(|client| client.handle_timeout(now));
+        }
+        self.now = end;
+    }
+
+    // Outputs.
+
+    fn input(&mut self, act: impl FnOnce(&mut Client)) {
+        act(&mut self.client);
+        let mut count = 0;
+        while let Some(output) = self.client.poll_output() {
+            count += 1;
+            assert!(count < MOST_OUTPUTS, "outputs without an end");
+            self.take(output);
+        }
+    }
+
+    fn take(&mut self, output: Output) {
+        match output {
+            Output::Http(request) if request.body.is_none() => {
+                assert!(self.poll.is_none(), "two polls at once");
+                self.live = Some(self.session.clone());
+                self.poll = Some(request);
+            }
+            Output::Http(request) => {
+                if let Some(session) = number_of(&request, "id") {
+                    (self.session, self.live) = (session, None);
+                }
+                self.posts.push(request);
+            }
+            Output::Abort(id) => self.abort(id),
+            Output::Beacon { url, .. } => assert!(url.starts_with(BASE)),
+            Output::Media(_, media) => self.take_media(media),
+            Output::Data(..) => {}
+            Output::Event(_, event) => self.take_event(&event),
+            Output::Done(command, result) => {
+                let at = self.commands.iter().position(|open| *open == command);
+                assert!(at.is_some(), "{command:?} ended twice: {result:?}");
+                self.commands.retain(|open| *open != command);
+                match result {
+                    Ok(Outcome::Attached(id)) => self.id = Some(id),
+                    Ok(_) => {}
+                    Err(error) => self.tells_no_secret(&format!("{error:?}")),
+                }
+            }
+            Output::Ended(_) => {}
+            Output::Log(_, line) => {
+                assert!(line.chars().count() <= LONGEST_LINE, "{line}");
+                self.tells_no_secret(&line);
+            }
+        }
+    }
+
+    fn abort(&mut self, id: HttpId) {
+        self.posts.retain(|post| post.id != id);
+        self.poll.take_if(|poll| poll.id == id);
+    }
+
+    fn take_media(&mut self, media: Media) {
+        match media {
+            Media::Offer(leg) | Media::Answer(leg, _) => {
+                // That of the call before is closed once the gateway knows of its end.
+                assert!(self.legs.len() < 2, "{:?} are still there", self.legs);
+                self.legs.push(leg);
+                self.wanted.push(leg);
+            }
+            Media::Restart(leg) | Media::Renegotiate(leg, _) => {
+                assert!(self.legs.contains(&leg));
+                self.wanted.push(leg);
+            }
+            Media::Remote(leg, _) | Media::Candidates(leg, _) => {
+                assert!(self.legs.contains(&leg));
+            }
+            Media::Close(leg) => {
+                assert!(self.legs.contains(&leg), "{leg:?} is closed twice");
+                self.legs.retain(|open| *open != leg);
+                self.wanted.retain(|open| *open != leg);
+            }
+            Media::Release => {
+                self.devices = false;
+                // The browser closes at once what it opens for a call that is over.
+                self.wanted.clear();
+            }
+        }
+    }
+
+    fn take_event(&mut self, event: &Event) {
+        let names = match event {
+            Event::IncomingCall(name) => {
+                assert!(!self.rings, "it rings during a call");
+                self.rings = true;
+                self.begun += 1;
+                Some(name)
+            }
+            Event::Calling(name) | Event::Accepted(name) => {
+                self.rings = true;
+                Some(name)
+            }
+            Event::HangUp { peer, .. } => {
+                assert!(self.begun > 0, "an end without a call");
+                self.begun -= 1;
+                self.rings = false;
+                Some(peer)
+            }
+            Event::Reconnecting(error) | Event::Error(error) => {
+                self.tells_no_secret(&format!("{error:?}"));
+                None
+            }
+            _ => None,
+        };
+        let longest = names.map_or(0, |name| name.as_str().chars().count());
+        assert!(longest <= UserName::LONGEST);
+    }
+
+    fn tells_no_secret(&self, text: &str) {
+        assert!(!text.contains(SECRET), "a secret in {text}");
+        if let Some(session) = &self.live {
+            assert!(!text.contains(session), "the session in {text}");
+        }
+    }
+}
+
+/// A field of a request.
+fn number_of(request: &HttpRequest, key: &str) -> Option<String> {
+    let body = videortc::json::Value::parse(request.body.as_deref()?)?;
+    let value = body.get(key);
+    value.as_str().map(str::to_owned).or_else(|| value.as_u64().map(|number| number.to_string()))
+}

@@ -1,0 +1,87 @@
+//! Whatever a stranger sends: the fuzzers' corpus again, and random texts.
+
+#![cfg(not(target_family = "wasm"))]
+// A test may panic: that is how it fails.
+#![allow(
+    missing_docs,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
+mod stranger;
+
+use proptest::prelude::*;
+
+/// What the fuzzers found worth keeping, by file.
+fn replay(target: &str, check: impl Fn(&[u8])) {
+    let folder = format!("{}/tests/corpus/{target}", env!("CARGO_MANIFEST_DIR"));
+    let files: Vec<_> =
+        std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path()).collect();
+    assert!(!files.is_empty(), "{folder} is empty");
+    for file in files {
+        // The last line before a failure says which it was.
+        println!("{}", file.display());
+        check(&std::fs::read(&file).unwrap());
+    }
+}
+
+fn replay_texts(target: &str, check: impl Fn(&str)) {
+    replay(target, |bytes| check(&String::from_utf8_lossy(bytes)));
+}
+
+#[test]
+fn the_corpus_of_gateways_holds() {
+    replay("gateway", stranger::gateway::check);
+}
+
+#[test]
+fn the_corpus_of_descriptions_holds() {
+    replay_texts("sdp", stranger::sdp::check);
+}
+
+#[test]
+fn the_corpus_of_json_holds() {
+    replay_texts("json", stranger::json::check);
+}
+
+proptest! {
+    #[test]
+    fn any_gateway_leaves_an_end(
+        lines in prop::collection::vec(
+            prop_oneof![
+                "c[rglcahsxdeuyzovpq]",
+                "t[ -~]",
+                "[prlsfg][ -~]{0,40}",
+                "[pr]\\{\"janus\":\"(ack|success|hangup|timeout|error|event)\",\"transaction\":\"[$][TL]\",\"sender\":7\\}",
+            ],
+            0..30,
+        ),
+        stage in "[noiu]",
+    ) {
+        stranger::gateway::check(format!("{stage}\n{}", lines.join("\n")).as_bytes());
+    }
+
+    #[test]
+    fn any_description_says_what_was_announced(
+        lines in prop::collection::vec(
+            prop_oneof![
+                "m=(audio|application) [09] (UDP/DTLS/SCTP|RTP)( webrtc-datachannel)?",
+                "a=(bundle-only|x-videortc-data:[0-9 ]{0,4}|mid:0)",
+                "[ -~]{0,10}",
+            ],
+            0..12,
+        ),
+        end in prop::sample::select(vec!["\r\n", "\n", "\r\r\n"]),
+    ) {
+        stranger::sdp::check(&lines.join(end));
+    }
+
+    #[test]
+    fn any_text_is_json_for_both_readers_or_for_none(
+        text in "[-\\[\\]{}:,\"\\\\u0-9a-eE.truefalsn ]{0,32}",
+    ) {
+        stranger::json::check(&text);
+    }
+}
