@@ -757,7 +757,8 @@ impl Session {
             Message::Timeout => self.lose(session_lost()),
             Message::Ack { .. } => {}
             Message::Unknown(what) => {
-                self.outputs.push_back(Output::Log(Level::Warn, format!("skipped {what}")));
+                let line = format!("skipped {}", self.without_secrets(&what));
+                self.outputs.push_back(Output::Log(Level::Warn, line));
             }
         }
     }
