@@ -79,8 +79,8 @@ export interface VideoRTCOptions {
   /** How long a request may take until its final answer, in milliseconds, 100 to 3600000. Default 10000. */
   requestTimeout?: number | null;
   /**
-   * How long a failing long poll is tried again before the session counts as lost, in milliseconds, 0 to 3600000.
-   * Default 30000.
+   * How long a gateway out of reach is tried again before the session is given up, in milliseconds, 0 to 3600000.
+   * Default 120000. A call whose media flows is not given up for it.
    */
   retryLimit?: number | null;
   /** How many events one long poll may bring, 1 to 100. Default 10. */
@@ -202,7 +202,10 @@ export interface Transfer {
   readonly direction: "outgoing" | "incoming";
   /** A MIME type, or any word that both pages know. */
   readonly type: string;
-  /** The file name, where there is one. Of what is incoming: without path, control and direction characters. */
+  /**
+   * The file name, where there is one. Of what is incoming: without path, dots at the ends, control, direction and
+   * zero-width characters, and cut to 255 bytes.
+   */
   readonly filename: string | undefined;
   /** Its size in bytes; of a string, in UTF-8. */
   readonly size: number;
@@ -223,7 +226,10 @@ export interface Transfer {
  * nothing. Every method of the library may be called from inside.
  */
 export interface VideoCallEvents {
-  /** The answer to `register()` is there; `isRegistered` is `false` when the name was refused. */
+  /**
+   * The answer to `register()` is there; `isRegistered` is `false` when the name was refused. Fires again when the name
+   * is taken again after a session was lost.
+   */
   onRegistered?(userName: string, isRegistered: boolean): void;
   /** The answer to `getPeers()` is there: what that promise resolves with. */
   onGotPeers?(list: string[]): void;
@@ -247,15 +253,22 @@ export interface VideoCallEvents {
   onSlowLink?(info: SlowLinkInfo): void;
   /** An outgoing file was received whole by the peer. */
   onFileTransferOk?(transfer: Transfer): void;
-  /** An outgoing file was not received. */
+  /** An outgoing file was not received. Not for what `sendData()` refuses before it begins. */
   onFileTransferKo?(transfer: Transfer, error: VideoRTCError): void;
   /** Bytes moved, in either direction. */
   onTransferProgress?(transfer: Transfer): void;
-  /** The gateway or the media path was lost; the library tries to get it back. */
+  /**
+   * The gateway is out of reach (a `GATEWAY_` code), the session is lost (`SESSION_LOST`) or nothing comes through a
+   * call's media connection (`MEDIA_FAILED`): the library brings it back. Ends with `onReconnected`, with the `onHangUp`
+   * of the call whose media it was about, or with `onError`.
+   */
   onReconnecting?(cause: VideoRTCError): void;
-  /** It is back. */
+  /** All is there again, the name too. */
   onReconnected?(): void;
-  /** Anything that no promise was there to report, such as a lost session. */
+  /**
+   * Anything that no promise was there to report: a session that was given up (`SESSION_LOST`, `UNAUTHORIZED`), a name
+   * that could not be taken again (`USERNAME_TAKEN`), something of the peer's that was refused, a breakdown.
+   */
   onError?(error: VideoRTCError): void;
 }
 
@@ -307,7 +320,10 @@ export interface VideoCallOptions {
   dataChannel?: DataChannelOptions | null;
   /** How long a call may ring at either end, in milliseconds, 1000 to 3600000. Default 60000. */
   ringTimeout?: number | null;
-  /** How long the media connection may take once a call is accepted, in milliseconds, 1000 to 3600000. Default 30000. */
+  /**
+   * How long the media connection may take once a call is accepted, and to come back when it was lost, in milliseconds,
+   * 1000 to 3600000. Default 30000.
+   */
   connectTimeout?: number | null;
 }
 
