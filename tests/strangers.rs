@@ -47,6 +47,12 @@ fn the_corpus_of_json_holds() {
     replay_texts("json", stranger::json::check);
 }
 
+#[test]
+fn a_peer_that_asks_for_the_call_again_and_again_is_given_up() {
+    let calls = stranger::gateway::calls_of_a_peer_that_is_never_content();
+    assert!((2..=6).contains(&calls), "{calls} calls");
+}
+
 proptest! {
     #[test]
     fn any_gateway_leaves_an_end(

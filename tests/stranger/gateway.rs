@@ -40,6 +40,25 @@ pub fn check(bytes: &[u8]) {
     rig.ends();
 }
 
+/// A peer that asks for the call again and again. Says how often it was called.
+pub fn calls_of_a_peer_that_is_never_content() -> usize {
+    let mut rig = Rig::registered();
+    rig.rings_out();
+    for _ in 0..50 {
+        rig.step(
+            r#"p[{"janus":"event","sender":$H,"plugindata":{"data":{"result":{"event":"hangup","username":"Jack","reason":"videortc: once more"}}}}]"#,
+        );
+        rig.run_for(Duration::from_secs(3));
+        rig.step("cd");
+        rig.run_for(Duration::from_secs(1));
+        rig.is_answered(r#"{"result":{"event":"calling"}}"#, "");
+    }
+    assert!(!rig.rings, "the call has an end");
+    let dialed = rig.dialed;
+    rig.ends();
+    dialed
+}
+
 /// A page, and what it is waiting for.
 struct Rig {
     client: Client,
@@ -62,6 +81,10 @@ struct Rig {
     /// How many calls of the page have begun or been refused, and have had no end.
     begun: usize,
     rings: bool,
+    /// The page called or accepted, and has not heard of an end.
+    wished: bool,
+    /// How many calls were sent.
+    dialed: usize,
 }
 
 impl Rig {
@@ -89,6 +112,8 @@ impl Rig {
             last_command: 0,
             begun: 0,
             rings: false,
+            wished: false,
+            dialed: 0,
         };
         rig.command(|client, command, now| client.connect(command, now));
         rig.answer(r#"{"janus":"success","transaction":"$T","data":{"id":$S}}"#);
@@ -193,9 +218,11 @@ impl Rig {
             }
             'c' => {
                 self.begun += 1;
+                self.wished = true;
                 self.act(|call, command, now| call.call(command, UserName::parse("Jack"), now));
             }
             'a' => {
+                self.wished |= self.rings;
                 self.act(|call, command, now| call.accept(command, now));
             }
             'h' => {
@@ -346,6 +373,8 @@ impl Rig {
                 if let Some(session) = number_of(&request, "id") {
                     (self.session, self.live) = (session, None);
                 }
+                let body = request.body.as_deref().unwrap_or_default();
+                self.dialed += usize::from(body.contains(r#""request":"call""#));
                 self.posts.push(request);
             }
             Output::Abort(id) => self.abort(id),
@@ -379,6 +408,7 @@ impl Rig {
     fn take_media(&mut self, media: Media) {
         match media {
             Media::Offer(leg) | Media::Answer(leg, _) => {
+                assert!(self.wished, "devices open for a call that nobody wanted");
                 // That of the call before is closed once the gateway knows of its end.
                 assert!(self.legs.len() < 2, "{:?} are still there", self.legs);
                 self.legs.push(leg);
@@ -419,7 +449,7 @@ impl Rig {
             Event::HangUp { peer, .. } => {
                 assert!(self.begun > 0, "an end without a call");
                 self.begun -= 1;
-                self.rings = false;
+                (self.rings, self.wished) = (false, false);
                 Some(peer)
             }
             Event::Reconnecting(error) | Event::Error(error) => {
