@@ -222,6 +222,18 @@ test("every error code has its row in the reference", async () => {
   for (const code of codes) assert.match(reference, new RegExp(`^\\| \`${code}\` \\| .+ \\| .+ \\|$`, "m"));
 });
 
+test("the tests that the threat model names are there", async () => {
+  const model = await readFile(join(root, "docs/security.md"), "utf8");
+  const folders = ["tests", "tests/web", "tests/e2e/tests"];
+  const named = (await Promise.all(folders.map((folder) => readdir(join(root, folder))))).flatMap((names, i) =>
+    names.filter((name) => name.endsWith(".rs")).map((name) => join(root, folders[i], name)),
+  );
+  const tests = (await Promise.all(named.map((file) => readFile(file, "utf8")))).join("\n");
+  const names = [...model.matchAll(/`([a-z]+(?:_[a-z0-9]+){2,})`/g)].map(([, name]) => name);
+  assert(names.length > 20, "none is named");
+  for (const name of names) assert(tests.includes(`fn ${name}(`), `there is no test ${name}`);
+});
+
 test("links lead somewhere", async () => {
   const anchor = (heading) =>
     heading.toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, "").trim().replaceAll(" ", "-");
