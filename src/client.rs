@@ -362,11 +362,7 @@ impl Client {
                 }
             }
             proto::Output::Lost(error) => self.handle_lost(&error, now),
-            proto::Output::Closed => {
-                let error = Error::new(Code::Closed, "disconnect() closed this video call");
-                self.end_calls(&error, now);
-                self.handle_closed(now);
-            }
+            proto::Output::Closed => self.end_session(now),
         }
     }
 
@@ -381,8 +377,15 @@ impl Client {
                 self.unhandle(call::reason::SESSION_LOST, error, now);
                 self.restore(since, Vec::new(), now);
             }
+            // Who leaves has lost nothing.
+            Phase::Leaving { .. } => self.end_session(now),
             _ => self.give_up(error, now),
         }
+    }
+
+    fn end_session(&mut self, now: Time) {
+        self.end_calls(&Error::new(Code::Closed, "disconnect() closed this video call"), now);
+        self.handle_closed(now);
     }
 
     /// Takes their handles from the calls, which end.
