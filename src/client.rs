@@ -276,9 +276,9 @@ impl Client {
     /// The page is being left (`pagehide`). It frees its names and ends its calls at once, since nobody
     /// knows if it comes back.
     pub fn handle_hide(&mut self, now: Time) {
-        self.session.leave();
-        self.run(now);
         let error = Error::new(Code::SessionLost, "the page was left");
+        self.session.leave(&error);
+        self.run(now);
         let hidden = Phase::Hidden(Vec::new());
         match std::mem::replace(&mut self.phase, hidden) {
             Phase::Disconnected => self.phase = Phase::Disconnected,
@@ -352,7 +352,7 @@ impl Client {
             proto::Output::Trouble(error) => {
                 self.trouble.get_or_insert(now);
                 for slot in self.calls.values_mut() {
-                    slot.call.handle_trouble(&error);
+                    slot.call.handle_trouble(&error, now);
                 }
             }
             proto::Output::Restored => {

@@ -250,7 +250,7 @@ fn a_gateway_that_never_comes_back_is_given_up_and_everything_settles() {
     let list = world.act(TOM, |call, command, _| call.list(command));
     world.run_for(SECOND * 300);
     assert_eq!(world.told(TOM), ["reconnecting GATEWAY_UNREACHABLE", "error SESSION_LOST"]);
-    assert_eq!(world.outcome(TOM, list), "SESSION_LOST");
+    assert_eq!(world.outcome(TOM, list), "GATEWAY_UNREACHABLE");
     let call = world.call(TOM, "Jack");
     assert_eq!(world.outcome(TOM, call), "CLOSED");
 }

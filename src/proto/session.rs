@@ -356,8 +356,8 @@ impl Session {
     }
 
     /// Ends the session without waiting for a word: the page is being left.
-    pub fn leave(&mut self) {
-        self.abandon_all(&Error::new(Code::SessionLost, "the page was left"));
+    pub fn leave(&mut self, error: &Error) {
+        self.abandon_all(error);
         self.stop_poll();
         if let State::Open { server, id } | State::Closing { server, id } =
             std::mem::replace(&mut self.state, State::Closed)

@@ -18,12 +18,57 @@ const LIMIT: Duration = Duration::from_secs(20 * 60);
 /// How long one test in the browser may take, in seconds; browsers start slowly on a busy machine.
 const BROWSER_TEST_LIMIT: &str = "120";
 
-/// The files of `tests/e2e/tests/` where the browser makes a difference; what is said to the gateway, the
-/// other suites have seen, and `mixed.rs` opens both browsers in any of them.
-const IN_FIREFOX: &[&str] = &["calling", "data", "ending", "lifecycle", "media"];
+/// Which files of `tests/e2e/tests/` run, and where.
+struct Pages {
+    gateway: &'static str,
+    browser: &'static str,
+    files: &'static [&'static str],
+    /// Words in the names of tests that do not.
+    skipped: &'static [&'static str],
+    /// How many tests run at once. Two pages that starve each other tell nothing; those that mostly wait do not.
+    threads: u8,
+}
 
-/// Words in the names of tests among them that take the gateway's minute each, in any browser.
-const NOT_IN_FIREFOX: &[&str] = &["closes_the_tab"];
+const THROUGH_JANUS: Pages = Pages {
+    gateway: "janus",
+    browser: "chromium",
+    files: &[
+        "calling",
+        "crossing",
+        "data",
+        "demo_pages",
+        "ending",
+        "lasting",
+        "lifecycle",
+        "media",
+        "mixed",
+        "registering",
+        "trouble",
+    ],
+    skipped: &[],
+    threads: 1,
+};
+
+/// What the demo's gateway is for: that pages can call each other.
+const THROUGH_EMBEDDED: Pages = Pages {
+    gateway: "embedded",
+    files: &["calling", "crossing", "demo_pages", "ending", "registering", "trouble"],
+    ..THROUGH_JANUS
+};
+
+/// The files where the browser makes a difference; what is said to the gateway, the other suites have seen, and
+/// `mixed.rs` opens both browsers. Tests that take the gateway's minute do so in any browser.
+const IN_FIREFOX: Pages = Pages {
+    browser: "firefox",
+    files: &["calling", "ending", "media"],
+    skipped: &["closes_the_tab"],
+    ..THROUGH_JANUS
+};
+
+const LOST_JANUS: Pages = Pages { files: &["healing"], threads: 2, ..THROUGH_JANUS };
+
+const FAULTY_GATEWAY: Pages =
+    Pages { gateway: "embedded", files: &["faults", "random"], threads: 2, ..THROUGH_JANUS };
 
 /// In the order in which they run: what fails fast comes first.
 const SUITES: &[Suite] = &[
@@ -73,7 +118,7 @@ const SUITES: &[Suite] = &[
             tools::ensure_janus,
             tools::ensure_node,
         ],
-        run: |bench| e2e(bench, "janus", "chromium", &[], &[]),
+        run: |bench| e2e(bench, &THROUGH_JANUS),
     },
     Suite {
         name: "e2e-embedded",
@@ -85,7 +130,7 @@ const SUITES: &[Suite] = &[
             tools::ensure_firefox,
             tools::ensure_node,
         ],
-        run: |bench| e2e(bench, "embedded", "chromium", &[], &[]),
+        run: |bench| e2e(bench, &THROUGH_EMBEDDED),
     },
     Suite {
         name: "e2e-firefox",
@@ -96,7 +141,24 @@ const SUITES: &[Suite] = &[
             tools::ensure_janus,
             tools::ensure_node,
         ],
-        run: |bench| e2e(bench, "janus", "firefox", IN_FIREFOX, NOT_IN_FIREFOX),
+        run: |bench| e2e(bench, &IN_FIREFOX),
+    },
+    Suite {
+        name: "faults-janus",
+        about: "the real Janus killed, stopped and cut off; pages that are left and come back",
+        needs: &[
+            tools::ensure_wasm_target,
+            tools::ensure_chromium,
+            tools::ensure_janus,
+            tools::ensure_node,
+        ],
+        run: |bench| e2e(bench, &LOST_JANUS),
+    },
+    Suite {
+        name: "faults-embedded",
+        about: "a gateway that answers wrongly in every way, and random stories with it",
+        needs: &[tools::ensure_wasm_target, tools::ensure_chromium, tools::ensure_node],
+        run: |bench| e2e(bench, &FAULTY_GATEWAY),
     },
     Suite {
         name: "package",
@@ -274,27 +336,20 @@ fn conformance(bench: &Bench<'_>) -> Result<()> {
 }
 
 /// Runs the named files of tests, or all, without the tests whose names have one of the words `skipped`.
-fn e2e(
-    bench: &Bench<'_>,
-    gateway: &str,
-    browser: &str,
-    files: &[&str],
-    skipped: &[&str],
-) -> Result<()> {
+fn e2e(bench: &Bench<'_>, pages: &Pages) -> Result<()> {
     let web = package::assemble_web(bench.workspace, Profile::Release)
         .context("the pages under test cannot be built")?;
     let test = bench.workspace.cargo("test").args(["--no-fail-fast", "--package", "videortc-e2e"]);
     let peers = tools::npm_peers(bench.workspace)?;
-    let test = files.iter().fold(test, |test, file| test.args(["--test", file]));
+    let test = pages.files.iter().fold(test, |test, file| test.args(["--test", file]));
     let test = test
-        .env("VIDEORTC_E2E_GATEWAY", gateway)
-        .env("VIDEORTC_E2E_BROWSER", browser)
+        .env("VIDEORTC_E2E_GATEWAY", pages.gateway)
+        .env("VIDEORTC_E2E_BROWSER", pages.browser)
         .env("GECKODRIVER", tools::geckodriver(bench.workspace)?)
         .env("VIDEORTC_WEB", web)
         .env("VIDEORTC_PEERS", peers);
-    // One at a time: each opens browsers, and two pages that starve each other tell nothing.
-    let test = test.args(["--", "--test-threads=1"]);
-    let test = skipped.iter().fold(test, |test, word| test.args(["--skip", word]));
+    let test = test.arg("--").arg(format!("--test-threads={}", pages.threads));
+    let test = pages.skipped.iter().fold(test, |test, word| test.args(["--skip", word]));
     bench.run(test.args(bench.filters))
 }
 

@@ -116,10 +116,8 @@ impl Call {
                 return self.ask_for_name(other, command, guests_left.saturating_sub(1));
             }
             (Some(code::USERNAME_TAKEN), Some(again)) if now < again.until => {
-                self.log(
-                    Level::Info,
-                    format!("\"{name}\" is still held by the session that is lost"),
-                );
+                let line = "the name is still held by the session that is lost";
+                self.log(Level::Info, line.into());
                 let again = Some(again.later(now, (self.random)()));
                 self.name = Name::Asked { name, command, guests_left, again };
                 return;
@@ -276,7 +274,7 @@ impl Call {
             return;
         }
         if offer == self.last_offer {
-            return self.log(Level::Info, format!("the call from \"{peer}\" is told twice"));
+            return self.log(Level::Info, "a call is told twice".into());
         }
         self.last_offer.clone_from(&offer);
         match &mut self.talk {

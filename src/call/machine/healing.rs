@@ -9,21 +9,26 @@ use super::*;
 
 /// How long nobody minds that an answer is missing.
 const PATIENCE: Duration = Duration::from_millis(500);
+/// How long the page's commands wait for a gateway that is out of reach.
+const OUTAGE: Duration = Duration::from_secs(10);
 /// How often is asked in vain before what is open fails.
 const MOST_ATTEMPTS: u8 = 4;
 /// How long a name may be held by a session that is dead: the gateway's session timeout, 60 s by default,
 /// and half as much again.
 const NAME_HELD: Duration = Duration::from_secs(90);
 
+/// For the log, at both ends.
+const LOST_WORDS: &str = "words of a call were lost: once more";
+
 /// The plugin's "Missing SDP".
 const MISSING_SDP: i64 = 482;
 
 impl Call {
     /// The gateway is out of reach, and events may be lost.
-    pub fn handle_trouble(&mut self, error: &Error) {
+    pub fn handle_trouble(&mut self, error: &Error, now: Time) {
         self.healing.gap = true;
         self.healing.out_of_reach = true;
-        self.healing.due = None;
+        self.healing.due = Some(now + OUTAGE);
         self.healing.trouble.get_or_insert_with(|| error.clone());
         self.tell_trouble();
     }
@@ -112,10 +117,8 @@ impl Call {
         if self.healing.query.take_if(|query| *query == id).is_none() {
             self.healing.unsure.push((id, asked, error));
         }
-        // Its return is waited for, or the session's end.
-        if !self.healing.out_of_reach {
-            self.healing.due = Some(now + PATIENCE);
-        }
+        let pause = if self.healing.out_of_reach { OUTAGE } else { PATIENCE };
+        self.healing.due.get_or_insert(now + pause);
     }
 
     pub(super) fn name_due(&self) -> Option<Time> {
@@ -126,8 +129,11 @@ impl Call {
     }
 
     pub(super) fn handle_healing_timeout(&mut self, now: Time) {
-        if self.healing.due.is_some_and(|due| due <= now) {
-            self.ask(now);
+        if self.healing.due.take_if(|due| *due <= now).is_some() {
+            match self.healing.out_of_reach {
+                true => self.stop_asking(now),
+                false => self.ask(now),
+            }
         }
         if self.name_due().is_some_and(|due| due <= now)
             && let Name::Asked { name, again: Some(again), .. } = &mut self.name
@@ -164,10 +170,19 @@ impl Call {
         self.healing.query = Some(id);
     }
 
-    /// The gateway lives, and does not answer: what is open has failed.
+    /// The gateway does not answer: what the page waits for has failed.
     fn stop_asking(&mut self, now: Time) {
         for (id, asked, error) in take(&mut self.healing.unsure) {
-            self.conclude(id, asked.purpose, Err(error), now);
+            match asked.purpose {
+                // Nobody waits for it, and the call must not come back with the gateway.
+                Purpose::HangUp if self.healing.out_of_reach => {
+                    self.healing.unsure.push((id, asked, error));
+                }
+                purpose => self.conclude(id, purpose, Err(error), now),
+            }
+        }
+        if self.healing.out_of_reach {
+            return;
         }
         self.healing.gap = false;
         self.healing.attempts = 0;
@@ -281,17 +296,14 @@ impl Call {
                 | Stage::Accepting(_)
                 | Stage::Up,
             ) if !has_call => {
-                let error = Error::new(
-                    Code::CallEnded,
-                    "the call ended while the gateway was out of reach",
-                );
+                let error = Error::new(Code::CallEnded, "the gateway ended the call");
                 self.end(reason::LOST, error, Farewell::HangUp(reason::LOST), now);
             }
             // Somebody called, and it was not heard: they shall call once more.
             None | Some(Stage::Offering | Stage::Offered { .. } | Stage::Yielding)
                 if has_call && self.teardown.is_none() =>
             {
-                self.log(Level::Info, "a call was missed: asking for it once more".into());
+                self.log(Level::Info, LOST_WORDS.into());
                 self.decline(reason::ONCE_MORE, now);
             }
             _ => {}
@@ -301,7 +313,7 @@ impl Call {
     /// Words of this call were lost on the way here.
     pub(super) fn call_once_more(&mut self, now: Time) {
         if self.talk.as_ref().is_some_and(|talk| talk.redials < MOST_REDIALS) {
-            self.log(Level::Info, "events are lost: calling once more".into());
+            self.log(Level::Info, LOST_WORDS.into());
             self.dial_again(Farewell::HangUp(reason::ONCE_MORE), now);
         }
     }
@@ -313,7 +325,7 @@ impl Call {
             let error = Error::new(Code::CallEnded, "the call was lost too often");
             return self.end(reason::LOST, error, Farewell::Await, now);
         }
-        self.log(Level::Info, "the other side lost words of this call: once more".into());
+        self.log(Level::Info, LOST_WORDS.into());
         if self.talk.as_ref().is_some_and(|talk| talk.stage == Stage::RingingOut) {
             return self.dial_again(Farewell::Await, now);
         }
@@ -330,7 +342,8 @@ impl Call {
 
     /// The gateway is in reach, and knows us.
     pub(super) fn be_well(&mut self) {
-        if !self.healing.detached && self.healing.query.is_none() {
+        let out_of_reach = self.healing.detached || self.healing.out_of_reach;
+        if !out_of_reach && self.healing.query.is_none() {
             self.healing.trouble = None;
             self.tell_trouble();
         }
