@@ -268,6 +268,17 @@ fn an_answer_that_echoes_the_request_leaks_no_secret() {
 }
 
 #[test]
+fn what_nobody_knows_is_named_without_secrets() {
+    let mut config = config(&["https://a.test/janus"]);
+    config.token = Some(Secret::new("t0ken"));
+    let mut rig = Rig::new(config);
+    rig.answer(created);
+    rig.answer(|_| ok(r#"[{"janus":"strange t0ken"}]"#));
+    let log = rig.log.join("\n");
+    assert!(log.contains("strange") && !log.contains("t0ken"), "{log}");
+}
+
+#[test]
 fn one_poll_at_a_time_and_always_one() {
     let mut rig = Rig::open();
     for _ in 0..5 {
