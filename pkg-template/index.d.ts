@@ -259,11 +259,11 @@ export interface VideoCallEvents {
   onTransferProgress?(transfer: Transfer): void;
   /**
    * The gateway is out of reach (a `GATEWAY_` code), the session is lost (`SESSION_LOST`) or nothing comes through a
-   * call's media connection (`MEDIA_FAILED`): the library brings it back. Ends with `onReconnected`, with the `onHangUp`
-   * of the call whose media it was about, or with `onError`.
+   * call's media connection (`MEDIA_FAILED`): the library brings it back. Ends with `onReconnected`, or with `onError`
+   * and the object's end.
    */
   onReconnecting?(cause: VideoRTCError): void;
-  /** All is there again, the name too. */
+  /** All is there again, the name too; or what was lost has ended with its call, and `onHangUp` came before this. */
   onReconnected?(): void;
   /**
    * Anything that no promise was there to report: a session that was given up (`SESSION_LOST`, `UNAUTHORIZED`), a name

@@ -302,7 +302,7 @@ fn media_that_fails_ends_the_call_at_both_ends() {
     assert_eq!(world.told(JACK), ["reconnecting MEDIA_FAILED"]);
     world.run_for(SECOND * 10);
     assert_eq!(world.told(TOM), ["hang-up Jack: Media connection failed"]);
-    assert_eq!(world.told(JACK), ["hang-up Tom: Media connection failed"]);
+    assert_eq!(world.told(JACK), ["hang-up Tom: Media connection failed", "reconnected"]);
     assert_nothing_is_left(&world);
 }
 

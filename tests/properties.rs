@@ -84,8 +84,6 @@ fn timing() -> impl Strategy<Value = Timing> {
 struct Ledger {
     is_in_call: bool,
     is_reconnecting: bool,
-    /// The call ended, and with it the trouble with its media.
-    may_begin_anew: bool,
     ends: usize,
     history: Vec<String>,
 }
@@ -104,13 +102,10 @@ impl Ledger {
                 Event::HangUp { .. } => {
                     self.ends += 1;
                     self.is_in_call = false;
-                    self.may_begin_anew = true;
                 }
                 Event::Reconnecting(_) => {
-                    let nested = self.is_reconnecting && !self.may_begin_anew;
-                    assert!(!nested, "trouble is told twice: {:?}", self.history);
+                    assert!(!self.is_reconnecting, "trouble is told twice: {:?}", self.history);
                     self.is_reconnecting = true;
-                    self.may_begin_anew = false;
                 }
                 Event::Reconnected => {
                     assert!(self.is_reconnecting, "there was no trouble: {:?}", self.history);
@@ -217,10 +212,7 @@ fn check_use(world: &mut World, ledgers: &mut [Ledger; 3], attempts: &mut [usize
     let open: Vec<usize> = (0..3).filter(|page| !world.pages[*page].is_ended).collect();
     for page in &open {
         let history = &ledgers[*page].history;
-        assert!(
-            !ledgers[*page].is_reconnecting || ledgers[*page].may_begin_anew,
-            "page {page} reconnects for ever: {history:?}"
-        );
+        assert!(!ledgers[*page].is_reconnecting, "page {page} reconnects for ever: {history:?}");
         if ledgers[*page].is_in_call {
             world.hang_up(*page);
         }

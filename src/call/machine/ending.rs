@@ -14,9 +14,9 @@ impl Call {
         self.log(Level::Info, format!("the call with \"{}\" ended: {words}", talk.peer));
         self.media(Media::Release);
         self.last = Some((talk.peer.clone(), now));
-        // With the call goes the care for its media.
-        self.healing.told &= self.healing.trouble.is_some();
         self.event(Event::HangUp { peer: talk.peer, reason: words.to_owned() });
+        // With the call goes the care for its media.
+        self.tell_trouble();
         if let Some(command) = talk.command {
             self.done(command, Err(error));
         }
