@@ -55,7 +55,7 @@ async fn secrets_go_in_every_request_and_into_no_log_line() {
     let gateway = Gateway::new();
     let app = VideoRtc::new(
         &gateway.servers(),
-        &js("[{ urls: 'turn:127.0.0.1:9', username: 'turn-user', credential: 'TURN-WORD' }]"),
+        &js("[{ urls: 'turn:127.0.0.1:3478', username: 'turn-user', credential: 'TURN-WORD' }]"),
         &"trace".into(),
         &js("{ apiSecret: 'S3CRET &?#é', token: 'T0KEN+/=', account: 'Tom of the shop' }"),
     );
