@@ -316,3 +316,16 @@ fn a_call_told_twice_rings_once() {
     world.run_for(SECOND);
     assert_eq!(world.told(JACK), ["accepted Tom"]);
 }
+
+#[test]
+fn a_poll_that_is_dead_without_knowing_it_is_given_up() {
+    let mut world = idle();
+    // Requests get through, and their events go into a poll that nobody reads.
+    world.pages[TOM].loss = Loss::PollsHang;
+    let list = world.act(TOM, |call, command, _| call.list(command));
+    world.run_for(Duration::from_millis(10_100));
+    world.pages[TOM].loss = Loss::None;
+    world.run_for(SECOND * 4);
+    assert_eq!(world.outcome(TOM, list), "done");
+    assert_eq!(world.told(TOM), ["reconnecting GATEWAY_TIMEOUT", "reconnected"]);
+}

@@ -60,6 +60,8 @@ fn step() -> impl Strategy<Value = Step> {
             Just(Loss::NextPost),
             Just(Loss::NextPoll),
             Just(Loss::RepeatPoll),
+            Just(Loss::PollsHang),
+            Just(Loss::None),
         ]).prop_map(|(page, loss)| Step::Lose(page, loss)),
         1 => page.clone().prop_map(Step::Close),
         1 => page.prop_map(Step::Disconnect),

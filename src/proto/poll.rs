@@ -71,6 +71,14 @@ impl Poll {
         self.failing.take().is_some()
     }
 
+    /// Since when the poll that is open waits.
+    pub(super) fn waits_since(&self) -> Option<Time> {
+        match self.state {
+            State::Waiting { since, .. } => Some(since),
+            State::Off | State::Paused { .. } => None,
+        }
+    }
+
     pub(super) fn is_failing(&self) -> bool {
         self.failing.is_some()
     }

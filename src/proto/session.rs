@@ -402,16 +402,29 @@ impl Session {
             self.pending.iter().filter(|(_, p)| p.deadline <= now).map(|(t, _)| *t).collect();
         for ticket in late {
             let Some(pending) = self.pending.get(&ticket) else { continue };
-            let (kind, lane) = (pending.kind, pending.lane);
-            if let Stage::Posted(http) = pending.stage {
-                self.outputs.push_back(Output::Abort(http));
+            let (kind, lane, deadline) = (pending.kind, pending.lane, pending.deadline);
+            let mut is_deaf = false;
+            match pending.stage {
+                Stage::Posted(http) => self.outputs.push_back(Output::Abort(http)),
+                // The gateway took the request, and a poll that has been open all the while did not bring
+                // the answer: such a connection is dead without knowing it.
+                Stage::Acknowledged => {
+                    let since = self.poll.waits_since();
+                    is_deaf = since.is_some_and(|s| s + self.config.request_timeout <= deadline);
+                }
+                Stage::Queued | Stage::Again(_) => {}
             }
             let limit = millis(self.config.request_timeout);
             let message = format!(
                 "the gateway did not answer {} within {limit} ms; try again",
                 kind.as_str()
             );
-            self.finish(ticket, Err(Error::new(Code::GatewayTimeout, message)), now);
+            let error = Error::new(Code::GatewayTimeout, message);
+            self.finish(ticket, Err(error.clone()), now);
+            if let Some(http) = self.poll.http().filter(|_| is_deaf) {
+                self.outputs.push_back(Output::Abort(http));
+                self.poll_failed(error, now);
+            }
             self.pump(lane);
         }
         let mut lanes = Vec::new();

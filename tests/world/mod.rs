@@ -49,6 +49,8 @@ pub enum Loss {
     NextPoll,
     /// The next answer to a poll holds its events twice.
     RepeatPoll,
+    /// Answers to polls, with the events in them, vanish, and nobody is told.
+    PollsHang,
 }
 
 /// One page.
@@ -435,6 +437,7 @@ impl World {
                 this.loss = Loss::None;
                 return self.schedule(TRIP, Work::Respond(page, id, lost()));
             }
+            Loss::PollsHang => return,
             Loss::RepeatPoll => {
                 this.loss = Loss::None;
                 if let Ok(Value::Array(mut events)) = serde_json::from_str(&response.body) {
