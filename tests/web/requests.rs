@@ -131,7 +131,7 @@ async fn a_body_that_never_ends_is_not_read_to_its_end() {
     let rig = Rig::new("none", "{}");
     rig.gateway.script("create", Script::Endless);
     let error = rejected(rig.app.connect()).await;
-    assert_error(&error, "GATEWAY_PROTOCOL", "at most 8388608 are read");
+    assert_error(&error, "GATEWAY_PROTOCOL", "at most 1048576 are read");
 }
 
 #[wasm_bindgen_test]
