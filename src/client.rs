@@ -9,7 +9,7 @@ use crate::error::{Code, Error};
 use crate::event::Event;
 use crate::log::Level;
 use crate::proto::{self, Answer, HandleId, HttpId, HttpRequest, HttpResponse, Session, Ticket};
-use crate::proto::{FIRST_DELAY, LONGEST_DELAY, jittered, not_connected};
+use crate::proto::{FIRST_DELAY, LONGEST_DELAY, given_up, jittered, not_connected};
 use crate::queue::Queue;
 use crate::time::{Time, earliest};
 use crate::vec_map::VecMap;
@@ -445,9 +445,7 @@ impl Client {
                     || now.since(restoring.since) >= self.retry_limit
                 {
                     self.phase = Phase::Restoring(restoring);
-                    let message =
-                        "the session is lost, and no other could be made: call connect() again";
-                    let lost = Error::new(Code::SessionLost, message).with_cause(error.to_string());
+                    let lost = given_up(&error);
                     return self.give_up(&lost, now);
                 }
                 restoring.due = Some(now + jittered(restoring.delay, (self.random)()));

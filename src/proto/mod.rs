@@ -8,8 +8,8 @@ mod session;
 mod wire;
 
 pub(crate) use poll::{FIRST_DELAY, LONGEST_DELAY, jittered};
-pub(crate) use session::not_connected;
 pub use session::{Answer, HttpId, HttpRequest, HttpResponse, Output, Session, Ticket};
+pub(crate) use session::{given_up, not_connected};
 pub use wire::{Candidate, HandleId, Jsep, JsepKind, Notice, SessionId};
 
 #[doc(hidden)]

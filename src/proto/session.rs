@@ -547,10 +547,7 @@ impl Session {
                     let due = now + jittered(pending.delay, (self.random)());
                     pending.delay = pending.delay.saturating_mul(2).min(LONGEST_DELAY);
                     pending.stage = Stage::Again(due);
-                    return self.outputs.push_back(Output::Log(
-                        Level::Warn,
-                        format!("to be posted again: {error}"),
-                    ));
+                    return self.warn("to be posted again", &error);
                 }
                 Some(pending) if pending.kind == Kind::Message => {
                     // The poll may be as dead, and would only say so later.
@@ -664,8 +661,7 @@ impl Session {
             }
             Ok(_) => self.open_next(rest, failures, now),
             Err(error) => {
-                self.outputs
-                    .push_back(Output::Log(Level::Warn, format!("{}: {error}", server.as_str())));
+                self.warn(server.as_str(), &error);
                 // Somebody holds the id that was chosen: the same server, another id.
                 if error.gateway_code == Some(core_error::SESSION_CONFLICT) && failures.len() < 3 {
                     rest.push(server.clone());
@@ -736,7 +732,7 @@ impl Session {
     }
 
     fn poll_failed(&mut self, error: Error, now: Time) {
-        self.outputs.push_back(Output::Log(Level::Warn, format!("a poll failed: {error}")));
+        self.warn("a poll failed", &error);
         let limit = match self.config.servers.len() {
             _ if self.is_patient => Duration::MAX,
             0 | 1 => self.config.retry_limit,
@@ -744,8 +740,7 @@ impl Session {
         };
         let first = !self.poll.is_failing();
         if !self.poll.failed(limit, (self.random)(), now) {
-            let message = "the gateway has been out of reach for too long: call connect() again";
-            self.lose(Error::new(Code::SessionLost, message).with_cause(error.to_string()));
+            self.lose(given_up(&error));
         } else if first {
             self.outputs.push_back(Output::Trouble(error));
         }
@@ -788,10 +783,12 @@ impl Session {
         let error = core_failure(code, reason);
         match error.code {
             Code::SessionLost | Code::Unauthorized => self.lose(error),
-            _ => self
-                .outputs
-                .push_back(Output::Log(Level::Warn, format!("the gateway says {error}"))),
+            _ => self.warn("the gateway says", &error),
         }
+    }
+
+    fn warn(&mut self, what: &str, error: &Error) {
+        self.outputs.push_back(Output::Log(Level::Warn, format!("{what}: {error}")));
     }
 
     // The end.
@@ -904,6 +901,15 @@ fn core_failure(code: i64, reason: &str) -> Error {
         ),
     };
     error.from_gateway(code, &excerpt(reason))
+}
+
+/// There is no session any more, and none to be had.
+pub(crate) fn given_up(cause: &Error) -> Error {
+    Error::new(
+        Code::SessionLost,
+        "the gateway has been out of reach for too long: call connect() again",
+    )
+    .with_cause(cause.to_string())
 }
 
 pub(crate) fn not_connected() -> Error {
