@@ -372,8 +372,7 @@ impl Client {
         let hopeless = error.code == Code::Unauthorized || now.since(since) >= self.retry_limit;
         match &self.phase {
             Phase::Connected if !hopeless => {
-                let line = format!("the session is lost, and another is made: {error}");
-                self.outputs.push_back(Output::Log(Level::Warn, line));
+                self.warn("the session is lost, and another is made", error);
                 self.unhandle(call::reason::SESSION_LOST, error, now);
                 self.restore(since, Vec::new(), now);
             }
@@ -504,14 +503,12 @@ impl Client {
             }
             Some(Purpose::Trickle) => {
                 if let Err(error) = result {
-                    let line = format!("candidates were not taken: {error}");
-                    self.outputs.push_back(Output::Log(Level::Warn, line));
+                    self.warn("candidates were not taken", &error);
                 }
             }
             Some(Purpose::Detach(id)) => {
                 if let Err(error) = result {
-                    let line = format!("the handle was not detached: {error}");
-                    self.outputs.push_back(Output::Log(Level::Warn, line));
+                    self.warn("the handle was not detached", &error);
                 }
                 self.end_call(id, now);
             }
@@ -613,6 +610,10 @@ impl Client {
             Phase::Connecting(commands) => self.phase = Phase::Connecting(commands),
             Phase::Connected | Phase::Restoring(_) | Phase::Hidden(_) | Phase::Disconnected => {}
         }
+    }
+
+    fn warn(&mut self, what: &str, error: &Error) {
+        self.outputs.push_back(Output::Log(Level::Warn, format!("{what}: {error}")));
     }
 
     fn done(&mut self, command: Command, result: Result<Reply, Error>) {

@@ -451,6 +451,10 @@ impl Call {
         self.outputs.push_back(Output::Done(command, result));
     }
 
+    fn warn(&mut self, what: &str, error: &Error) {
+        self.log(Level::Warn, format!("{what}: {error}"));
+    }
+
     fn log(&mut self, level: Level, line: String) {
         self.outputs.push_back(Output::Log(level, line));
     }

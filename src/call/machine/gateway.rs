@@ -79,10 +79,7 @@ impl Call {
                 {
                     teardown.request = None;
                     if let Err(error) = result {
-                        self.log(
-                            Level::Warn,
-                            format!("the gateway did not take the hang-up: {error}"),
-                        );
+                        self.warn("the gateway did not take the hang-up", &error);
                     }
                     self.check_teardown(now);
                 }

@@ -113,7 +113,7 @@ impl Call {
         error: Error,
         now: Time,
     ) {
-        self.log(Level::Warn, format!("a request may be lost: {error}"));
+        self.warn("a request may be lost", &error);
         if self.healing.query.take_if(|query| *query == id).is_none() {
             self.healing.unsure.push((id, asked, error));
         }

@@ -95,10 +95,7 @@ impl Call {
             (other, result) => {
                 talk.path.look_again(now);
                 if let (Some(_), Err(error)) = (other, result) {
-                    self.log(
-                        Level::Warn,
-                        format!("the connection cannot be negotiated anew: {error}"),
-                    );
+                    self.warn("the connection cannot be negotiated anew", &error);
                 }
                 self.flush_candidates();
                 return;
@@ -114,7 +111,7 @@ impl Call {
             other => Err(unexpected(&other)),
         });
         if let Err(error) = result {
-            self.log(Level::Warn, format!("a new description was not passed on: {error}"));
+            self.warn("a new description was not passed on", &error);
             if let Some(talk) = &mut self.talk {
                 talk.path.negotiation = None;
                 talk.path.look_again(now);
