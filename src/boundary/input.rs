@@ -174,7 +174,7 @@ fn call_news(call: &mut Call, input: &mut Input, bytes: Option<Vec<u8>>, now: Ti
             let lane = if input.number(3) == 0 { Lane::Messages } else { Lane::Bulk };
             call.handle_channel_open(leg, lane, now);
         }
-        "channelClosed" => call.handle_channel_closed(leg),
+        "channelClosed" => call.handle_channel_closed(leg, now),
         "text" => call.handle_text(leg, input.text(3).unwrap_or_default()),
         "message" => call.handle_message(leg, &bytes.unwrap_or_default(), now),
         "buffered" => call.handle_buffered(leg, input.number(3) as usize, now),

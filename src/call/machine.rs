@@ -319,7 +319,8 @@ impl Call {
         let teardown = self.teardown.as_ref().map(|teardown| teardown.deadline);
         let data = self.talk.as_ref().and_then(|talk| talk.link.poll_timeout());
         let healing = earliest(self.healing.due, self.name_due());
-        let restart = self.talk.as_ref().and_then(|talk| talk.path.deadline());
+        let restart =
+            self.talk.as_ref().and_then(|talk| earliest(talk.path.deadline(), talk.data_ends));
         let calls = earliest(earliest(talk, teardown), earliest(data, self.candidates.due));
         earliest(calls, earliest(healing, restart))
     }
@@ -338,6 +339,7 @@ impl Call {
         self.with_link(|link| link.handle_timeout(now));
         self.handle_healing_timeout(now);
         self.handle_restart_timeout(now);
+        self.handle_data_timeout(now);
         if self.talk.as_ref().and_then(|talk| talk.deadline).is_some_and(|deadline| deadline <= now)
         {
             self.handle_talk_timeout(now);

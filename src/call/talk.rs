@@ -44,6 +44,8 @@ pub(super) struct Talk {
     pub(super) early_candidates: Vec<Candidate>,
     /// Messages and files. What is sent before the call is up waits there.
     pub(super) link: Link,
+    /// A data channel closed: until then the end of the call is waited for.
+    pub(super) data_ends: Option<Time>,
     /// The page's commands behind the link's numbers.
     pub(super) sending: VecMap<u64, Command>,
     /// What the other side's description said about data.
@@ -156,6 +158,7 @@ impl Talk {
             doom: None,
             early_candidates: Vec::new(),
             link: Link::new(data),
+            data_ends: None,
             sending: VecMap::new(),
             support: sdp::Support::None,
         }

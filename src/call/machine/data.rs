@@ -59,11 +59,22 @@ impl Call {
         self.with_leg(leg, |link| link.handle_open(lane, now));
     }
 
-    /// A data channel of ours closed, and its peer connection did not: nothing can be sent any more, and what
-    /// was under way never ends well.
-    pub fn handle_channel_closed(&mut self, leg: LegId) {
-        let error = "the data channel was closed: call again to send more";
-        self.with_leg(leg, |link| link.close(&Error::new(Code::TransferFailed, error)));
+    /// A data channel of ours closed. Mostly that is the end of the call, of which the gateway tells a moment
+    /// later.
+    pub fn handle_channel_closed(&mut self, leg: LegId, now: Time) {
+        if let Some(talk) = self.talk.as_mut().filter(|talk| talk.leg == Some(leg)) {
+            talk.data_ends.get_or_insert(now + TEARDOWN);
+        }
+    }
+
+    /// The call goes on without its data channel: nothing can be sent any more, and what was under way never
+    /// ends well.
+    pub(super) fn handle_data_timeout(&mut self, now: Time) {
+        let due = self.talk.as_mut().and_then(|talk| talk.data_ends.take_if(|due| *due <= now));
+        if due.is_some() {
+            let error = "the data channel was closed: call again to send more";
+            self.with_link(|link| link.close(&Error::new(Code::TransferFailed, error)));
+        }
     }
 
     /// A binary message of the other side.

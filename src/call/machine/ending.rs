@@ -33,6 +33,7 @@ impl Call {
         talk.flows = false;
         talk.early_candidates.clear();
         talk.link.handle_channels_gone();
+        talk.data_ends = None;
         let leg = talk.leg.take();
         let farewell = match farewell {
             _ if !known => Farewell::None,
