@@ -23,8 +23,6 @@ struct Pages {
     gateway: &'static str,
     browser: &'static str,
     files: &'static [&'static str],
-    /// Words in the names of tests that do not.
-    skipped: &'static [&'static str],
     /// How many tests run at once. Two pages that starve each other tell nothing; those that mostly wait do not.
     threads: u8,
 }
@@ -45,25 +43,20 @@ const THROUGH_JANUS: Pages = Pages {
         "registering",
         "trouble",
     ],
-    skipped: &[],
     threads: 1,
 };
 
 /// What the demo's gateway is for: that pages can call each other.
 const THROUGH_EMBEDDED: Pages = Pages {
     gateway: "embedded",
-    files: &["calling", "crossing", "demo_pages", "ending", "registering", "trouble"],
+    files: &["calling", "crossing", "demo_pages", "registering"],
     ..THROUGH_JANUS
 };
 
 /// The files where the browser makes a difference; what is said to the gateway, the other suites have seen, and
-/// `mixed.rs` opens both browsers. Tests that take the gateway's minute do so in any browser.
-const IN_FIREFOX: Pages = Pages {
-    browser: "firefox",
-    files: &["calling", "ending", "media"],
-    skipped: &["closes_the_tab"],
-    ..THROUGH_JANUS
-};
+/// `mixed.rs` opens both browsers.
+const IN_FIREFOX: Pages =
+    Pages { browser: "firefox", files: &["calling", "media"], ..THROUGH_JANUS };
 
 const LOST_JANUS: Pages = Pages { files: &["healing"], threads: 2, ..THROUGH_JANUS };
 
@@ -124,12 +117,7 @@ const SUITES: &[Suite] = &[
         name: "e2e-embedded",
         about: "the same pages through the embedded gateway",
         // Its package is compiled with the one that starts Janus, but Janus itself does not run.
-        needs: &[
-            tools::ensure_wasm_target,
-            tools::ensure_chromium,
-            tools::ensure_firefox,
-            tools::ensure_node,
-        ],
+        needs: &[tools::ensure_wasm_target, tools::ensure_chromium, tools::ensure_node],
         run: |bench| e2e(bench, &THROUGH_EMBEDDED),
     },
     Suite {
@@ -335,7 +323,7 @@ fn conformance(bench: &Bench<'_>) -> Result<()> {
     bench.run(test.arg("--").args(bench.filters))
 }
 
-/// Runs the named files of tests, or all, without the tests whose names have one of the words `skipped`.
+/// Runs files of end-to-end tests, on pages built from the library as it is.
 fn e2e(bench: &Bench<'_>, pages: &Pages) -> Result<()> {
     let web = package::assemble_web(bench.workspace, Profile::Release)
         .context("the pages under test cannot be built")?;
@@ -349,7 +337,6 @@ fn e2e(bench: &Bench<'_>, pages: &Pages) -> Result<()> {
         .env("VIDEORTC_WEB", web)
         .env("VIDEORTC_PEERS", peers);
     let test = test.arg("--").arg(format!("--test-threads={}", pages.threads));
-    let test = pages.skipped.iter().fold(test, |test, word| test.args(["--skip", word]));
     bench.run(test.args(bench.filters))
 }
 
