@@ -46,25 +46,11 @@ const FILE_SLOTS: u32 = 32;
 /// The two channels of a link, by how long what is in them may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {
-    /// Short messages and everything about transfers. Plain text on it is what janus.js speaks.
+    /// Short messages and everything about transfers: the channel `JanusDataChannel`, by default that of janus.js
+    /// and the gateway. Plain text on it is what janus.js speaks.
     Messages,
-    /// What may be long.
+    /// What may be long: the channel `videortc-bulk`.
     Bulk,
-}
-
-impl Lane {
-    /// The label of the channel. The first is the one that janus.js and the gateway use by default.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Messages => "JanusDataChannel",
-            Self::Bulk => "videortc-bulk",
-        }
-    }
-
-    /// The lane of a channel that the other side opened.
-    pub fn of_label(label: &str) -> Self {
-        if label == Self::Bulk.label() { Self::Bulk } else { Self::Messages }
-    }
 }
 
 /// What is being sent, in the sender's words.
