@@ -25,18 +25,6 @@ const ANN: usize = 2;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Two pages in a call.
-fn in_call() -> World {
-    let mut world = World::with(&["Tom", "Jack"]);
-    world.call(TOM, "Jack");
-    world.run_for(SECOND);
-    world.accept(JACK);
-    world.run_for(SECOND);
-    assert_eq!(world.told(TOM), ["calling Jack", "accepted Jack"]);
-    assert_eq!(world.told(JACK), ["incoming Tom", "accepted Tom"]);
-    world
-}
-
 fn assert_nothing_is_left(world: &World) {
     for page in &world.pages {
         assert_eq!(page.open, []);
@@ -47,7 +35,7 @@ fn assert_nothing_is_left(world: &World) {
 
 #[test]
 fn a_call_is_made_accepted_and_hung_up() {
-    let mut world = in_call();
+    let mut world = World::in_call();
     let hang_up = world.hang_up(TOM);
     world.run_for(SECOND * 2);
     assert_eq!(world.outcome(TOM, hang_up), "done");
@@ -58,7 +46,7 @@ fn a_call_is_made_accepted_and_hung_up() {
 
 #[test]
 fn hanging_up_twice_is_hanging_up_once() {
-    let mut world = in_call();
+    let mut world = World::in_call();
     let first = world.hang_up(TOM);
     let second = world.hang_up(TOM);
     assert_eq!([world.outcome(TOM, first), world.outcome(TOM, second)], ["open", "open"]);
@@ -214,7 +202,7 @@ fn there_is_nothing_to_accept_or_hang_up() {
 #[test]
 fn one_may_redial_at_once_after_a_hang_up() {
     for ender in [TOM, JACK] {
-        let mut world = in_call();
+        let mut world = World::in_call();
         for _ in 0..10 {
             world.hang_up(ender);
             world.run_for(Duration::from_millis(20));
@@ -231,7 +219,7 @@ fn one_may_redial_at_once_after_a_hang_up() {
 
 #[test]
 fn the_other_side_may_call_back_at_once() {
-    let mut world = in_call();
+    let mut world = World::in_call();
     for _ in 0..10 {
         world.hang_up(TOM);
         world.run_for(Duration::from_millis(20));
@@ -294,7 +282,7 @@ fn media_that_never_comes_up_ends_the_call_at_both_ends() {
 
 #[test]
 fn media_that_fails_ends_the_call_at_both_ends() {
-    let mut world = in_call();
+    let mut world = World::in_call();
     world.pages[JACK].is_walled_in = true;
     world.fail_media(JACK);
     world.run_for(SECOND * 25);
@@ -308,7 +296,7 @@ fn media_that_fails_ends_the_call_at_both_ends() {
 
 #[test]
 fn a_page_that_vanishes_ends_the_call_at_the_other() {
-    let mut world = in_call();
+    let mut world = World::in_call();
     world.pages[TOM].is_offline = true;
     world.pages[TOM].is_walled_in = true;
     world.cut_media(TOM);
@@ -327,7 +315,7 @@ fn a_page_that_vanishes_ends_the_call_at_the_other() {
 
 #[test]
 fn closing_in_a_call_frees_the_name() {
-    let mut world = in_call();
+    let mut world = World::in_call();
     let close = world.close(TOM);
     world.run_for(SECOND * 3);
     assert_eq!(world.outcome(TOM, close), "done");
@@ -343,7 +331,7 @@ fn closing_in_a_call_frees_the_name() {
 
 #[test]
 fn disconnecting_in_a_call_ends_it_and_connecting_works_again() {
-    let mut world = in_call();
+    let mut world = World::in_call();
     let disconnect = world.disconnect(TOM);
     let again = world.command(TOM, |client, command, now| client.connect(command, now));
     world.run_for(SECOND * 3);

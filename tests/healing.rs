@@ -27,24 +27,6 @@ fn idle() -> World {
     World::with(&["Tom", "Jack"])
 }
 
-fn ringing() -> World {
-    let mut world = idle();
-    world.call(TOM, "Jack");
-    world.run_for(SECOND);
-    assert_eq!(world.told(TOM), ["calling Jack"]);
-    assert_eq!(world.told(JACK), ["incoming Tom"]);
-    world
-}
-
-fn in_call() -> World {
-    let mut world = ringing();
-    world.accept(JACK);
-    world.run_for(SECOND);
-    assert_eq!(world.told(TOM), ["accepted Jack"]);
-    assert_eq!(world.told(JACK), ["accepted Tom"]);
-    world
-}
-
 /// A new call works from end to end.
 fn assert_can_call(world: &mut World) {
     world.run_for(SECOND * 3);
@@ -57,7 +39,7 @@ fn assert_can_call(world: &mut World) {
 
 #[test]
 fn a_poll_that_fails_in_a_call_is_told_and_costs_nothing() {
-    let mut world = in_call();
+    let mut world = World::in_call();
     world.pages[TOM].loss = Loss::NextPoll;
     world.run_for(SECOND * 60);
     assert_eq!(world.told(TOM), ["reconnecting GATEWAY_UNREACHABLE", "reconnected"]);
@@ -81,7 +63,7 @@ fn a_restarted_gateway_gets_the_same_names_again() {
 
 #[test]
 fn a_gateway_that_restarts_in_a_call_ends_it_once() {
-    let mut world = in_call();
+    let mut world = World::in_call();
     world.restart_gateway();
     world.run_for(SECOND * 5);
     let expected = |peer: &str, me: &str| {
@@ -136,7 +118,7 @@ fn a_name_that_somebody_else_took_meanwhile_is_told() {
 
 #[test]
 fn a_page_that_is_left_ends_its_call_at_once() {
-    let mut world = in_call();
+    let mut world = World::in_call();
     world.hide(TOM);
     world.run_for(SECOND);
     assert_eq!(world.told(TOM), ["hang-up Jack: Hung up", "reconnecting SESSION_LOST"]);
@@ -167,7 +149,7 @@ fn a_call_that_was_missed_comes_once_more() {
 
 #[test]
 fn an_acceptance_that_was_missed_is_made_good_without_the_pages_noticing() {
-    let mut world = ringing();
+    let mut world = World::ringing();
     world.pages[TOM].loss = Loss::NextPoll;
     let accept = world.accept(JACK);
     world.run_for(SECOND * 10);
@@ -185,7 +167,7 @@ fn an_acceptance_that_was_missed_is_made_good_without_the_pages_noticing() {
 
 #[test]
 fn a_hang_up_that_was_missed_ends_the_call_all_the_same() {
-    let mut world = in_call();
+    let mut world = World::in_call();
     world.pages[TOM].loss = Loss::NextPoll;
     world.hang_up(JACK);
     world.run_for(SECOND * 5);
@@ -257,7 +239,7 @@ fn a_gateway_that_never_comes_back_is_given_up_and_everything_settles() {
 
 #[test]
 fn a_call_whose_media_flows_outlives_the_limit() {
-    let mut world = in_call();
+    let mut world = World::in_call();
     // Its session stays alive at the gateway, since requests arrive; the answers do not.
     for _ in 0..200 {
         world.pages[TOM].loss = Loss::NextPoll;
@@ -272,7 +254,7 @@ fn a_call_whose_media_flows_outlives_the_limit() {
 
 #[test]
 fn a_lost_media_path_is_mended_on_the_same_connection() {
-    let mut world = in_call();
+    let mut world = World::in_call();
     world.cut_media(TOM);
     world.run_for(SECOND * 12);
     assert_eq!(world.told(TOM), ["reconnecting MEDIA_FAILED", "reconnected"]);
@@ -283,7 +265,7 @@ fn a_lost_media_path_is_mended_on_the_same_connection() {
 #[test]
 fn media_that_both_ends_mend_at_once_comes_back_at_both() {
     for lag in [0, 3, 7, 12] {
-        let mut world = in_call();
+        let mut world = World::in_call();
         world.cut_media(TOM);
         world.run_for(Duration::from_millis(lag));
         world.cut_media(JACK);
@@ -297,7 +279,7 @@ fn media_that_both_ends_mend_at_once_comes_back_at_both() {
 
 #[test]
 fn another_network_is_negotiated_at_once() {
-    let mut world = in_call();
+    let mut world = World::in_call();
     world.pages[TOM].requests.clear();
     world.online(TOM);
     world.run_for(SECOND);

@@ -114,6 +114,26 @@ impl World {
         Self::with_timing(names, Timing::like_janus(), 1)
     }
 
+    /// Tom, the first page, calls Jack, the second, and it rings there.
+    pub fn ringing() -> Self {
+        let mut world = Self::with(&["Tom", "Jack"]);
+        world.call(0, "Jack");
+        world.run_for(Duration::from_secs(1));
+        assert_eq!(world.told(0), ["calling Jack"]);
+        assert_eq!(world.told(1), ["incoming Tom"]);
+        world
+    }
+
+    /// Tom and Jack in a call.
+    pub fn in_call() -> Self {
+        let mut world = Self::ringing();
+        world.accept(1);
+        world.run_for(Duration::from_secs(1));
+        assert_eq!(world.told(0), ["accepted Jack"]);
+        assert_eq!(world.told(1), ["accepted Tom"]);
+        world
+    }
+
     pub fn with_timing(names: &[&str], timing: Timing, seed: u64) -> Self {
         let mut world = Self::empty(timing, seed);
         for name in names {
