@@ -51,6 +51,17 @@ fn a_poll_that_fails_in_a_call_is_told_and_costs_nothing() {
 }
 
 #[test]
+fn an_offer_that_the_gateway_forgot_is_made_once_more() {
+    let mut world = World::ringing();
+    world.pages[JACK].loss = Loss::NextOffer;
+    let accept = world.accept(JACK);
+    world.run_for(SECOND * 3);
+    assert_eq!(world.outcome(JACK, accept), "done");
+    assert_eq!(world.told(TOM), ["accepted Jack"]);
+    assert_eq!(world.told(JACK), ["accepted Tom"]);
+}
+
+#[test]
 fn a_restarted_gateway_gets_the_same_names_again() {
     let mut world = idle();
     world.restart_gateway();

@@ -61,6 +61,7 @@ fn step() -> impl Strategy<Value = Step> {
             Just(Loss::NextPoll),
             Just(Loss::RepeatPoll),
             Just(Loss::PollsHang),
+            Just(Loss::NextOffer),
             Just(Loss::None),
         ]).prop_map(|(page, loss)| Step::Lose(page, loss)),
         1 => page.clone().prop_map(Step::Close),

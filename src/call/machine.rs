@@ -58,6 +58,8 @@ const MOST_EARLY_CANDIDATES: usize = 64;
 /// The core's "Error setting ICE locally" (490): it still holds, or already holds, another media
 /// connection for this handle. The plugin never saw the call.
 const CORE_BUSY: i64 = 490;
+/// The core's "Unexpected ANSWER" (469): it does not know the offer any more.
+const CORE_NO_OFFER: i64 = 469;
 /// How long after a 490 a call of the same peer may still be on its way here.
 const CROSSER: Duration = Duration::from_secs(1);
 /// What the gateway's plugin says when the other side's media connection is gone.

@@ -315,6 +315,8 @@ impl Session {
             }
             State::Open { server, id } => {
                 self.abandon_all(&Error::new(Code::NotConnected, "disconnect() ended the session"));
+                // Whatever it would bring, nobody waits for any more.
+                self.stop_poll();
                 let url = format!("{}/{}", server.as_str(), id.0);
                 self.state = State::Closing { server, id };
                 let ticket = self.request(Kind::Destroy, Lane::Free, url, Request::Destroy, now);
@@ -674,17 +676,13 @@ impl Session {
 
     fn handle_destroyed(&mut self) {
         self.state = State::Closed;
-        // The gateway holds the poll of a destroyed session until it runs out; nothing can be lost.
-        self.stop_poll();
         self.outputs.push_back(Output::Closed);
     }
 
     // The poll.
 
     fn start_poll(&mut self, now: Time) {
-        let (State::Open { server, id } | State::Closing { server, id }) = &self.state else {
-            return;
-        };
+        let State::Open { server, id } = &self.state else { return };
         let mut url =
             format!("{}/{}?maxev={}", server.as_str(), id.0, self.config.poll_events.max(1));
         for (key, secret) in self.secrets() {
@@ -801,7 +799,6 @@ impl Session {
                 self.outputs.push_back(Output::Lost(error));
             }
             State::Closing { .. } => {
-                self.stop_poll();
                 self.abandon_all(&error);
                 self.outputs.push_back(Output::Closed);
             }

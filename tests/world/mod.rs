@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use videortc::call::{Call, Command, LegId, LegState, Media, Reply};
 use videortc::client::{CallId, Client, Outcome, Output};
 use videortc::config::{CallConfig, GatewayConfig, ServerUrl, UserName};
@@ -51,6 +51,8 @@ pub enum Loss {
     RepeatPoll,
     /// Answers to polls, with the events in them, vanish, and nobody is told.
     PollsHang,
+    /// The gateway has forgotten the offer that is answered next, with the connection before.
+    NextOffer,
 }
 
 /// One page.
@@ -419,7 +421,10 @@ impl World {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         match &request.body {
             Some(body) => {
-                let response = self.gateway.post(path, body, self.now);
+                let response = match self.forgotten_offer(page, body) {
+                    Some(refusal) => refusal,
+                    None => self.gateway.post(path, body, self.now),
+                };
                 self.respond(page, request.id, response);
             }
             None => match self.gateway.get(path, query, self.now) {
@@ -430,6 +435,20 @@ impl World {
             },
         }
         self.answer_polls();
+    }
+
+    fn forgotten_offer(&mut self, page: usize, body: &str) -> Option<Response> {
+        let body: Value = serde_json::from_str(body).unwrap();
+        let is_accept = body.pointer("/body/request").is_some_and(|request| request == "accept");
+        let is_answer = body.pointer("/jsep/type").is_some_and(|kind| kind == "answer");
+        if self.pages[page].loss != Loss::NextOffer || !is_accept || !is_answer {
+            return None;
+        }
+        self.pages[page].loss = Loss::None;
+        let error = json!({ "code": 469, "reason": "Unexpected ANSWER (did we offer?)" });
+        let transaction = &body["transaction"];
+        let body = json!({ "janus": "error", "transaction": transaction, "error": error });
+        Some(Response { status: 200, body: body.to_string() })
     }
 
     fn answer_polls(&mut self) {
@@ -465,7 +484,7 @@ impl World {
                     response.body = Value::Array(events).to_string();
                 }
             }
-            Loss::None | Loss::NextPost => {}
+            Loss::None | Loss::NextPost | Loss::NextOffer => {}
         }
         self.respond_now(page, id, response);
     }

@@ -210,10 +210,12 @@ impl Call {
             Ok(other) => unexpected(&other),
             Err(error) => error,
         };
-        if error.gateway_code == Some(code::NO_CALL) {
-            return self.end(reason::CANCELLED, error, Farewell::Await, now);
+        match error.gateway_code {
+            Some(code::NO_CALL) => self.end(reason::CANCELLED, error, Farewell::Await, now),
+            // The gateway closes a connection late: that of the call before took this offer with it.
+            Some(CORE_NO_OFFER) => self.once_more(Farewell::HangUp(reason::ONCE_MORE), now),
+            _ => self.end(reason::LOST, error, Farewell::HangUp(reason::LOST), now),
         }
-        self.end(reason::LOST, error, Farewell::HangUp(reason::LOST), now);
     }
 
     /// What the gateway tells unasked.
@@ -377,7 +379,7 @@ impl Call {
             // that was just sent has an answer of its own.
             Stage::Offering | Stage::Offered { .. } | Stage::Yielding | Stage::Dialing(_) => return,
             Stage::RingingOut if words == reason::CROSSING => return self.make_way(now),
-            _ if words == reason::ONCE_MORE => return self.once_more(now),
+            _ if words == reason::ONCE_MORE => return self.once_more(Farewell::Await, now),
             Stage::RingingOut => reason::DECLINED,
             Stage::RingingIn { .. }
             | Stage::Answering

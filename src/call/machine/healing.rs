@@ -318,18 +318,18 @@ impl Call {
         }
     }
 
-    /// The other side lost words of this call: the caller calls again, without the page's noticing.
-    pub(super) fn once_more(&mut self, now: Time) {
+    /// Words of this call were lost, here or there: the caller calls again, without the page's noticing.
+    pub(super) fn once_more(&mut self, farewell: Farewell<'_>, now: Time) {
         let Some(talk) = &mut self.talk else { return };
         if talk.redials >= MOST_REDIALS {
             let error = Error::new(Code::CallEnded, "the call was lost too often");
-            return self.end(reason::LOST, error, Farewell::Await, now);
+            return self.end(reason::LOST, error, farewell, now);
         }
         self.log(Level::Info, LOST_WORDS.into());
         if self.talk.as_ref().is_some_and(|talk| talk.stage == Stage::RingingOut) {
-            return self.dial_again(Farewell::Await, now);
+            return self.dial_again(farewell, now);
         }
-        self.put_down(Farewell::Await, now);
+        self.put_down(farewell, now);
         let Some(talk) = &mut self.talk else { return };
         talk.redials = talk.redials.saturating_add(1);
         talk.deadline = Some(now + YIELD);
