@@ -66,6 +66,8 @@ pub struct Client {
     random: Rc<dyn Fn() -> u64>,
     phase: Phase,
     calls: VecMap<CallId, Slot>,
+    /// A handle for the next call object, asked for with the session.
+    spare: Spare,
     tickets: VecMap<Ticket, Purpose>,
     last_call: u64,
     outputs: Queue<Output>,
@@ -102,7 +104,15 @@ struct Slot {
     command: Option<Command>,
 }
 
+#[derive(Clone, Copy)]
+enum Spare {
+    None,
+    Asked(Ticket),
+    Ready(HandleId),
+}
+
 enum Purpose {
+    Spare,
     Attach(CallId),
     Request(CallId, call::RequestId),
     Trickle,
@@ -119,6 +129,7 @@ impl Client {
             random,
             phase: Phase::Disconnected,
             calls: VecMap::new(),
+            spare: Spare::None,
             tickets: VecMap::new(),
             last_call: 0,
             outputs: Queue::default(),
@@ -157,7 +168,7 @@ impl Client {
             Phase::Leaving { then_connect, .. } => then_connect.push(command),
             Phase::Disconnected => {
                 self.phase = Phase::Connecting(vec![command]);
-                self.session.open(now);
+                self.open(now);
             }
         }
         self.run(now);
@@ -243,7 +254,7 @@ impl Client {
         if let Phase::Restoring(restoring) = &mut self.phase
             && restoring.due.take_if(|due| *due <= now).is_some()
         {
-            self.session.open(now);
+            self.open(now);
         }
         for slot in self.calls.values_mut() {
             slot.call.handle_timeout(now);
@@ -400,7 +411,16 @@ impl Client {
     fn restore(&mut self, since: Time, commands: Vec<Command>, now: Time) {
         let restoring = Restoring { since, due: None, delay: FIRST_DELAY, commands };
         self.phase = Phase::Restoring(restoring);
+        self.open(now);
+    }
+
+    /// Asks for a session, and in the same breath for a handle in it.
+    fn open(&mut self, now: Time) {
         self.session.open(now);
+        if let Ok(ticket) = self.session.attach(call::PLUGIN, now) {
+            self.spare = Spare::Asked(ticket);
+            self.tickets.insert(ticket, Purpose::Spare);
+        }
     }
 
     fn give_up(&mut self, error: &Error, now: Time) {
@@ -457,6 +477,19 @@ impl Client {
     }
 
     fn attach(&mut self, id: CallId, now: Time) {
+        if !self.session.is_open() {
+            return;
+        }
+        match std::mem::replace(&mut self.spare, Spare::None) {
+            Spare::Asked(ticket) => {
+                self.tickets.insert(ticket, Purpose::Attach(id));
+                return;
+            }
+            Spare::Ready(handle) => {
+                return self.handle_attached(id, Ok(Answer::Attached(handle)), now);
+            }
+            Spare::None => {}
+        }
         if let Ok(ticket) = self.session.attach(call::PLUGIN, now) {
             self.tickets.insert(ticket, Purpose::Attach(id));
         }
@@ -496,6 +529,13 @@ impl Client {
     fn handle_answer(&mut self, ticket: Ticket, result: Result<Answer, Error>, now: Time) {
         match self.tickets.remove(&ticket) {
             Some(Purpose::Attach(id)) => self.handle_attached(id, result, now),
+            Some(Purpose::Spare) => {
+                self.spare = match result {
+                    Ok(Answer::Attached(handle)) => Spare::Ready(handle),
+                    // The call object asks for itself, and is told.
+                    _ => Spare::None,
+                };
+            }
             Some(Purpose::Request(id, request)) => {
                 if let Some(slot) = self.calls.get_mut(&id) {
                     slot.call.handle_answer(request, result, now);

@@ -18,7 +18,7 @@ use std::time::Duration;
 use videortc::config::{GatewayConfig, Secret, ServerUrl};
 use videortc::error::{Code, Error};
 use videortc::log::Level;
-use videortc::proto::{HttpRequest, HttpResponse, Output, Session};
+use videortc::proto::{Answer, HttpRequest, HttpResponse, Output, Session};
 use videortc::time::Time;
 
 /// A session, and what it asked for.
@@ -32,6 +32,7 @@ struct Rig {
     troubles: usize,
     restored: usize,
     beacons: Vec<(String, String)>,
+    answers: Vec<Result<Answer, Error>>,
     closed: bool,
     log: Vec<String>,
 }
@@ -53,6 +54,7 @@ impl Rig {
             troubles: 0,
             restored: 0,
             beacons: Vec::new(),
+            answers: Vec::new(),
             closed: false,
             log: Vec::new(),
         };
@@ -87,7 +89,8 @@ impl Rig {
                 Output::Trouble(_) => self.troubles += 1,
                 Output::Restored => self.restored += 1,
                 Output::Beacon { url, body } => self.beacons.push((url, body)),
-                Output::Answer(..) | Output::Notice(..) => {}
+                Output::Answer(_, answer) => self.answers.push(answer),
+                Output::Notice(..) => {}
             }
         }
     }
@@ -144,6 +147,104 @@ fn connecting_takes_one_request_and_opens_a_poll() {
     rig.answer(created);
     assert_eq!(rig.requests[0].url, format!("https://a.test/janus/{id}?maxev=10"));
     assert_eq!(rig.requests[0].body, None);
+}
+
+/// Tells a handle's id.
+fn attached(request: &HttpRequest) -> HttpResponse {
+    let body = body(request);
+    assert_eq!(body["janus"], "attach");
+    let transaction = &body["transaction"];
+    ok(&format!(r#"{{"janus":"success","transaction":{transaction},"data":{{"id":77}}}}"#))
+}
+
+/// As Janus says it of a session that is not there.
+fn no_such_session(request: &HttpRequest) -> HttpResponse {
+    let transaction = body(request)["transaction"].clone();
+    ok(&format!(
+        r#"{{"janus":"error","transaction":{transaction},"error":{{"code":458,"reason":"No such session"}}}}"#
+    ))
+}
+
+/// A session that is asked for together with a handle in it.
+fn eager(servers: &[&str]) -> Rig {
+    let mut rig = Rig::with_servers(servers);
+    rig.session.attach("janus.plugin.videocall", rig.now).unwrap();
+    rig.drain();
+    rig
+}
+
+#[test]
+fn a_handle_is_asked_for_together_with_the_session() {
+    let mut rig = eager(&["https://a.test/janus"]);
+    let id = body(&rig.requests[0])["id"].clone();
+    assert_eq!(rig.requests[1].url, format!("https://a.test/janus/{id}"));
+    // In either order.
+    let attach = rig.requests.remove(1);
+    let response = attached(&attach);
+    rig.session.handle_http(attach.id, response, rig.now);
+    rig.drain();
+    assert!(matches!(rig.answers[..], [Ok(Answer::Attached(_))]));
+    rig.answer(created);
+    assert_eq!(rig.opened, Some(Ok(())));
+    assert_eq!(rig.requests.len(), 1, "the poll and nothing else");
+}
+
+#[test]
+fn a_handle_that_was_asked_for_too_early_is_asked_for_again() {
+    for created_first in [true, false] {
+        let mut rig = eager(&["https://a.test/janus"]);
+        let attach = rig.requests.remove(1);
+        if created_first {
+            rig.answer(created);
+        }
+        rig.session.handle_http(attach.id, no_such_session(&attach), rig.now);
+        rig.drain();
+        if !created_first {
+            assert_eq!(rig.requests.len(), 1, "the session comes first");
+            rig.answer(created);
+        }
+        assert_eq!((rig.answers.len(), &rig.lost), (0, &None));
+        let again = rig.requests.iter().position(|request| request.body.is_some()).unwrap();
+        let again = rig.requests.remove(again);
+        assert_eq!(again.url, attach.url);
+        rig.session.handle_http(again.id, attached(&again), rig.now);
+        rig.drain();
+        assert!(matches!(rig.answers[..], [Ok(Answer::Attached(_))]));
+    }
+}
+
+#[test]
+fn a_handle_is_asked_for_where_the_session_is() {
+    let mut rig = eager(&["https://a.test/janus", "https://b.test/janus"]);
+    rig.answer(|_| HttpResponse::Failed("TypeError: Failed to fetch".into()));
+    assert_eq!(rig.aborts, 1, "the first server is not waited for");
+    rig.requests.remove(0);
+    rig.answer(created);
+    assert!(rig.requests[0].url.starts_with("https://b.test/janus/"));
+    rig.answer(attached);
+    assert!(matches!(rig.answers[..], [Ok(Answer::Attached(_))]));
+}
+
+#[test]
+fn a_handle_of_a_session_that_is_refused_another_id_is_asked_for_in_that() {
+    let mut rig = eager(&["https://a.test/janus"]);
+    let attach = rig.requests.remove(1);
+    rig.answer(|request| {
+        let transaction = body(request)["transaction"].clone();
+        ok(&format!(r#"{{"janus":"success","transaction":{transaction},"data":{{"id":5}}}}"#))
+    });
+    rig.session.handle_http(attach.id, no_such_session(&attach), rig.now);
+    rig.drain();
+    assert_eq!(rig.requests.last().unwrap().url, "https://a.test/janus/5");
+}
+
+#[test]
+fn where_no_server_answers_there_is_no_handle() {
+    let mut rig = eager(&["https://a.test/janus"]);
+    rig.answer(|_| HttpResponse::Failed("TypeError: Failed to fetch".into()));
+    assert_eq!(rig.opened.unwrap().unwrap_err().code, Code::GatewayUnreachable);
+    assert_eq!(rig.answers[0].as_ref().unwrap_err().code, Code::GatewayUnreachable);
+    assert_eq!(rig.session.poll_timeout(), None);
 }
 
 #[test]

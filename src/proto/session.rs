@@ -142,6 +142,7 @@ enum State {
     /// `rest` is in reverse: the next server stands last.
     Opening {
         server: ServerUrl,
+        id: SessionId,
         rest: Vec<ServerUrl>,
         failures: Vec<(ServerUrl, Error)>,
     },
@@ -169,6 +170,8 @@ struct Pending {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Create,
+    /// Sent together with the request for the session, which it may overtake.
+    EarlyAttach,
     Attach,
     Message,
     Trickle,
@@ -181,7 +184,7 @@ impl Kind {
     fn as_str(self) -> &'static str {
         match self {
             Self::Create => "Create",
-            Self::Attach => "Attach",
+            Self::EarlyAttach | Self::Attach => "Attach",
             Self::Message => "Message",
             Self::Trickle => "Trickle",
             Self::Detach => "Detach",
@@ -193,7 +196,7 @@ impl Kind {
     /// Whether it does no harm when it is done twice, so that it may be posted again where nobody knows
     /// whether it arrived. A second handle ends with the session.
     fn is_repeatable(self) -> bool {
-        matches!(self, Self::Attach | Self::Trickle | Self::Detach)
+        matches!(self, Self::EarlyAttach | Self::Attach | Self::Trickle | Self::Detach)
     }
 }
 
@@ -254,21 +257,47 @@ impl Session {
     ) {
         let Some(server) = rest.pop() else {
             self.state = State::Closed;
-            self.outputs.push_back(Output::Opened(Err(none_answered(failures))));
+            let error = none_answered(failures);
+            self.abandon_all(&error);
+            self.outputs.push_back(Output::Opened(Err(error)));
             return;
         };
         let id = SessionId::from_random((self.random)());
         let url = server.as_str().to_owned();
-        self.state = State::Opening { server, rest, failures };
+        self.state = State::Opening { server, id, rest, failures };
         self.request(Kind::Create, Lane::Free, url, Request::Create(id), now);
+        self.attach_early(Kind::EarlyAttach, now);
     }
 
-    /// Attaches to a plugin; answered by [`Answer::Attached`].
+    /// Attaches to a plugin; answered by [`Answer::Attached`]. While the session is being made, the request
+    /// goes with it: the id is ours, and one round trip is saved.
     pub fn attach(&mut self, plugin: &str, now: Time) -> Result<Ticket, Error> {
+        let kind = match self.state {
+            State::Opening { .. } => Kind::EarlyAttach,
+            _ => Kind::Attach,
+        };
         let url = self.url(None)?;
         let account = self.config.account.clone();
         let request = Request::Attach { plugin, opaque_id: account.as_deref() };
-        Ok(self.request(Kind::Attach, Lane::Free, url, request, now))
+        Ok(self.request(kind, Lane::Free, url, request, now))
+    }
+
+    /// Posts again what was posted too early, or to a server that did not answer.
+    fn attach_early(&mut self, kind: Kind, now: Time) {
+        let Ok(url) = self.url(None) else { return };
+        for pending in self.pending.values_mut() {
+            match pending.stage {
+                _ if !matches!(pending.kind, Kind::EarlyAttach | Kind::Attach) => continue,
+                Stage::Posted(_) if kind == Kind::Attach => continue,
+                Stage::Posted(http) => self.outputs.push_back(Output::Abort(http)),
+                _ => {}
+            }
+            pending.kind = kind;
+            pending.url.clone_from(&url);
+            pending.deadline = now + self.config.request_timeout;
+            pending.stage = Stage::Queued;
+        }
+        self.pump(Lane::Free);
     }
 
     /// Sends the plugin a message; answered by [`Answer::Plugin`].
@@ -464,7 +493,7 @@ impl Session {
     // Requests.
 
     fn url(&self, handle: Option<HandleId>) -> Result<String, Error> {
-        let State::Open { server, id } = &self.state else {
+        let (State::Opening { server, id, .. } | State::Open { server, id }) = &self.state else {
             return Err(not_connected());
         };
         Ok(match handle {
@@ -544,6 +573,18 @@ impl Session {
                 }
                 _ => Ok(Message::Ack { transaction: ticket.0 }),
             },
+            Err(_)
+                if let Some(pending) = self.pending.get_mut(&ticket)
+                    && pending.kind == Kind::EarlyAttach =>
+            {
+                // Too early, perhaps: the session is there first.
+                pending.kind = Kind::Attach;
+                pending.stage = Stage::Again(pending.deadline);
+                if self.is_open() {
+                    self.attach_early(Kind::Attach, now);
+                }
+                return;
+            }
             Err(error) if error.is_uncertain() => match self.pending.get_mut(&ticket) {
                 Some(pending) if pending.kind.is_repeatable() => {
                     let due = now + jittered(pending.delay, (self.random)());
@@ -646,7 +687,7 @@ impl Session {
     }
 
     fn handle_created(&mut self, result: Result<Answer, Error>, now: Time) {
-        let State::Opening { server, mut rest, mut failures } =
+        let State::Opening { server, mut rest, mut failures, .. } =
             std::mem::replace(&mut self.state, State::Closed)
         else {
             return;
@@ -660,6 +701,7 @@ impl Session {
                 self.state = State::Open { server, id: SessionId(given) };
                 self.outputs.push_back(Output::Opened(Ok(())));
                 self.start_poll(now);
+                self.attach_early(Kind::Attach, now);
             }
             Ok(_) => self.open_next(rest, failures, now),
             Err(error) => {
@@ -822,7 +864,7 @@ impl Session {
 /// What an answered request brought, by what was asked.
 fn answer_of(kind: Kind, message: Message) -> Result<Answer, Error> {
     match (kind, message) {
-        (Kind::Create | Kind::Attach, Message::Success { id, .. }) => {
+        (Kind::Create | Kind::EarlyAttach | Kind::Attach, Message::Success { id, .. }) => {
             Ok(Answer::Attached(HandleId(wire::checked_id(id)?)))
         }
         (Kind::Message, Message::Reply { data, jsep, .. }) => Ok(Answer::Plugin { data, jsep }),

@@ -29,7 +29,7 @@ const LIMIT: Duration = Duration::from_secs(20 * 60);
 
 /// The syntax that the minified script may use. Browsers that know less have no `RTCPeerConnection` that
 /// we could work with either.
-const SYNTAX: &str = "es2020";
+const SYNTAX: &str = "2020";
 
 /// What `rustc` takes for granted in a browser, said anew since the module no longer says it itself.
 const WASM_FEATURES: &[&str] = &[
@@ -408,21 +408,25 @@ fn minified(
     name: &str,
     text: &str,
 ) -> Result<(Vec<u8>, Vec<u8>)> {
-    let is_split = name == "index.js";
+    let source = if name == "index.js" { "index.source.js" } else { "videortc.js" };
     let folder = emptied(workspace.target("xtask/minify"))?;
-    let input = folder.join(if is_split { "index.source.js" } else { "videortc.js" });
-    let output = folder.join(name);
-    fs::write(&input, text)?;
+    fs::write(folder.join(source), text)?;
     let shell = &workspace.shell;
-    let esbuild = programs.join("esbuild");
-    let (target, sources_content) = (SYNTAX, is_split.to_string());
+    let _here = shell.push_dir(&folder);
+    let terser = programs.join("terser");
+    let sources = if name == "index.js" { ",includeSources" } else { "" };
+    let map = format!("url='{name}.map'{sources}");
+    let is_module = (name != "videortc.min.js").then_some("--module");
     let command = cmd!(
         shell,
-        "{esbuild} {input} --minify --legal-comments=inline --target={target} --log-level=warning
-         --sourcemap=linked --sources-content={sources_content} --outfile={output}"
+        "{terser} {source} {is_module...} --ecma {SYNTAX} --compress passes=3 --mangle
+         --format ascii_only=true --comments /^!/ --source-map {map} --output {name}"
     );
     process::run(command, limit())?;
-    Ok((fs::read(&output)?, fs::read(folder.join(format!("{name}.map")))?))
+    let mut script = fs::read(folder.join(name))?;
+    // Whatever is put behind it must not become part of the comment that names the map.
+    script.push(b'\n');
+    Ok((script, fs::read(folder.join(format!("{name}.map")))?))
 }
 
 /// Loads each file under Node, which has no document and no window, as a server that renders pages does.
