@@ -36,7 +36,8 @@ function createCall({ input, command, configuration, log, takeBytes }, id, onEve
     // Another peer connection of the same conversation may have been faster.
     if (mine !== conversation || local) {
       stop(stream);
-      return mine === conversation ? local : undefined;
+      // Of a conversation that is over, nobody hears.
+      return mine === conversation ? local : new MediaStream();
     }
     local = stream;
     view.show(true, stream);
@@ -48,7 +49,7 @@ function createCall({ input, command, configuration, log, takeBytes }, id, onEve
   async function describe(leg, making) {
     try {
       const sdp = await making;
-      if (sdp !== undefined) input("description", [id, leg, sdp]);
+      if (peers.has(leg)) input("description", [id, leg, sdp]);
     } catch (thrown) {
       const { code, message, cause } = mediaError(thrown);
       input("mediaError", [id, leg, code, message, cause]);
@@ -63,8 +64,11 @@ function createCall({ input, command, configuration, log, takeBytes }, id, onEve
     const news = (name, parts = [], bytes) => input(name, [id, leg, ...parts], bytes);
     const mine = createPeer(configuration, hasData, news, show, log);
     peers.set(leg, mine);
-    const stream = await open();
-    return stream && peers.get(leg) === mine ? mine.begin(stream, sdp) : undefined;
+    const opening = open();
+    // An answer needs the devices at its end only; if it fails before, nobody hears of theirs.
+    if (sdp === undefined) await opening;
+    else opening.catch(() => {});
+    return peers.has(leg) ? mine.begin(opening, sdp) : undefined;
   }
 
   function offer(leg) {

@@ -2,6 +2,9 @@
 
 // How many remote candidates are kept until they can be added.
 const MOST_EARLY_CANDIDATES = 64;
+// How long a description waits for candidates, which then need no request of their own, in milliseconds: those of
+// this machine's networks are there by then.
+const HEAD_START = 20;
 // Those states that matter; the module has the same words.
 const STATES = ["connected", "disconnected", "failed"];
 
@@ -63,7 +66,11 @@ function createPeer(configuration, hasData, news, show, log) {
 
   async function applyLocal(description) {
     await attempt("apply its own description", () => connection.setLocalDescription(description));
-    return description.sdp;
+    await new Promise((enough) => {
+      on(connection, "icecandidate", ({ candidate }) => candidate || enough());
+      setTimeout(enough, HEAD_START);
+    });
+    return connection.localDescription.sdp;
   }
 
   async function applyRemote(type, sdp) {
@@ -77,8 +84,9 @@ function createPeer(configuration, hasData, news, show, log) {
     return applyLocal(await attempt("make an offer", () => connection.createOffer(options)));
   }
 
-  async function answer(sdp, stream) {
+  async function answer(sdp, opening) {
     await applyRemote("offer", sdp);
+    const stream = await opening;
     return applyLocal(
       await attempt("make an answer", () => {
         if (stream) addTracks(stream);
@@ -100,12 +108,13 @@ function createPeer(configuration, hasData, news, show, log) {
   return {
     add,
 
-    // Makes an offer, or an answer to one, that sends what the stream has. An offer that sends nothing receives
-    // sound and picture all the same.
-    begin: (stream, sdp) =>
+    // Makes an offer, or an answer to one, that sends what the stream has that is being opened. An offer that sends
+    // nothing receives sound and picture all the same.
+    begin: (opening, sdp) =>
       inTurn(async () => {
         await attempt("make a peer connection (check iceServers)", open);
-        if (sdp !== undefined) return answer(sdp, stream);
+        if (sdp !== undefined) return answer(sdp, opening);
+        const stream = await opening;
         await attempt("make an offer", () => {
           addTracks(stream);
           if (stream.getTracks().length > 0) return;
