@@ -9,7 +9,7 @@ use crate::error::{Code, Error};
 use crate::event::Event;
 use crate::log::Level;
 use crate::proto::{self, Answer, HandleId, HttpId, HttpRequest, HttpResponse, Session, Ticket};
-use crate::proto::{FIRST_DELAY, LONGEST_DELAY, given_up, jittered, not_connected};
+use crate::proto::{Backoff, given_up, not_connected};
 use crate::queue::Queue;
 use crate::time::{Time, earliest};
 use crate::vec_map::VecMap;
@@ -93,7 +93,7 @@ struct Restoring {
     since: Time,
     /// When to try next; absent while it is being tried.
     due: Option<Time>,
-    delay: Duration,
+    backoff: Backoff,
     commands: Vec<Command>,
 }
 
@@ -279,8 +279,8 @@ impl Client {
 
     fn look(&mut self, now: Time) {
         self.session.look(now);
-        if let Phase::Restoring(Restoring { due: Some(due), delay, .. }) = &mut self.phase {
-            (*due, *delay) = (now, FIRST_DELAY);
+        if let Phase::Restoring(Restoring { due: Some(due), backoff, .. }) = &mut self.phase {
+            (*due, *backoff) = (now, Backoff::default());
         }
     }
 
@@ -409,7 +409,7 @@ impl Client {
     }
 
     fn restore(&mut self, since: Time, commands: Vec<Command>, now: Time) {
-        let restoring = Restoring { since, due: None, delay: FIRST_DELAY, commands };
+        let restoring = Restoring { since, due: None, backoff: Backoff::default(), commands };
         self.phase = Phase::Restoring(restoring);
         self.open(now);
     }
@@ -467,8 +467,7 @@ impl Client {
                     let lost = given_up(&error);
                     return self.give_up(&lost, now);
                 }
-                restoring.due = Some(now + jittered(restoring.delay, (self.random)()));
-                restoring.delay = restoring.delay.saturating_mul(2).min(LONGEST_DELAY);
+                restoring.due = Some(restoring.backoff.next((self.random)(), now));
                 Phase::Restoring(restoring)
             }
             (phase, _) => phase,

@@ -25,9 +25,7 @@ use crate::error::{Code, Error};
 use crate::event::{Event, Settings};
 use crate::json::Object;
 use crate::log::Level;
-use crate::proto::{
-    Answer, Candidate, FIRST_DELAY, Jsep, JsepKind, LONGEST_DELAY, Notice, jittered,
-};
+use crate::proto::{Answer, Backoff, Candidate, Jsep, JsepKind, Notice};
 use crate::queue::Queue;
 use crate::text::contains;
 use crate::time::{Time, earliest};
@@ -198,7 +196,7 @@ enum Name {
 #[derive(Debug)]
 struct Again {
     until: Time,
-    delay: Duration,
+    backoff: Backoff,
     /// Absent while it is being asked for.
     due: Option<Time>,
 }

@@ -3,11 +3,12 @@
 //! Follows the Janus REST API as Janus 1.1.2 speaks it. [`Session`] is the state machine: HTTP
 //! answers and the time go in, HTTP requests and what became of them come out.
 
+mod backoff;
 mod poll;
 mod session;
 mod wire;
 
-pub(crate) use poll::{FIRST_DELAY, LONGEST_DELAY, jittered};
+pub(crate) use backoff::Backoff;
 pub use session::{Answer, HttpId, HttpRequest, HttpResponse, Output, Session, Ticket};
 pub(crate) use session::{given_up, not_connected};
 pub use wire::{Candidate, HandleId, Jsep, JsepKind, Notice, SessionId};

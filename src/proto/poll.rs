@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use super::backoff::Backoff;
 use super::session::HttpId;
-use crate::time::{Time, millis};
+use crate::time::Time;
 
 /// The gateway answers a poll within 30 s; what is silent for longer is broken. Such a poll is
 /// given up late and not casually: an event given to an aborted poll is lost.
@@ -11,16 +12,6 @@ const SILENCE: Duration = Duration::from_secs(45);
 
 /// A poll that brings nothing, and at once, is not repeated at once.
 const LULL: Duration = Duration::from_millis(500);
-
-/// The first delay after a failure, and the one that they grow to, each twice the one before.
-pub(crate) const FIRST_DELAY: Duration = Duration::from_millis(250);
-pub(crate) const LONGEST_DELAY: Duration = Duration::from_secs(4);
-
-/// Between a half and the whole of a delay, so that clients do not come back in step. `jitter` is random.
-pub(crate) fn jittered(delay: Duration, jitter: u64) -> Duration {
-    let half = millis(delay).checked_div(2).unwrap_or_default();
-    Duration::from_millis(half.saturating_add(jitter.checked_rem(half.max(1)).unwrap_or(0)))
-}
 
 /// The state of the poll.
 #[derive(Default)]
@@ -44,7 +35,7 @@ enum State {
 
 struct Failing {
     since: Time,
-    delay: Duration,
+    backoff: Backoff,
 }
 
 impl Poll {
@@ -89,7 +80,7 @@ impl Poll {
             *until = now;
         }
         if let Some(failing) = &mut self.failing {
-            failing.delay = FIRST_DELAY;
+            failing.backoff = Backoff::default();
         }
     }
 
@@ -102,12 +93,12 @@ impl Poll {
 
     /// The poll failed. Says whether it may be tried again; `jitter` is random.
     pub(super) fn failed(&mut self, limit: Duration, jitter: u64, now: Time) -> bool {
-        let failing = self.failing.get_or_insert(Failing { since: now, delay: FIRST_DELAY });
+        let failing =
+            self.failing.get_or_insert(Failing { since: now, backoff: Backoff::default() });
         if now.since(failing.since) >= limit {
             return false;
         }
-        self.state = State::Paused { until: now + jittered(failing.delay, jitter) };
-        failing.delay = failing.delay.saturating_mul(2).min(LONGEST_DELAY);
+        self.state = State::Paused { until: failing.backoff.next(jitter, now) };
         true
     }
 

@@ -4,7 +4,8 @@ use std::mem::take;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::poll::{FIRST_DELAY, LONGEST_DELAY, Poll, jittered};
+use super::backoff::Backoff;
+use super::poll::Poll;
 use super::wire::{self, Candidate, HandleId, Jsep, Message, Notice, Request, SessionId};
 use crate::config::{GatewayConfig, Secret, ServerUrl};
 use crate::error::{Code, Error, excerpt};
@@ -163,8 +164,7 @@ struct Pending {
     stage: Stage,
     url: String,
     body: String,
-    /// How long the next failure is waited out.
-    delay: Duration,
+    backoff: Backoff,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -512,8 +512,8 @@ impl Session {
     ) -> Ticket {
         let (ticket, body) = self.body(request);
         let deadline = now + self.config.request_timeout;
-        let (stage, delay) = (Stage::Queued, FIRST_DELAY);
-        self.pending.insert(ticket, Pending { kind, lane, deadline, stage, url, body, delay });
+        let (stage, backoff) = (Stage::Queued, Backoff::default());
+        self.pending.insert(ticket, Pending { kind, lane, deadline, stage, url, body, backoff });
         self.pump(lane);
         ticket
     }
@@ -587,9 +587,7 @@ impl Session {
             }
             Err(error) if error.is_uncertain() => match self.pending.get_mut(&ticket) {
                 Some(pending) if pending.kind.is_repeatable() => {
-                    let due = now + jittered(pending.delay, (self.random)());
-                    pending.delay = pending.delay.saturating_mul(2).min(LONGEST_DELAY);
-                    pending.stage = Stage::Again(due);
+                    pending.stage = Stage::Again(pending.backoff.next((self.random)(), now));
                     return self.warn("to be posted again", &error);
                 }
                 Some(pending) if pending.kind == Kind::Message => {

@@ -112,11 +112,11 @@ impl Call {
                 let other = guest_name((self.random)());
                 return self.ask_for_name(other, command, guests_left.saturating_sub(1));
             }
-            (Some(code::USERNAME_TAKEN), Some(again)) if now < again.until => {
+            (Some(code::USERNAME_TAKEN), Some(mut again)) if now < again.until => {
                 let line = "the name is still held by the session that is lost";
                 self.log(Level::Info, line.into());
-                let again = Some(again.later(now, (self.random)()));
-                self.name = Name::Asked { name, command, guests_left, again };
+                again.due = Some(again.backoff.next((self.random)(), now));
+                self.name = Name::Asked { name, command, guests_left, again: Some(again) };
                 return;
             }
             // A registration whose answer was lost, and that was asked for again.

@@ -86,7 +86,8 @@ impl Call {
         }
         match &mut self.name {
             Name::Asked { again, .. } => {
-                *again = Some(Again { until: now + NAME_HELD, delay: FIRST_DELAY, due: Some(now) });
+                let (until, backoff) = (now + NAME_HELD, Backoff::default());
+                *again = Some(Again { until, backoff, due: Some(now) });
                 self.handle_healing_timeout(now);
             }
             Name::None | Name::Held(_) => self.be_well(),
@@ -369,12 +370,4 @@ impl Call {
 
 fn answer_lost() -> Error {
     Error::new(Code::GatewayTimeout, "the gateway's answer is lost: try again")
-}
-
-impl Again {
-    /// The name is still held: to be asked for later.
-    pub(super) fn later(self, now: Time, jitter: u64) -> Self {
-        let delay = self.delay.saturating_mul(2).min(LONGEST_DELAY);
-        Self { due: Some(now + jittered(self.delay, jitter)), delay, ..self }
-    }
 }
