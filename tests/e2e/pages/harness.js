@@ -11,6 +11,7 @@ window.harness = {
   opening: 0, // how many openings of devices are under way
   tracks: [], // every track that a device was opened for, and every clone of one
   objects: [], // a weak reference to each of both, by which a test sees what is not let go
+  throttle: 1, // timers fire at whole multiples of so many milliseconds, as in a tab in the background
   timers: new Set(), // what setTimeout and setInterval are still to run
   requests: [], // { method, url }
   memory: null, // the linear memory of the newest WebAssembly instance
@@ -124,11 +125,14 @@ for (const name of ["instantiate", "instantiateStreaming"]) {
 }
 
 const later = window.setTimeout.bind(window);
-window.setTimeout = (run, ...rest) => {
-  const timer = later((...given) => {
+window.setTimeout = (run, delay = 0, ...rest) => {
+  const now = performance.now();
+  const due = Math.ceil((now + delay) / harness.throttle) * harness.throttle;
+  const act = (...given) => {
     harness.timers.delete(timer);
     run(...given);
-  }, ...rest);
+  };
+  const timer = later(act, harness.throttle > 1 ? due - now : delay, ...rest);
   harness.timers.add(timer);
   return timer;
 };
@@ -239,7 +243,7 @@ harness.until = async function (what, check, limit = 20000) {
     if (performance.now() > end) {
       throw new Error(`${typeof what === "function" ? what() : what} (waited ${limit} ms)`);
     }
-    await new Promise((resume) => setTimeout(resume, 40));
+    await new Promise((resume) => later(resume, 40));
   }
 };
 

@@ -305,6 +305,21 @@ async fn janus_stopped_for_longer_than_a_poll() -> Result {
     rig.finish().await
 }
 
+/// Browsers let the timers of a tab that is long in the background fire once a minute.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tab_in_the_background_keeps_its_session() -> Result {
+    // Longer than a poll, and shorter than the test.
+    let Some(rig) = real(Some(35 * SECOND)).await? else { return Ok(()) };
+    let (tom, jack) = pair(&rig).await?;
+    tom.run("harness.throttle = 60_000").await?;
+    tokio::time::sleep(45 * SECOND).await;
+    works(&jack, &tom).await?;
+    for page in [&tom, &jack] {
+        ensure!(page.count("onReconnecting").await? == 0, "{}", page.history().await);
+    }
+    rig.finish().await
+}
+
 /// The page cannot reach its session on the first of two servers and goes to the second. That is the same Janus,
 /// which keeps the name for the old session until it dies.
 #[tokio::test(flavor = "multi_thread")]
