@@ -136,9 +136,21 @@ impl Client {
         }
     }
 
-    /// What to do next, if anything.
+    /// What to do next, if anything. What a person reads shows no secret, whoever repeats it.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        let mut output = self.outputs.pop_front()?;
+        match &mut output {
+            Output::Log(_, line) => *line = self.session.without_secrets(line),
+            Output::Done(_, Err(error))
+            | Output::Event(_, Event::Error(error) | Event::Reconnecting(error)) => {
+                error.message = self.session.without_secrets(&error.message);
+                if let Some(cause) = &mut error.cause {
+                    *cause = self.session.without_secrets(cause);
+                }
+            }
+            _ => {}
+        }
+        Some(output)
     }
 
     /// The moment by which [`Client::handle_timeout`] must be called.
@@ -518,6 +530,7 @@ impl Client {
                 self.outputs.push_back(Output::Ended(id));
                 self.done_with(command, Err(result));
             }
+            None if result.is_uncertain() => self.attach(id, now),
             None => {
                 self.outputs.push_back(Output::Event(id, Event::Error(result)));
                 self.end_call(id, now);

@@ -352,7 +352,7 @@ fn separate(json: &mut String) {
     }
 }
 
-fn quote(json: &mut String, text: &str) {
+pub(crate) fn quote(json: &mut String, text: &str) {
     json.push('"');
     for c in text.chars() {
         match c {

@@ -72,6 +72,45 @@ fn a_restarted_gateway_gets_the_same_names_again() {
     assert_can_call(&mut world);
 }
 
+/// Wherever it is cut: in the request for the session, for the handle, or for the name.
+#[test]
+fn a_second_cut_while_a_lost_session_is_made_anew_costs_nothing() {
+    for after in (0..800).step_by(5).map(Duration::from_millis) {
+        let mut world = idle();
+        world.restart_gateway();
+        world.run_for(after);
+        world.pages[TOM].is_offline = true;
+        world.run_for(SECOND * 15);
+        world.pages[TOM].is_offline = false;
+        world.online(TOM);
+        world.run_for(SECOND * 100);
+        let told = world.told(TOM);
+        assert_eq!(told.first().unwrap().split(' ').next(), Some("reconnecting"), "{told:?}");
+        assert_eq!(told.last().unwrap(), "reconnected", "after {after:?}: {told:?}");
+        assert!(told.contains(&"registered Tom".into()), "after {after:?}: {told:?}");
+        let failed =
+            told.iter().any(|event| event.starts_with("error") || event.starts_with("refused"));
+        assert!(!failed, "after {after:?}: {told:?}");
+        assert_can_call(&mut world);
+    }
+}
+
+#[test]
+fn a_call_that_the_other_side_ended_meanwhile_is_over_before_all_is_well() {
+    let mut world = World::in_call();
+    world.pages[TOM].is_offline = true;
+    world.run_for(SECOND);
+    world.hang_up(JACK);
+    world.run_for(SECOND * 4);
+    world.pages[TOM].is_offline = false;
+    world.online(TOM);
+    world.run_for(SECOND * 5);
+    assert_eq!(
+        world.told(TOM),
+        ["reconnecting GATEWAY_UNREACHABLE", "hang-up Jack: Connection lost", "reconnected"]
+    );
+}
+
 #[test]
 fn a_gateway_that_restarts_in_a_call_ends_it_once() {
     let mut world = World::in_call();

@@ -369,6 +369,25 @@ fn an_answer_that_echoes_the_request_leaks_no_secret() {
 }
 
 #[test]
+fn a_secret_that_json_spells_otherwise_is_hidden_too() {
+    let secret = "s3cret \"and\" more";
+    let mut config = config(&["https://a.test/janus"]);
+    config.api_secret = Some(Secret::new(secret));
+    let mut rig = Rig::new(config);
+    rig.answer(|request| {
+        let body = request.body.clone().unwrap();
+        HttpResponse::Answered { status: 502, body }
+    });
+    let error = rig.opened.unwrap().unwrap_err();
+    assert!(error.message.contains("apisecret"), "{}", error.message);
+    assert!(!error.message.contains("s3cret"), "{}", error.message);
+    for text in [secret.to_owned(), serde_json::to_string(secret).unwrap()] {
+        let said = rig.session.without_secrets(&serde_json::to_string(&text).unwrap());
+        assert!(!said.contains("s3cret"), "{said}");
+    }
+}
+
+#[test]
 fn what_nobody_knows_is_named_without_secrets() {
     let mut config = config(&["https://a.test/janus"]);
     config.token = Some(Secret::new("t0ken"));

@@ -255,8 +255,9 @@ struct Healing {
     gap: bool,
     /// Requests of which nobody knows whether the gateway did them, and why not.
     unsure: Vec<(RequestId, Asked, Error)>,
-    query: Option<RequestId>,
-    /// When to ask.
+    /// Whether there is a call at the gateway is being asked.
+    asks: bool,
+    /// When to ask, or to ask again.
     due: Option<Time>,
     /// How often it was asked in vain.
     attempts: u8,

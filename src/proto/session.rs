@@ -9,7 +9,7 @@ use super::poll::Poll;
 use super::wire::{self, Candidate, HandleId, Jsep, Message, Notice, Request, SessionId};
 use crate::config::{GatewayConfig, Secret, ServerUrl};
 use crate::error::{Code, Error, excerpt};
-use crate::json::{Object, Value};
+use crate::json::{Object, Value, quote};
 use crate::log::Level;
 use crate::queue::Queue;
 use crate::text::{join, replace};
@@ -617,18 +617,27 @@ impl Session {
         })
     }
 
-    /// A text without the secrets, in either spelling, and without the session's id. JSON stays JSON.
-    fn without_secrets(&self, text: &str) -> String {
+    /// A text without the secrets, however spelled, and without the session's id. JSON stays JSON.
+    pub fn without_secrets(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for (_, secret) in self.secrets() {
             let secret = secret.reveal();
             text = replace(&replace(&text, secret, "…"), &percent_encode(secret), "…");
+            // As a string of JSON, and as one that is quoted in another.
+            let mut spelling = secret.to_owned();
+            for _ in 0..2 {
+                let mut quoted = String::new();
+                quote(&mut quoted, &spelling);
+                let end = quoted.len().saturating_sub(1);
+                spelling = quoted.get(1..end).unwrap_or_default().to_owned();
+                text = replace(&text, &spelling, "…");
+            }
         }
         match &self.state {
-            State::Open { id, .. } | State::Closing { id, .. } => {
+            State::Opening { id, .. } | State::Open { id, .. } | State::Closing { id, .. } => {
                 replace(&text, &id.0.to_string(), "0")
             }
-            State::Opening { .. } | State::Closed => text,
+            State::Closed => text,
         }
     }
 
@@ -747,8 +756,8 @@ impl Session {
         {
             let line = format!("a poll brought {} bytes and was skipped", body.len());
             self.outputs.push_back(Output::Log(Level::Warn, line));
-            self.poll.succeeded(true, now);
-            return self.start_poll(now);
+            self.poll.succeeded(false, now);
+            return self.handle_timeout(now);
         }
         let batch = match self.read(&response, read_poll) {
             Ok(batch) => batch,
@@ -759,7 +768,8 @@ impl Session {
             Err(error) => return self.poll_failed(error, now),
         };
         self.heard();
-        let brought_something = !batch.iter().all(|message| matches!(message, Message::Keepalive));
+        let is_nothing = |message: &_| matches!(message, Message::Keepalive | Message::Unknown(_));
+        let brought_something = !batch.iter().all(is_nothing);
         self.poll.succeeded(brought_something, now);
         for message in batch {
             self.handle_message(message, now);

@@ -3,6 +3,7 @@
 use wasm_bindgen::JsCast;
 use wasm_bindgen_test::wasm_bindgen_test;
 
+use super::far_end::FarEnd;
 use super::gateway::{ME, PEER, Request, Rig, Script, to_video_call};
 use super::page::{
     Container, Devices, Listeners, UNDEFINED, assert_error, camera, fulfilled, has_ended, rejected,
@@ -135,8 +136,9 @@ async fn connect_waits_for_a_disconnect_under_way() {
 
 #[wasm_bindgen_test]
 async fn disconnect_cuts_video_call_short() {
-    let rig = Rig::connected().await;
+    let rig = Rig::new("none", "{}");
     rig.gateway.script("attach", Script::Silence);
+    fulfilled(rig.app.connect()).await;
     let made = rig.app.video_call(&UNDEFINED, &UNDEFINED, &UNDEFINED);
     rig.gateway.request("attach").await;
     fulfilled(rig.app.disconnect()).await;
@@ -251,8 +253,9 @@ async fn a_callee_without_devices_tells_the_caller() {
     let rig = Rig::connected().await;
     let listeners = Listeners::new();
     let call = rig.registered(&listeners, &UNDEFINED).await;
+    let mut far = FarEnd::new().await;
     let devices = Devices::new();
-    rig.gateway.ring("v=0");
+    far.call(&rig.gateway).await;
     listeners.heard("onIncomingCall").await;
     let accepting = call.accept_call();
     devices.asked().await;

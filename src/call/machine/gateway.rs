@@ -119,6 +119,13 @@ impl Call {
                 self.name = Name::Asked { name, command, guests_left, again: Some(again) };
                 return;
             }
+            // In reach again, it is asked for again.
+            (None, Some(mut again)) if command.is_none() && error.is_uncertain() => {
+                again.until = now + healing::NAME_HELD;
+                again.due = Some(again.backoff.next((self.random)(), now));
+                self.name = Name::Asked { name, command, guests_left, again: Some(again) };
+                return;
+            }
             // A registration whose answer was lost, and that was asked for again.
             (Some(code::ALREADY_REGISTERED), _)
                 if error

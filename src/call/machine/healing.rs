@@ -15,7 +15,7 @@ const OUTAGE: Duration = Duration::from_secs(10);
 const MOST_ATTEMPTS: u8 = 4;
 /// How long a name may be held by a session that is dead: the gateway's session timeout, 60 s by default,
 /// and half as much again.
-const NAME_HELD: Duration = Duration::from_secs(90);
+pub(super) const NAME_HELD: Duration = Duration::from_secs(90);
 
 /// For the log, at both ends.
 const LOST_WORDS: &str = "words of a call were lost: once more";
@@ -43,6 +43,8 @@ impl Call {
 
     /// The session is gone, and another is being made.
     pub fn handle_session_lost(&mut self, words: &str, error: &Error, now: Time) {
+        // Before the call ends: with that not all is well.
+        self.healing.trouble = Some(error.clone());
         self.lose_handle(words, error, now);
         self.healing.trouble = Some(error.clone());
         self.name = match std::mem::replace(&mut self.name, Name::None) {
@@ -115,7 +117,7 @@ impl Call {
         now: Time,
     ) {
         self.warn("a request may be lost", &error);
-        if self.healing.query.take_if(|query| *query == id).is_none() {
+        if !matches!(asked.purpose, Purpose::Query) {
             self.healing.unsure.push((id, asked, error));
         }
         let pause = if self.healing.out_of_reach { OUTAGE } else { PATIENCE };
@@ -147,10 +149,6 @@ impl Call {
 
     /// Asks again for what does no harm when it is done twice, and then where the call stands.
     fn ask(&mut self, now: Time) {
-        self.healing.due = None;
-        if self.healing.query.is_some() {
-            return;
-        }
         self.healing.attempts = self.healing.attempts.saturating_add(1);
         if self.healing.attempts > MOST_ATTEMPTS {
             return self.stop_asking(now);
@@ -167,8 +165,11 @@ impl Call {
             };
             self.request(asked.purpose, body, None);
         }
-        let id = self.request(Purpose::Query, messages::accept(), None);
-        self.healing.query = Some(id);
+        self.request(Purpose::Query, messages::accept(), None);
+        self.healing.asks = true;
+        // The poll that failed may take this answer too: Janus does not know yet that it is dead.
+        let patience = PATIENCE.saturating_mul(2u32.saturating_pow(self.healing.attempts.into()));
+        self.healing.due = Some(now + patience);
     }
 
     /// The gateway does not answer: what the page waits for has failed.
@@ -186,6 +187,7 @@ impl Call {
             return;
         }
         self.healing.gap = false;
+        self.healing.asks = false;
         self.healing.attempts = 0;
         self.dial_if_due(now);
         self.be_well();
@@ -198,18 +200,18 @@ impl Call {
         result: Result<PluginEvent, Error>,
         now: Time,
     ) {
-        if self.healing.query.take_if(|query| *query == id).is_none() {
+        if !self.healing.asks {
             return;
         }
         let code = result.as_ref().err().and_then(|error| error.gateway_code);
         let has_call = match code {
             Some(code::NO_CALL) => false,
             Some(MISSING_SDP) => true,
-            _ => {
-                self.healing.due = Some(now + PATIENCE);
-                return;
-            }
+            // It is asked again.
+            _ => return,
         };
+        self.healing.asks = false;
+        self.healing.due = None;
         let gap = take(&mut self.healing.gap);
         // What was sent before the question was done before; its answer is lost.
         for (request, asked) in take(&mut self.requests) {
@@ -279,7 +281,7 @@ impl Call {
     /// Compares what this side believes with what the gateway said when it was asked.
     fn compare(&mut self, asked: RequestId, has_call: bool, gap: bool, now: Time) {
         let stage = match &self.talk {
-            Some(talk) if talk.doom.is_some() => return,
+            Some(talk) if talk.doom.is_some() && !gap => return,
             Some(talk) => Some(&talk.stage),
             None => None,
         };
@@ -344,7 +346,7 @@ impl Call {
     /// The gateway is in reach, and knows us.
     pub(super) fn be_well(&mut self) {
         let out_of_reach = self.healing.detached || self.healing.out_of_reach;
-        if !out_of_reach && self.healing.query.is_none() {
+        if !out_of_reach && !self.healing.asks {
             self.healing.trouble = None;
             self.tell_trouble();
         }
