@@ -2,9 +2,10 @@
 
 // How many remote candidates are kept until they can be added.
 const MOST_EARLY_CANDIDATES = 64;
-// How long a description waits for candidates, which then need no request of their own, in milliseconds: those of
-// this machine's networks are there by then.
+// How long a description waits for its first candidate, and then for others, in milliseconds: those of this
+// machine's networks come together, travel in it, and need no request of their own.
 const HEAD_START = 20;
+const REST = 4;
 // Those states that matter; the module has the same words.
 const STATES = ["connected", "disconnected", "failed"];
 
@@ -67,7 +68,7 @@ function createPeer(configuration, hasData, news, show, log) {
   async function applyLocal(description) {
     await attempt("apply its own description", () => connection.setLocalDescription(description));
     await new Promise((enough) => {
-      on(connection, "icecandidate", ({ candidate }) => candidate || enough());
+      on(connection, "icecandidate", () => setTimeout(enough, REST));
       setTimeout(enough, HEAD_START);
     });
     return connection.localDescription.sdp;
@@ -153,7 +154,8 @@ function createPeer(configuration, hasData, news, show, log) {
 
     close() {
       listening.abort();
-      connection?.close();
+      // It takes the browser tens of milliseconds, in which the page would not hear yet that the call is over.
+      queueMicrotask(() => connection?.close());
     },
   };
 }
