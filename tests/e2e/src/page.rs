@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::Result;
 use crate::browser::Browser;
 use crate::browser::chromium::Devtools;
+use crate::browser::firefox::run_inside;
 
 /// How long an event may take to come.
 const EVENT_LIMIT: Duration = Duration::from_secs(20);
@@ -48,6 +49,10 @@ impl Page {
         &self.name
     }
 
+    pub(crate) fn browser(&self) -> Browser {
+        self.browser
+    }
+
     /// The WebDriver session, for clicking and typing.
     pub fn client(&self) -> &Client {
         &self.client
@@ -55,9 +60,16 @@ impl Page {
 
     /// Downloads of this page go to `folder`, without a question.
     pub async fn download_to(&self, folder: &Path) -> Result {
-        ensure!(self.browser == Browser::Chromium, "only Chromium has a command for that");
-        let params = json!({ "behavior": "allow", "downloadPath": folder });
-        self.client.issue_cmd(Devtools("Browser.setDownloadBehavior", params)).await?;
+        match self.browser {
+            Browser::Chromium => {
+                let params = json!({ "behavior": "allow", "downloadPath": folder });
+                self.client.issue_cmd(Devtools("Browser.setDownloadBehavior", params)).await?;
+            }
+            Browser::Firefox => {
+                let set = "Services.prefs.setStringPref('browser.download.dir', arguments[0])";
+                run_inside(&self.client, set, vec![json!(folder)]).await?;
+            }
+        }
         Ok(())
     }
 

@@ -6,7 +6,9 @@ use anyhow::ensure;
 use serde_json::{Value, json};
 
 use crate::Result;
+use crate::browser::Browser;
 use crate::browser::chromium::Devtools;
+use crate::browser::firefox::run_inside;
 use crate::page::Page;
 
 /// How long going back may take.
@@ -50,20 +52,33 @@ impl Page {
     /// Closes the tab, as a person does: the page's last listeners run. The page can be asked no more, and
     /// [`Rig::forget`](crate::Rig::forget) takes it out of the final inspection.
     pub async fn close_tab(&self) -> Result {
+        // With its last tab Firefox quits, and says nothing for a page any more.
+        if self.browser() == Browser::Firefox {
+            self.client().new_window(true).await?;
+        }
         Ok(self.client().close_window().await?)
     }
 
     /// Takes the network from the browser, or gives it back: requests fail, and the page hears `offline` and
     /// `online`. Media goes on, since WebRTC has its own ways.
     pub async fn offline(&self, is_offline: bool) -> Result {
-        let conditions = json!({
-            "offline": is_offline,
-            "latency": 0,
-            "downloadThroughput": -1,
-            "uploadThroughput": -1,
-        });
-        self.client().issue_cmd(Devtools("Network.enable", json!({}))).await?;
-        self.client().issue_cmd(Devtools("Network.emulateNetworkConditions", conditions)).await?;
+        match self.browser() {
+            Browser::Chromium => {
+                let conditions = json!({
+                    "offline": is_offline,
+                    "latency": 0,
+                    "downloadThroughput": -1,
+                    "uploadThroughput": -1,
+                });
+                self.client().issue_cmd(Devtools("Network.enable", json!({}))).await?;
+                let emulate = Devtools("Network.emulateNetworkConditions", conditions);
+                self.client().issue_cmd(emulate).await?;
+            }
+            Browser::Firefox => {
+                let set = "Services.io.offline = arguments[0]";
+                run_inside(self.client(), set, vec![json!(is_offline)]).await?;
+            }
+        }
         let state: Value = self.run("return navigator.onLine").await?;
         ensure!(state == json!(!is_offline), "the browser says onLine = {state}");
         Ok(())

@@ -1,7 +1,7 @@
 //! The browsers that pages run in, and the drivers that start them.
 
 pub(crate) mod chromium;
-mod firefox;
+pub(crate) mod firefox;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
