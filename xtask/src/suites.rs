@@ -23,6 +23,8 @@ struct Pages {
     gateway: &'static str,
     browser: &'static str,
     files: &'static [&'static str],
+    /// The only tests of those files that run, unless others are asked for; all if there are none.
+    tests: &'static [&'static str],
     /// How many tests run at once. Two pages that starve each other tell nothing; those that mostly wait do not.
     threads: u8,
 }
@@ -43,6 +45,7 @@ const THROUGH_JANUS: Pages = Pages {
         "registering",
         "trouble",
     ],
+    tests: &[],
     threads: 1,
 };
 
@@ -59,6 +62,19 @@ const IN_FIREFOX: Pages =
     Pages { browser: "firefox", files: &["calling", "media"], ..THROUGH_JANUS };
 
 const LOST_JANUS: Pages = Pages { files: &["healing"], threads: 2, ..THROUGH_JANUS };
+
+/// What lies with the browser: how it tells of a page that goes, and what it does with a connection that ends.
+/// All others pass in Firefox too, but take as long as in Chromium.
+const LOST_IN_FIREFOX: Pages = Pages {
+    browser: "firefox",
+    tests: &[
+        "a_line_that_is_cut_for_a_moment",
+        "a_page_that_is_left_and_comes_back",
+        "a_reload_frees_the_name_and_ends_the_call",
+        "janus_killed_and_started_again",
+    ],
+    ..LOST_JANUS
+};
 
 const FAULTY_GATEWAY: Pages =
     Pages { gateway: "embedded", files: &["faults", "random"], threads: 2, ..THROUGH_JANUS };
@@ -147,6 +163,17 @@ const SUITES: &[Suite] = &[
         about: "a gateway that answers wrongly in every way, and random stories with it",
         needs: &[tools::ensure_wasm_target, tools::ensure_chromium, tools::ensure_node],
         run: |bench| e2e(bench, &FAULTY_GATEWAY),
+    },
+    Suite {
+        name: "faults-firefox",
+        about: "Janus killed, its line cut, and pages that go and come back, in Firefox",
+        needs: &[
+            tools::ensure_wasm_target,
+            tools::ensure_firefox,
+            tools::ensure_janus,
+            tools::ensure_node,
+        ],
+        run: |bench| e2e(bench, &LOST_IN_FIREFOX),
     },
     Suite {
         name: "package",
@@ -337,6 +364,8 @@ fn e2e(bench: &Bench<'_>, pages: &Pages) -> Result<()> {
         .env("VIDEORTC_WEB", web)
         .env("VIDEORTC_PEERS", peers);
     let test = test.arg("--").arg(format!("--test-threads={}", pages.threads));
+    // The runner takes each word for one more test to run.
+    let test = if bench.filters.is_empty() { test.args(pages.tests) } else { test };
     bench.run(test.args(bench.filters))
 }
 
@@ -354,6 +383,19 @@ mod tests {
         assert_eq!(names(&[]).len(), SUITES.len());
         assert_eq!(names(&["e2e"]), ["e2e-janus", "e2e-embedded", "e2e-firefox"]);
         assert_eq!(names(&["package", "lint"]), ["lint", "package"]);
+    }
+
+    #[test]
+    fn every_test_that_a_suite_names_is_there() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/e2e/tests");
+        let Pages { files, tests, .. } = LOST_IN_FIREFOX;
+        let code: String = files
+            .iter()
+            .map(|file| std::fs::read_to_string(folder.join(format!("{file}.rs"))).expect("a file"))
+            .collect();
+        for test in tests {
+            assert!(code.contains(&format!("async fn {test}()")), "there is no test {test}");
+        }
     }
 
     #[test]
