@@ -77,7 +77,7 @@ pub(crate) async fn run() -> Result<()> {
 }
 
 fn row(what: &'static str, unit: &'static str, aim: &'static str) -> Row {
-    Row { what, unit, ours: Vec::new(), other: Vec::new(), aim }
+    Row { what: what.to_owned(), unit, ours: Vec::new(), other: Vec::new(), aim }
 }
 
 async fn raw(page: &Page, size: u64, total: u64) -> Result<f64> {

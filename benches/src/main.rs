@@ -8,8 +8,13 @@
     reason = "a command line tool talks to the person who runs it, and may fail by a panic"
 )]
 
+mod calls;
 mod data;
+mod http;
+mod line;
 mod memory;
+mod pair;
+mod settings;
 mod table;
 
 use anyhow::{Result, bail};
@@ -17,7 +22,8 @@ use anyhow::{Result, bail};
 #[tokio::main]
 async fn main() -> Result<()> {
     match std::env::args().nth(1).as_deref() {
+        Some("calls") => calls::run().await,
         Some("data") => data::run().await,
-        other => bail!("there is no bench {other:?}; there is data"),
+        other => bail!("there is no bench {other:?}; there are calls and data"),
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 /// One row: what was measured, on both sides, and what is aimed at.
 #[derive(Debug)]
 pub(crate) struct Row {
-    pub(crate) what: &'static str,
+    pub(crate) what: String,
     pub(crate) unit: &'static str,
     /// Ours, one for each turn.
     pub(crate) ours: Vec<f64>,

@@ -91,6 +91,8 @@ enum Command {
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum Measurement {
+    /// What a person waits for in a call, and its requests and bytes, beside janus.js, on long lines.
+    Calls,
     /// Files and messages, beside a bare data channel, through the real Janus.
     Data,
     /// Bytes, and the time from a script's start to a usable class, beside janus.js.
@@ -113,7 +115,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     process::watch_interrupts()?;
     let workspace = Workspace::find()?;
     match command {
-        Command::Bench { what: Measurement::Data } => bench::data(&workspace)?,
+        Command::Bench { what: Measurement::Calls } => bench::run(&workspace, "calls")?,
+        Command::Bench { what: Measurement::Data } => bench::run(&workspace, "data")?,
         Command::Bench { what: Measurement::Load } => tarball::bench_load(&workspace)?,
         Command::Build => package::build(&workspace)?,
         Command::Demo { gateway, port, dev } => {

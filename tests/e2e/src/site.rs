@@ -40,6 +40,7 @@ impl Site {
             .nest_service("/videocall", ServeDir::new(here.join("../../examples/videocall")))
             .nest_service("/quickstart", ServeDir::new(here.join("../../examples/quickstart")))
             .nest_service("/files", ServeDir::new(here.join("../../examples/files")))
+            .nest_service("/bench", ServeDir::new(here.join("../../benches/pages")))
             .fallback_service(ServeDir::new(here.join("pages")));
         let router = match peers() {
             Ok(peers) => router.nest_service("/peers", ServeDir::new(peers)),

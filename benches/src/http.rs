@@ -1,0 +1,139 @@
+//! Cuts one direction of an HTTP/1.1 connection into its messages, and tells of each what kind it is.
+
+use serde_json::Value;
+
+/// A request or an answer, whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Message {
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl Message {
+    pub(crate) fn is_request(&self) -> bool {
+        !self.head.starts_with("HTTP/")
+    }
+
+    /// A browser's question whether it may ask (Fetch, section 4.8).
+    pub(crate) fn is_preflight(&self) -> bool {
+        self.head.starts_with("OPTIONS ")
+    }
+
+    /// In a few words: "poll", "message: call", "event: accepted".
+    pub(crate) fn kind(&self) -> String {
+        if self.is_preflight() {
+            return "preflight".to_owned();
+        }
+        if self.head.starts_with("GET ") {
+            return "poll".to_owned();
+        }
+        let kinds: Vec<String> = match serde_json::from_str(&self.body) {
+            Ok(Value::Array(all)) => all.iter().map(said).collect(),
+            Ok(one) => vec![said(&one)],
+            Err(_) => vec![self.head.lines().next().unwrap_or_default().to_owned()],
+        };
+        kinds.join(", ")
+    }
+}
+
+/// What one object of Janus' API is about.
+fn said(message: &Value) -> String {
+    let word = |value: &Value| value.as_str().map(str::to_owned);
+    let result = &message["plugindata"]["data"];
+    let detail = [&message["body"]["request"], &result["result"]["event"], &message["type"]]
+        .into_iter()
+        .find_map(word);
+    let list = result["result"]["list"].is_array().then(|| "list".to_owned());
+    let error = [&message["error"], &result["error_code"]]
+        .into_iter()
+        .find(|error| !error.is_null())
+        .map(|error| format!("error {}", if error.is_object() { &error["code"] } else { error }));
+    let count = message["candidates"].as_array().map(|all| format!("{} candidates", all.len()));
+    let completed = (message["candidate"]["completed"] == true).then(|| "completed".to_owned());
+    let jsep = word(&message["jsep"]["type"]).map(|kind| format!(" with {kind}"));
+    let name = word(&message["janus"]).unwrap_or_else(|| "?".to_owned());
+    let detail = detail.or(list).or(error).or(count).or(completed);
+    let detail = detail.map(|detail| format!(": {detail}")).unwrap_or_default();
+    format!("{name}{detail}{}", jsep.unwrap_or_default())
+}
+
+/// Takes bytes as they come and gives messages as they are complete.
+#[derive(Debug)]
+pub(crate) struct Cutter {
+    rest: Vec<u8>,
+    /// When the first of the rest came.
+    since: f64,
+    is_dated_by_its_end: bool,
+}
+
+impl Cutter {
+    /// A request is dated by its first byte.
+    pub(crate) fn requests() -> Self {
+        Self { rest: Vec::new(), since: 0.0, is_dated_by_its_end: false }
+    }
+
+    /// An answer is dated by its last byte.
+    pub(crate) fn answers() -> Self {
+        Self { is_dated_by_its_end: true, ..Self::requests() }
+    }
+
+    /// The messages that these bytes complete, each with its date.
+    pub(crate) fn cut(&mut self, bytes: &[u8], now: f64) -> Vec<(f64, Message)> {
+        if self.rest.is_empty() || self.is_dated_by_its_end {
+            self.since = now;
+        }
+        self.rest.extend_from_slice(bytes);
+        let mut messages = Vec::new();
+        while let Some(message) = self.next() {
+            messages.push((self.since, message));
+            self.since = now;
+        }
+        messages
+    }
+
+    /// Janus and browsers always say how long a body is.
+    fn next(&mut self) -> Option<Message> {
+        let head_ends = self.rest.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
+        let head = String::from_utf8_lossy(&self.rest[..head_ends]).into_owned();
+        let length = head.lines().find_map(length).unwrap_or(0);
+        if self.rest.len() < head_ends + length {
+            return None;
+        }
+        let body: Vec<u8> = self.rest.drain(..head_ends + length).skip(head_ends).collect();
+        Some(Message { head, body: String::from_utf8_lossy(&body).into_owned() })
+    }
+}
+
+fn length(line: &str) -> Option<usize> {
+    let (name, value) = line.split_once(':')?;
+    name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_cut_wherever_the_pieces_end() {
+        let body = r#"{"janus":"message","body":{"request":"call"},"jsep":{"type":"offer"}}"#;
+        let post = format!("POST /janus/1/2 HTTP/1.1\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        let wire = format!("OPTIONS /janus/1/2 HTTP/1.1\r\n\r\n{post}GET /janus/1 HTTP/1.1\r\n\r\n");
+        for size in [1, 7, wire.len()] {
+            let mut cutter = Cutter::requests();
+            let kinds: Vec<String> = wire
+                .as_bytes()
+                .chunks(size)
+                .flat_map(|piece| cutter.cut(piece, 0.0))
+                .map(|(_, message)| message.kind())
+                .collect();
+            assert_eq!(kinds, ["preflight", "message: call with offer", "poll"]);
+        }
+    }
+
+    #[test]
+    fn a_batch_of_events_names_each() {
+        let body = r#"[{"janus":"ack"},{"janus":"event","plugindata":{"data":{"result":{"event":"calling"}}}}]"#;
+        let answer = Message { head: "HTTP/1.1 200 OK\r\n\r\n".to_owned(), body: body.to_owned() };
+        assert_eq!(answer.kind(), "ack, event: calling");
+    }
+}

@@ -1,0 +1,119 @@
+//! Two browsers in which both clients take turns: each turn has fresh pages, fresh lines and fresh names.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use videortc_e2e::{Devices, Page, Rig};
+
+use crate::line::Line;
+
+/// Whose client is in the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Ours,
+    /// janus.js.
+    Theirs,
+}
+
+impl Side {
+    pub(crate) const BOTH: [Self; 2] = [Self::Ours, Self::Theirs];
+
+    fn page(self) -> &'static str {
+        match self {
+            Self::Ours => "/bench/ours.html",
+            Self::Theirs => "/bench/theirs.html",
+        }
+    }
+}
+
+/// The browsers, which stay open from turn to turn.
+#[derive(Debug)]
+pub(crate) struct Browsers {
+    rig: Rig,
+    tom: Arc<Page>,
+    jack: Arc<Page>,
+    turns: usize,
+}
+
+impl Browsers {
+    pub(crate) async fn open() -> Result<Self> {
+        let rig = Rig::start().await?;
+        let blank = |name| rig.browse(name, Side::Ours.page(), Devices::default());
+        let (tom, jack) = tokio::try_join!(blank("Tom"), blank("Jack"))?;
+        Ok(Self { rig, tom, jack, turns: 0 })
+    }
+
+    /// Two fresh pages, each at the end of a new line: no connection is open yet.
+    pub(crate) async fn turn(&mut self, side: Side, round_trip: Duration) -> Result<Turn> {
+        self.turns += 1;
+        let (tom, jack) = tokio::try_join!(
+            self.end("Tom", &self.tom, side, round_trip),
+            self.end("Jack", &self.jack, side, round_trip),
+        )?;
+        Ok(Turn { tom, jack })
+    }
+
+    async fn end(
+        &self,
+        name: &str,
+        page: &Arc<Page>,
+        side: Side,
+        round_trip: Duration,
+    ) -> Result<End> {
+        page.client().goto(&self.rig.site_url(side.page())).await?;
+        let line = Line::start(&self.rig.gateway_url(), round_trip).await?;
+        let name = format!("{name}{}", self.turns);
+        Ok(End { name, page: Arc::clone(page), line })
+    }
+}
+
+/// One turn of one client.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    /// Calls.
+    pub(crate) tom: End,
+    /// Accepts at once.
+    pub(crate) jack: End,
+}
+
+impl Turn {
+    /// Both leave the gateway.
+    pub(crate) async fn end(self) -> Result<()> {
+        tokio::try_join!(
+            self.tom.page.run("await client.disconnect()"),
+            self.jack.page.run("await client.disconnect()")
+        )?;
+        Ok(())
+    }
+}
+
+/// A page with its line.
+#[derive(Debug)]
+pub(crate) struct End {
+    pub(crate) name: String,
+    pub(crate) page: Arc<Page>,
+    pub(crate) line: Line,
+}
+
+impl End {
+    /// Registers; the milliseconds that it took.
+    pub(crate) async fn register(&self) -> Result<f64> {
+        let arguments = format!("{}, {}", json!(self.line.url()), json!(self.name));
+        self.number(format!("return await client.register({arguments})")).await
+    }
+
+    /// When that happened, in milliseconds since 1970.
+    pub(crate) async fn reached(&self, mark: &str) -> Result<f64> {
+        self.number(format!("return await reached({})", json!(mark))).await
+    }
+
+    pub(crate) async fn number(&self, body: impl AsRef<str>) -> Result<f64> {
+        self.run(body).await?.as_f64().context("not a number")
+    }
+
+    pub(crate) async fn run(&self, body: impl AsRef<str>) -> Result<Value> {
+        self.page.run(body).await
+    }
+}

@@ -1,0 +1,26 @@
+//! What the environment asks for.
+
+use std::env;
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+/// How often everything is measured: `VIDEORTC_BENCH_ROUNDS`.
+pub(crate) fn rounds(usual: usize) -> Result<usize> {
+    match env::var("VIDEORTC_BENCH_ROUNDS") {
+        Ok(text) => number(&text),
+        Err(_) => Ok(usual),
+    }
+}
+
+/// The round-trip times of the line, in ms and apart by commas: `VIDEORTC_BENCH_ROUND_TRIPS`.
+pub(crate) fn round_trips() -> Result<Vec<Duration>> {
+    let text = env::var("VIDEORTC_BENCH_ROUND_TRIPS");
+    let text = text.unwrap_or_else(|_| "0,50,100,200".to_owned());
+    text.split(',').map(|one| Ok(Duration::from_millis(number(one)?))).collect()
+}
+
+fn number<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(text: &str) -> Result<T> {
+    text.trim().parse().with_context(|| format!("`{text}` is not a whole number"))
+}
