@@ -11,6 +11,7 @@ window.clock = () => performance.timeOrigin + performance.now();
 window.mark = function (name) {
   if (name in times) return;
   times[name] = clock();
+  window.steps?.push([`= ${name} =`, times[name]]);
   for (const look of [...waiting]) look();
 };
 
@@ -40,5 +41,4 @@ window.forget = function (...names) {
 /** Notes the first frame that is decoded and shown in this element. */
 window.watchPicture = (video) => video.requestVideoFrameCallback(() => mark("picture"));
 
-/** Between two attempts at calling somebody who is still busy. */
 window.pause = (ms) => new Promise((resume) => setTimeout(resume, ms));

@@ -45,6 +45,8 @@ window.client = {
     return start;
   },
 
+  hangUp: () => void action.hangUp(),
+
   /** Hangs up and calls again, as soon as the library lets one and the other side is free. */
   async redial(name) {
     forget("calling");

@@ -45,12 +45,16 @@ window.client = {
     return start;
   },
 
+  hangUp() {
+    handle.send({ message: { request: "hangup" } });
+    handle.hangup();
+  },
+
   /** The demo's button for calling works again when the hang-up was answered. */
   async redial(name) {
     forget("calling", "ended");
     const start = clock();
-    handle.send({ message: { request: "hangup" } });
-    handle.hangup();
+    this.hangUp();
     await reached("ended");
     const over = clock();
     while (!(await this.rings(name))) await pause(50);

@@ -7,6 +7,8 @@ use serde_json::Value;
 pub(crate) struct Message {
     pub(crate) head: String,
     pub(crate) body: String,
+    /// On the wire, head and framing included.
+    pub(crate) bytes: usize,
 }
 
 impl Message {
@@ -91,22 +93,43 @@ impl Cutter {
         messages
     }
 
-    /// Janus and browsers always say how long a body is.
     fn next(&mut self) -> Option<Message> {
         let head_ends = self.rest.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
         let head = String::from_utf8_lossy(&self.rest[..head_ends]).into_owned();
-        let length = head.lines().find_map(length).unwrap_or(0);
-        if self.rest.len() < head_ends + length {
-            return None;
-        }
-        let body: Vec<u8> = self.rest.drain(..head_ends + length).skip(head_ends).collect();
-        Some(Message { head, body: String::from_utf8_lossy(&body).into_owned() })
+        let (body, bytes) = if field(&head, "transfer-encoding") == Some("chunked") {
+            chunks(&self.rest, head_ends)?
+        } else {
+            let length = field(&head, "content-length").and_then(|text| text.parse().ok());
+            let end = head_ends + length.unwrap_or(0);
+            (self.rest.get(head_ends..end)?.to_vec(), end)
+        };
+        self.rest.drain(..bytes);
+        Some(Message { head, body: String::from_utf8_lossy(&body).into_owned(), bytes })
     }
 }
 
-fn length(line: &str) -> Option<usize> {
-    let (name, value) = line.split_once(':')?;
-    name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
+fn field<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+    let mut fields = head.lines().filter_map(|line| line.split_once(':'));
+    fields.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+}
+
+/// A body in chunks (RFC 9112, section 7.1), which Janus writes to a browser that keeps the connection, and
+/// where it ends. No trailers follow.
+fn chunks(bytes: &[u8], mut at: usize) -> Option<(Vec<u8>, usize)> {
+    let mut body = Vec::new();
+    loop {
+        let rest = bytes.get(at..)?;
+        let line = rest.windows(2).position(|two| two == b"\r\n")?;
+        let size = std::str::from_utf8(&rest[..line]).ok()?;
+        let size = usize::from_str_radix(size.trim(), 16).ok()?;
+        let start = line + 2;
+        body.extend_from_slice(rest.get(start..start + size)?);
+        rest.get(start + size..start + size + 2)?;
+        at += start + size + 2;
+        if size == 0 {
+            return Some((body, at));
+        }
+    }
 }
 
 #[cfg(test)]
@@ -133,7 +156,23 @@ mod tests {
     #[test]
     fn a_batch_of_events_names_each() {
         let body = r#"[{"janus":"ack"},{"janus":"event","plugindata":{"data":{"result":{"event":"calling"}}}}]"#;
-        let answer = Message { head: "HTTP/1.1 200 OK\r\n\r\n".to_owned(), body: body.to_owned() };
+        let answer = Message { head: "HTTP/1.1 200 OK\r\n\r\n".to_owned(), body: body.to_owned(), bytes: 0 };
         assert_eq!(answer.kind(), "ack, event: calling");
+    }
+
+    #[test]
+    fn chunks_are_one_body() {
+        let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
+                       9\r\n{\"janus\":\r\nD\r\n\"keepalive\"} \r\n0\r\n\r\n";
+        let plain = "HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{\"janus\":\"ack\"}";
+        for size in [1, 5, 1000] {
+            let mut cutter = Cutter::answers();
+            let both = format!("{chunked}{plain}");
+            let messages: Vec<(f64, Message)> =
+                both.as_bytes().chunks(size).flat_map(|piece| cutter.cut(piece, 0.0)).collect();
+            let kinds: Vec<String> = messages.iter().map(|(_, message)| message.kind()).collect();
+            assert_eq!(kinds, ["keepalive", "ack"]);
+            assert_eq!(messages[0].1.bytes, chunked.len());
+        }
     }
 }

@@ -76,7 +76,7 @@ impl Log {
             if (start..end).contains(at) {
                 cost.requests += usize::from(message.is_request());
                 cost.preflights += usize::from(message.is_preflight());
-                cost.bytes += message.head.len() + message.body.len();
+                cost.bytes += message.bytes;
             }
         }
         cost

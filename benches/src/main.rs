@@ -15,7 +15,10 @@ mod line;
 mod memory;
 mod pair;
 mod settings;
+mod svg;
 mod table;
+mod trace;
+mod waterfall;
 
 use anyhow::{Result, bail};
 
@@ -24,6 +27,7 @@ async fn main() -> Result<()> {
     match std::env::args().nth(1).as_deref() {
         Some("calls") => calls::run().await,
         Some("data") => data::run().await,
-        other => bail!("there is no bench {other:?}; there are calls and data"),
+        Some("trace") => trace::run().await,
+        other => bail!("there is no bench {other:?}"),
     }
 }

@@ -20,6 +20,13 @@ pub(crate) enum Side {
 impl Side {
     pub(crate) const BOTH: [Self; 2] = [Self::Ours, Self::Theirs];
 
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Ours => "videortc",
+            Self::Theirs => "janus.js",
+        }
+    }
+
     fn page(self) -> &'static str {
         match self {
             Self::Ours => "/bench/ours.html",
@@ -47,10 +54,19 @@ impl Browsers {
 
     /// Two fresh pages, each at the end of a new line: no connection is open yet.
     pub(crate) async fn turn(&mut self, side: Side, round_trip: Duration) -> Result<Turn> {
+        self.turn_at(side.page(), round_trip).await
+    }
+
+    /// As [`turn`](Self::turn), with pages that note all their `steps`.
+    pub(crate) async fn watched_turn(&mut self, side: Side, round_trip: Duration) -> Result<Turn> {
+        self.turn_at(&format!("{}?trace", side.page()), round_trip).await
+    }
+
+    async fn turn_at(&mut self, path: &str, round_trip: Duration) -> Result<Turn> {
         self.turns += 1;
         let (tom, jack) = tokio::try_join!(
-            self.end("Tom", &self.tom, side, round_trip),
-            self.end("Jack", &self.jack, side, round_trip),
+            self.end("Tom", &self.tom, path, round_trip),
+            self.end("Jack", &self.jack, path, round_trip),
         )?;
         Ok(Turn { tom, jack })
     }
@@ -59,10 +75,10 @@ impl Browsers {
         &self,
         name: &str,
         page: &Arc<Page>,
-        side: Side,
+        path: &str,
         round_trip: Duration,
     ) -> Result<End> {
-        page.client().goto(&self.rig.site_url(side.page())).await?;
+        page.client().goto(&self.rig.site_url(path)).await?;
         let line = Line::start(&self.rig.gateway_url(), round_trip).await?;
         let name = format!("{name}{}", self.turns);
         Ok(End { name, page: Arc::clone(page), line })

@@ -21,6 +21,13 @@ pub(crate) fn round_trips() -> Result<Vec<Duration>> {
     text.split(',').map(|one| Ok(Duration::from_millis(number(one)?))).collect()
 }
 
+/// The first of the [`round_trips`] that are asked for, or this many milliseconds.
+pub(crate) fn round_trip(usual: u64) -> Result<Duration> {
+    let is_asked = env::var_os("VIDEORTC_BENCH_ROUND_TRIPS").is_some();
+    let asked = if is_asked { round_trips()?.first().copied() } else { None };
+    Ok(asked.unwrap_or(Duration::from_millis(usual)))
+}
+
 fn number<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(text: &str) -> Result<T> {
     text.trim().parse().with_context(|| format!("`{text}` is not a whole number"))
 }

@@ -56,12 +56,18 @@ pub(crate) fn report(name: &str, rows: &[Row]) -> Result<()> {
     for row in rows {
         println!("{}", row.show());
     }
+    println!("\nmedians, in brackets the least and the most");
+    let rows: Vec<Value> = rows.iter().map(Row::json).collect();
+    write(&format!("{name}.json"), &serde_json::to_string_pretty(&rows)?)
+}
+
+/// Writes a file of `target/bench/`.
+pub(crate) fn write(name: &str, text: &str) -> Result<()> {
     let folder = PathBuf::from(std::env::var("VIDEORTC_BENCH").context("run cargo xtask bench")?);
     fs::create_dir_all(&folder)?;
-    let file = folder.join(format!("{name}.json"));
-    let rows: Vec<Value> = rows.iter().map(Row::json).collect();
-    fs::write(&file, serde_json::to_string_pretty(&rows)?)?;
-    println!("\nmedians, in brackets the least and the most; written to {}", file.display());
+    let file = folder.join(name);
+    fs::write(&file, text)?;
+    println!("written to {}", file.display());
     Ok(())
 }
 

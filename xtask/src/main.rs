@@ -95,6 +95,8 @@ enum Measurement {
     Calls,
     /// Files and messages, beside a bare data channel, through the real Janus.
     Data,
+    /// One call as a timeline, step by step, at both ends.
+    Trace,
     /// Bytes, and the time from a script's start to a usable class, beside janus.js.
     Load,
 }
@@ -117,6 +119,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Bench { what: Measurement::Calls } => bench::run(&workspace, "calls")?,
         Command::Bench { what: Measurement::Data } => bench::run(&workspace, "data")?,
+        Command::Bench { what: Measurement::Trace } => bench::run(&workspace, "trace")?,
         Command::Bench { what: Measurement::Load } => tarball::bench_load(&workspace)?,
         Command::Build => package::build(&workspace)?,
         Command::Demo { gateway, port, dev } => {
