@@ -61,6 +61,17 @@ window.client = {
     if (code !== "USER_BUSY") throw new Error(`the redial was refused: ${code}`);
   }),
 
+  /** One more client in the same page, registered. */
+  async another(gateway, name) {
+    const more = new VideoRTC(gateway);
+    const usecases = await more.connect();
+    const call = await usecases.videoCall({ onIncomingCall() {}, onHangUp() {} });
+    await call.register(name);
+    (window.others ??= []).push(more);
+  },
+
+  leave: () => Promise.all(others.map((other) => other.disconnect())),
+
   settled: async () => {},
 
   disconnect: () => rtc.disconnect(),

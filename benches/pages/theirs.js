@@ -67,6 +67,29 @@ window.client = {
     return Promise.race([reached("calling").then(() => true), tooEarly]);
   },
 
+  async another(server, name) {
+    await new Promise((callback) => Janus.init({ debug: false, callback }));
+    const more = await new Promise((success, error) => {
+      const session = new Janus({ server, success: () => success(session), error });
+    });
+    await new Promise((resolve, error) => {
+      more.attach({
+        plugin: "janus.plugin.videocall",
+        success: (attached) => attached.send({ message: { request: "register", username: name } }),
+        error,
+        onmessage: ({ result, error: refusal }) => {
+          if (result?.event === "registered") resolve();
+          if (refusal) error(refusal);
+        },
+      });
+    });
+    (window.others ??= []).push(more);
+  },
+
+  leave: () => Promise.all(others.map((other) => {
+    return new Promise((success) => other.destroy({ success, error: success }));
+  })),
+
   /** The demo asks for the list when it is registered. */
   settled: () => reached("listed"),
 

@@ -36,14 +36,14 @@ pub(crate) async fn run() -> Result<()> {
         }
     }
 
-    let mut throughput = row("file throughput", "MB/s", "ratio >= 0.95");
+    let mut throughput = Row::new("file throughput", "MB/s", "ratio >= 0.95");
     for _ in 0..ROUNDS {
         throughput.other.push(raw(&tom, best.1, FILE).await?);
         throughput.ours.push(number(&tom, format!("return await bench.file({FILE})")).await?);
         throughput.tell();
     }
 
-    let mut latency = row("message during a file, p95 of both ways", "ms", "ratio <= 2");
+    let mut latency = Row::new("message during a file, p95 of both ways", "ms", "ratio <= 2");
     for _ in 0..ROUNDS {
         latency.other.push(p95(&tom, format!("return await bench.messages({MESSAGES})")).await?);
         let during = format!("return await bench.messagesDuring({MESSAGES}, {LARGE_FILE})");
@@ -52,8 +52,9 @@ pub(crate) async fn run() -> Result<()> {
     }
 
     let pid = rig.gateway_pid().context("this bench needs the real Janus")?;
-    let mut gateway = row("gateway memory, slow receiver", "MiB grown", "ours < 16, 256 MiB file");
-    let mut module = row("module memory, the larger end, whole run", "MiB grown", "ours < 1");
+    let mut gateway =
+        Row::new("gateway memory, slow receiver", "MiB grown", "ours < 16, 256 MiB file");
+    let mut module = Row::new("module memory, the larger end, whole run", "MiB grown", "ours < 1");
     jack.run("bench.slow(30, 30)").await?;
     let watch = Watch::start(pid)?;
     tom.run(format!("bench.start({LARGE_FILE})")).await?;
@@ -74,10 +75,6 @@ pub(crate) async fn run() -> Result<()> {
     println!("compared with: a bare RTCDataChannel; messages: the same without a file on its way;");
     println!("gateway memory: a bare channel with {} MiB", FILE / 2 / MIB);
     Ok(())
-}
-
-fn row(what: &'static str, unit: &'static str, aim: &'static str) -> Row {
-    Row { what: what.to_owned(), unit, ours: Vec::new(), other: Vec::new(), aim }
 }
 
 async fn raw(page: &Page, size: u64, total: u64) -> Result<f64> {

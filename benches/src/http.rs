@@ -139,8 +139,10 @@ mod tests {
     #[test]
     fn messages_are_cut_wherever_the_pieces_end() {
         let body = r#"{"janus":"message","body":{"request":"call"},"jsep":{"type":"offer"}}"#;
-        let post = format!("POST /janus/1/2 HTTP/1.1\r\ncontent-length: {}\r\n\r\n{body}", body.len());
-        let wire = format!("OPTIONS /janus/1/2 HTTP/1.1\r\n\r\n{post}GET /janus/1 HTTP/1.1\r\n\r\n");
+        let post =
+            format!("POST /janus/1/2 HTTP/1.1\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        let wire =
+            format!("OPTIONS /janus/1/2 HTTP/1.1\r\n\r\n{post}GET /janus/1 HTTP/1.1\r\n\r\n");
         for size in [1, 7, wire.len()] {
             let mut cutter = Cutter::requests();
             let kinds: Vec<String> = wire
@@ -156,7 +158,8 @@ mod tests {
     #[test]
     fn a_batch_of_events_names_each() {
         let body = r#"[{"janus":"ack"},{"janus":"event","plugindata":{"data":{"result":{"event":"calling"}}}}]"#;
-        let answer = Message { head: "HTTP/1.1 200 OK\r\n\r\n".to_owned(), body: body.to_owned(), bytes: 0 };
+        let answer =
+            Message { head: "HTTP/1.1 200 OK\r\n\r\n".to_owned(), body: body.to_owned(), bytes: 0 };
         assert_eq!(answer.kind(), "ack, event: calling");
     }
 

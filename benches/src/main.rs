@@ -11,7 +11,9 @@
 mod calls;
 mod data;
 mod http;
+mod idle;
 mod line;
+mod many;
 mod memory;
 mod pair;
 mod settings;
@@ -27,6 +29,8 @@ async fn main() -> Result<()> {
     match std::env::args().nth(1).as_deref() {
         Some("calls") => calls::run().await,
         Some("data") => data::run().await,
+        Some("idle") => idle::run().await,
+        Some("many") => many::run().await,
         Some("trace") => trace::run().await,
         other => bail!("there is no bench {other:?}"),
     }

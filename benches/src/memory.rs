@@ -17,6 +17,40 @@ pub(crate) fn resident(pid: u32) -> Result<f64> {
     Ok(kilobytes.parse::<f64>()? / 1024.0)
 }
 
+/// The memory that the pages' processes share with no other, in MiB: of all renderers that this program's
+/// drivers have started.
+pub(crate) fn renderers() -> Result<f64> {
+    let mut parents = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        let name = entry?.file_name();
+        let Some(pid) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        // It may have ended meanwhile.
+        let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { continue };
+        // The program's name may hold anything; after its bracket come the state and the parent.
+        let parent = stat.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(1)?.parse().ok());
+        parents.extend(parent.map(|parent: u32| (pid, parent)));
+    }
+    let parent_of =
+        |pid| parents.iter().find(|&&(child, _)| child == pid).map(|&(_, parent)| parent);
+    let own = std::process::id();
+    let mut total = 0.0;
+    for &(pid, _) in &parents {
+        let is_own = std::iter::successors(Some(pid), |&pid| parent_of(pid)).any(|pid| pid == own);
+        let command = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        if is_own && command.contains("--type=renderer") {
+            total += private(pid).unwrap_or(0.0);
+        }
+    }
+    Ok(total)
+}
+
+fn private(pid: u32) -> Result<f64> {
+    let sums = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
+    let lines = sums.lines().filter(|line| line.starts_with("Private_"));
+    let kilobytes = lines.filter_map(|line| line.split_whitespace().nth(1)?.parse::<f64>().ok());
+    Ok(kilobytes.sum::<f64>() / 1024.0)
+}
+
 /// Looks at a process again and again until it is asked.
 #[derive(Debug)]
 pub(crate) struct Watch {

@@ -52,6 +52,10 @@ impl Browsers {
         Ok(Self { rig, tom, jack, turns: 0 })
     }
 
+    pub(crate) fn gateway_url(&self) -> String {
+        self.rig.gateway_url()
+    }
+
     /// Two fresh pages, each at the end of a new line: no connection is open yet.
     pub(crate) async fn turn(&mut self, side: Side, round_trip: Duration) -> Result<Turn> {
         self.turn_at(side.page(), round_trip).await
@@ -118,6 +122,46 @@ impl End {
     pub(crate) async fn register(&self) -> Result<f64> {
         let arguments = format!("{}, {}", json!(self.line.url()), json!(self.name));
         self.number(format!("return await client.register({arguments})")).await
+    }
+
+    /// What the main thread has done so far, in ms: all tasks, and JavaScript and WebAssembly alone.
+    pub(crate) async fn busy(&self) -> Result<(f64, f64)> {
+        self.page.devtools("Performance.enable", json!({})).await?;
+        let metrics = self.page.devtools("Performance.getMetrics", json!({})).await?;
+        let metric = |name: &str| -> Result<f64> {
+            let mut all = metrics["metrics"].as_array().into_iter().flatten();
+            let found = all.find(|metric| metric["name"] == name);
+            let seconds = found.and_then(|metric| metric["value"].as_f64());
+            Ok(seconds.with_context(|| format!("Chromium tells no {name}"))? * 1000.0)
+        };
+        Ok((metric("TaskDuration")?, metric("ScriptDuration")?))
+    }
+
+    /// What is not used any more counts no longer.
+    pub(crate) async fn collect_garbage(&self) -> Result<()> {
+        self.page.devtools("HeapProfiler.enable", json!({})).await?;
+        self.page.devtools("HeapProfiler.collectGarbage", json!({})).await?;
+        Ok(())
+    }
+
+    /// From here on the browser takes samples of what JavaScript allocates.
+    pub(crate) async fn watch_allocations(&self) -> Result<()> {
+        self.page.devtools("HeapProfiler.enable", json!({})).await?;
+        let params = json!({
+            "samplingInterval": 1024,
+            "includeObjectsCollectedByMajorGC": true,
+            "includeObjectsCollectedByMinorGC": true,
+        });
+        self.page.devtools("HeapProfiler.startSampling", params).await?;
+        Ok(())
+    }
+
+    /// How many bytes JavaScript allocated since, whether they were collected or not: an estimate from
+    /// samples, one about every KiB. What a module does in its linear memory is no garbage.
+    pub(crate) async fn allocated(&self) -> Result<f64> {
+        let profile = self.page.devtools("HeapProfiler.stopSampling", json!({})).await?;
+        let samples = profile["profile"]["samples"].as_array().context("no samples")?;
+        Ok(samples.iter().filter_map(|sample| sample["size"].as_f64()).sum())
     }
 
     /// When that happened, in milliseconds since 1970.

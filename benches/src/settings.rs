@@ -28,6 +28,14 @@ pub(crate) fn round_trip(usual: u64) -> Result<Duration> {
     Ok(asked.unwrap_or(Duration::from_millis(usual)))
 }
 
+/// How long idling is looked on, in seconds: `VIDEORTC_BENCH_SECONDS`.
+pub(crate) fn seconds(usual: u64) -> Result<u64> {
+    match env::var("VIDEORTC_BENCH_SECONDS") {
+        Ok(text) => number(&text),
+        Err(_) => Ok(usual),
+    }
+}
+
 fn number<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(text: &str) -> Result<T> {
     text.trim().parse().with_context(|| format!("`{text}` is not a whole number"))
 }

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
+use crate::pair::Side;
+
 /// One row: what was measured, on both sides, and what is aimed at.
 #[derive(Debug)]
 pub(crate) struct Row {
@@ -19,6 +21,17 @@ pub(crate) struct Row {
 }
 
 impl Row {
+    pub(crate) fn new(what: impl Into<String>, unit: &'static str, aim: &'static str) -> Self {
+        Self { what: what.into(), unit, ours: Vec::new(), other: Vec::new(), aim }
+    }
+
+    pub(crate) fn add(&mut self, side: Side, number: f64) {
+        match side {
+            Side::Ours => self.ours.push(number),
+            Side::Theirs => self.other.push(number),
+        }
+    }
+
     fn ratio(&self) -> Option<f64> {
         (!self.other.is_empty()).then(|| median(&self.ours) / median(&self.other))
     }

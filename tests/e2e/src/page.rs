@@ -63,7 +63,7 @@ impl Page {
         match self.browser {
             Browser::Chromium => {
                 let params = json!({ "behavior": "allow", "downloadPath": folder });
-                self.client.issue_cmd(Devtools("Browser.setDownloadBehavior", params)).await?;
+                self.devtools("Browser.setDownloadBehavior", params).await?;
             }
             Browser::Firefox => {
                 let set = "Services.prefs.setStringPref('browser.download.dir', arguments[0])";
@@ -71,6 +71,12 @@ impl Page {
             }
         }
         Ok(())
+    }
+
+    /// A command of the DevTools protocol, with its parameters, and what it returns.
+    pub async fn devtools(&self, command: &'static str, params: Value) -> Result<Value> {
+        ensure!(self.browser == Browser::Chromium, "only Chromium has the command {command}");
+        Ok(self.client.issue_cmd(Devtools(command, params)).await?)
     }
 
     /// Runs the body of an async function in the page and returns what it returns. A rejection is an

@@ -1,0 +1,90 @@
+//! What a page costs while nothing happens: registered and waiting, and with a call up, beside janus.js.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::pair::{Browsers, End, Side, Turn};
+use crate::settings;
+use crate::table::{Row, report};
+
+pub(crate) async fn run() -> Result<()> {
+    let rounds = settings::rounds(1)?;
+    let seconds = settings::seconds(60)?;
+    let mut browsers = Browsers::open().await?;
+    let mut rows = [
+        Row::new("requests a minute, waiting", "", "ratio <= 0.25"),
+        Row::new("bytes a minute, waiting", "kB", "ratio <= 0.7"),
+        Row::new("main thread a minute, waiting", "ms", ""),
+        Row::new("garbage a minute, waiting", "kB", ""),
+        Row::new("requests a minute, in a call", "", "ratio <= 0.25"),
+        Row::new("main thread a minute, in a call", "ms", "ratio <= 1"),
+        Row::new("of this, scripts", "ms", ""),
+        Row::new("garbage a minute, in a call", "kB", "ratio <= 1"),
+    ];
+    for round in 1..=rounds {
+        for side in Side::BOTH {
+            println!("round {round} of {rounds}, {}", side.name());
+            let turn = browsers.turn(side, Duration::ZERO).await?;
+            let (waiting, in_call) = measure(&turn, seconds).await?;
+            turn.end().await?;
+            let numbers = [
+                waiting.requests,
+                waiting.kilobytes,
+                waiting.tasks,
+                waiting.garbage,
+                in_call.requests,
+                in_call.tasks,
+                in_call.scripts,
+                in_call.garbage,
+            ];
+            for (row, number) in rows.iter_mut().zip(numbers) {
+                row.add(side, number);
+            }
+        }
+        rows.iter().for_each(Row::tell);
+    }
+    report("idle", &rows)
+}
+
+/// What one page costs in a minute.
+struct Minute {
+    requests: f64,
+    kilobytes: f64,
+    tasks: f64,
+    scripts: f64,
+    garbage: f64,
+}
+
+async fn measure(turn: &Turn, seconds: u64) -> Result<(Minute, Minute)> {
+    let Turn { tom, jack } = turn;
+    for end in [tom, jack] {
+        end.register().await?;
+        end.run("await client.settled(); await pause(1000)").await?;
+    }
+    let waiting = idle(tom, seconds).await?;
+    tom.run(format!("client.call('{}')", jack.name)).await?;
+    tokio::try_join!(tom.reached("picture"), jack.reached("picture"), jack.reached("data"))?;
+    // What belongs to the beginning is over then.
+    tom.run("await pause(3000)").await?;
+    Ok((waiting, idle(tom, seconds).await?))
+}
+
+async fn idle(end: &End, seconds: u64) -> Result<Minute> {
+    end.watch_allocations().await?;
+    let (tasks, scripts) = end.busy().await?;
+    let start = end.number("return clock()").await?;
+    // The pause is the bench's: in the page a timer would be work.
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    let cost = end.line.log().between(start, end.number("return clock()").await?);
+    let (tasks_then, scripts_then) = end.busy().await?;
+    let garbage = end.allocated().await?;
+    let minutes = seconds as f64 / 60.0;
+    Ok(Minute {
+        requests: cost.requests as f64 / minutes,
+        kilobytes: cost.bytes as f64 / 1000.0 / minutes,
+        tasks: (tasks_then - tasks) / minutes,
+        scripts: (scripts_then - scripts) / minutes,
+        garbage: garbage / 1000.0 / minutes,
+    })
+}
