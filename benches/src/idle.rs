@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use crate::line::now;
 use crate::pair::{Browsers, End, Side, Turn};
 use crate::settings;
 use crate::table::{Row, report};
@@ -73,10 +74,10 @@ async fn measure(turn: &Turn, seconds: u64) -> Result<(Minute, Minute)> {
 async fn idle(end: &End, seconds: u64) -> Result<Minute> {
     end.watch_allocations().await?;
     let (tasks, scripts) = end.busy().await?;
-    let start = end.number("return clock()").await?;
-    // The pause is the bench's: in the page a timer would be work.
+    let start = now();
+    // Whatever runs in the page would be work, a timer too.
     tokio::time::sleep(Duration::from_secs(seconds)).await;
-    let cost = end.line.log().between(start, end.number("return clock()").await?);
+    let cost = end.line.log().between(start, now());
     let (tasks_then, scripts_then) = end.busy().await?;
     let garbage = end.allocated().await?;
     let minutes = seconds as f64 / 60.0;

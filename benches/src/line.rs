@@ -193,6 +193,11 @@ async fn carry_on(
     tokio::join!(reading, writing);
 }
 
+/// This moment in milliseconds since 1970.
+pub(crate) fn now() -> f64 {
+    epoch(Instant::now())
+}
+
 /// A moment in milliseconds since 1970.
 fn epoch(moment: Instant) -> f64 {
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();

@@ -17,6 +17,7 @@ mod many;
 mod memory;
 mod pair;
 mod settings;
+mod summary;
 mod svg;
 mod table;
 mod trace;
@@ -27,11 +28,13 @@ use anyhow::{Result, bail};
 #[tokio::main]
 async fn main() -> Result<()> {
     match std::env::args().nth(1).as_deref() {
-        Some("calls") => calls::run().await,
-        Some("data") => data::run().await,
-        Some("idle") => idle::run().await,
-        Some("many") => many::run().await,
-        Some("trace") => trace::run().await,
+        Some("calls") => calls::run().await?,
+        Some("data") => data::run().await?,
+        Some("idle") => idle::run().await?,
+        Some("many") => many::run().await?,
+        Some("trace") => trace::run().await?,
+        Some("summary") => {}
         other => bail!("there is no bench {other:?}"),
     }
+    summary::run()
 }

@@ -76,12 +76,17 @@ pub(crate) fn report(name: &str, rows: &[Row]) -> Result<()> {
 
 /// Writes a file of `target/bench/`.
 pub(crate) fn write(name: &str, text: &str) -> Result<()> {
-    let folder = PathBuf::from(std::env::var("VIDEORTC_BENCH").context("run cargo xtask bench")?);
+    let folder = folder()?;
     fs::create_dir_all(&folder)?;
     let file = folder.join(name);
     fs::write(&file, text)?;
     println!("written to {}", file.display());
     Ok(())
+}
+
+/// Where the results are.
+pub(crate) fn folder() -> Result<PathBuf> {
+    Ok(PathBuf::from(std::env::var("VIDEORTC_BENCH").context("run cargo xtask bench")?))
 }
 
 pub(crate) fn median(numbers: &[f64]) -> f64 {
