@@ -1,32 +1,81 @@
 //! `cargo xtask bench`: the measurements of `benches/`, through the real Janus and two browsers.
 
 use std::fs;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use clap::ValueEnum;
 
 use crate::package::{self, Profile};
 use crate::process;
+use crate::tarball;
 use crate::tools;
 use crate::workspace::Workspace;
 
+/// How long one bench may take, compiling included.
 const LIMIT: Duration = Duration::from_secs(20 * 60);
 
-/// Runs one of the benches by its name; the page has the release package.
-pub(crate) fn run(workspace: &Workspace, name: &str) -> Result<()> {
+/// What can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Measurement {
+    /// Bytes, and the time from a script's start to a usable class, beside janus.js.
+    Load,
+    /// What a person waits for in a call, and its requests and bytes, beside janus.js, on long lines.
+    Calls,
+    /// Files and messages, beside a bare data channel, through the real Janus.
+    Data,
+    /// A minute registered and a minute in a call, beside janus.js: requests, main thread, garbage.
+    Idle,
+    /// A hundred clients in one page, beside janus.js: memory and requests.
+    Many,
+    /// One call of each client as a timeline, step by step, at both ends.
+    Trace,
+}
+
+impl Measurement {
+    /// The name by which `benches/` knows it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Load => "load",
+            Self::Calls => "calls",
+            Self::Data => "data",
+            Self::Idle => "idle",
+            Self::Many => "many",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+/// Measures this, or everything, and writes the page of all results.
+pub(crate) fn run(workspace: &Workspace, what: Option<Measurement>) -> Result<()> {
     tools::ensure_chromium(workspace)?;
+    if matches!(what, Some(Measurement::Load) | None) {
+        tarball::bench_load(workspace)?;
+    }
+    if what == Some(Measurement::Load) {
+        return bench(workspace, "summary", &[]);
+    }
     tools::ensure_janus(workspace)?;
     let peers = tools::npm_peers(workspace)?;
     package::build(workspace)?;
     let web = package::assemble_web(workspace, Profile::Release)?;
     // Optimised, as it is shipped.
     fs::copy(workspace.path("pkg/videortc.js"), web.join("videortc.js"))?;
+    let environment = [("VIDEORTC_WEB", web), ("VIDEORTC_PEERS", peers)];
+    let all = Measurement::value_variants().iter().copied();
+    for one in all.filter(|&one| one != Measurement::Load && what.is_none_or(|what| what == one)) {
+        bench(workspace, one.name(), &environment)?;
+    }
+    Ok(())
+}
+
+fn bench(workspace: &Workspace, name: &str, environment: &[(&str, PathBuf)]) -> Result<()> {
     let now = Instant::now();
     let run = workspace.cargo("run").args(["--release", "--package", "videortc-bench", "--", name]);
     let run = run
+        .envs(environment.iter().cloned())
         .env("VIDEORTC_E2E_GATEWAY", "janus")
-        .env("VIDEORTC_WEB", web)
-        .env("VIDEORTC_PEERS", peers)
         .env("VIDEORTC_BENCH", workspace.target("bench"));
     process::run(run, now.checked_add(LIMIT).unwrap_or(now))
 }

@@ -28,6 +28,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::bench::Measurement;
 use crate::demo::GatewayUrl;
 use crate::package::Profile;
 use crate::workspace::Workspace;
@@ -42,10 +43,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Measure against others; prints a table and writes JSON to target/bench/.
+    /// Measure against others; prints tables and writes JSON and a page with charts to target/bench/.
     Bench {
-        /// What to measure.
-        what: Measurement,
+        /// What to measure. Default: everything.
+        what: Option<Measurement>,
     },
 
     /// Build the release package in pkg/ and report its size. Needs Node.
@@ -89,18 +90,6 @@ enum Command {
     },
 }
 
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum Measurement {
-    /// What a person waits for in a call, and its requests and bytes, beside janus.js, on long lines.
-    Calls,
-    /// Files and messages, beside a bare data channel, through the real Janus.
-    Data,
-    /// One call as a timeline, step by step, at both ends.
-    Trace,
-    /// Bytes, and the time from a script's start to a usable class, beside janus.js.
-    Load,
-}
-
 fn main() -> ExitCode {
     match run(Cli::parse().command) {
         Ok(code) => code,
@@ -117,10 +106,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     process::watch_interrupts()?;
     let workspace = Workspace::find()?;
     match command {
-        Command::Bench { what: Measurement::Calls } => bench::run(&workspace, "calls")?,
-        Command::Bench { what: Measurement::Data } => bench::run(&workspace, "data")?,
-        Command::Bench { what: Measurement::Trace } => bench::run(&workspace, "trace")?,
-        Command::Bench { what: Measurement::Load } => tarball::bench_load(&workspace)?,
+        Command::Bench { what } => bench::run(&workspace, what)?,
         Command::Build => package::build(&workspace)?,
         Command::Demo { gateway, port, dev } => {
             let profile = if dev { Profile::Dev } else { Profile::Release };
