@@ -64,7 +64,7 @@ const IN_FIREFOX: Pages =
 const LOST_JANUS: Pages = Pages { files: &["healing"], threads: 2, ..THROUGH_JANUS };
 
 /// What lies with the browser: how it tells of a page that goes, and what it does with a connection that ends.
-/// All others pass in Firefox too, but take as long as in Chromium.
+/// The other tests of the file run there by hand.
 const LOST_IN_FIREFOX: Pages = Pages {
     browser: "firefox",
     tests: &[
