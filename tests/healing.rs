@@ -337,6 +337,20 @@ fn another_network_is_negotiated_at_once() {
     assert_eq!(world.told(TOM), [""; 0]);
 }
 
+/// What was offered is of the network before.
+#[test]
+fn another_network_while_it_rings_is_negotiated_when_the_call_is_up() {
+    let mut world = World::with_timing(&["Tom", "Jack"], Timing::like_janus(), 3);
+    world.call(TOM, "Jack");
+    world.run_for(SECOND * 3);
+    world.online(TOM);
+    world.pages[TOM].requests.clear();
+    world.accept(JACK);
+    world.run_for(SECOND * 3);
+    assert_eq!(world.pages[TOM].requests, ["set"]);
+    assert_eq!(world.pages[TOM].legs.len(), 1);
+}
+
 #[test]
 fn a_call_told_twice_rings_once() {
     let mut world = World::with_timing(&["Tom", "Jack"], Timing::like_janus(), 3);

@@ -347,7 +347,7 @@ impl Call {
         talk.doom = None;
         talk.deadline = (!talk.connected).then(|| now + self.config.connect_timeout);
         let (peer, command, flows) = (talk.peer.clone(), talk.command.take(), talk.flows);
-        let support = talk.support;
+        let (support, is_stale) = (talk.support, talk.path.is_wanted);
         if talk.path.is_polite {
             talk.path.due = Some(now + restart::SILENCE);
         }
@@ -360,6 +360,9 @@ impl Call {
         }
         if let Some(command) = command {
             self.done(command, Ok(Reply::Done));
+        }
+        if is_stale {
+            self.restart(now);
         }
         self.with_link(|link| link.handle_up(support, now));
     }

@@ -36,8 +36,13 @@ impl Path {
 impl Call {
     /// The browser says that the network is another one.
     pub fn handle_network_changed(&mut self, now: Time) {
-        if self.talk.as_ref().is_some_and(|talk| talk.stage == Stage::Up && talk.path.was_up) {
+        let Some(talk) = &mut self.talk else { return };
+        if talk.stage == Stage::Up {
             self.restart(now);
+        } else {
+            // Firefox closes the sockets of a network that is gone, and gathers no new ones: what was offered
+            // before is of no use when the call comes up.
+            talk.path.is_wanted = talk.leg.is_some();
         }
     }
 
@@ -56,7 +61,7 @@ impl Call {
     /// Has the connection negotiated anew: by the caller at once, by the other a moment later. Two offers that
     /// cross leave the gateway with credentials that neither end knows; what one end lost, the other often
     /// lost too.
-    fn restart(&mut self, now: Time) {
+    pub(super) fn restart(&mut self, now: Time) {
         let Some(talk) = &mut self.talk else { return };
         talk.path.is_wanted = true;
         let due = if talk.path.is_polite { now + COURTESY } else { now };
