@@ -621,16 +621,15 @@ impl Session {
     pub fn without_secrets(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for (_, secret) in self.secrets() {
-            let secret = secret.reveal();
-            text = replace(&replace(&text, secret, "…"), &percent_encode(secret), "…");
-            // As a string of JSON, and as one that is quoted in another.
-            let mut spelling = secret.to_owned();
-            for _ in 0..2 {
+            text = replace(&text, &percent_encode(secret.reveal()), "…");
+            // As it is, as a string of JSON, and as one that is quoted in another.
+            let mut spelling = secret.reveal().to_owned();
+            for _ in 0..3 {
+                text = replace(&text, &spelling, "…");
                 let mut quoted = String::new();
                 quote(&mut quoted, &spelling);
-                let end = quoted.len().saturating_sub(1);
-                spelling = quoted.get(1..end).unwrap_or_default().to_owned();
-                text = replace(&text, &spelling, "…");
+                quoted.pop();
+                spelling = quoted.split_off(1);
             }
         }
         match &self.state {

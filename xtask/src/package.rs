@@ -419,7 +419,7 @@ fn minified(
     let is_module = (name != "videortc.min.js").then_some("--module");
     let command = cmd!(
         shell,
-        "{terser} {source} {is_module...} --ecma {SYNTAX} --compress passes=3 --mangle
+        "{terser} {source} {is_module...} --ecma {SYNTAX} --compress passes=3,sequences=false,hoist_funs --mangle
          --format ascii_only=true --comments /^!/ --source-map {map} --output {name}"
     );
     process::run(command, limit())?;

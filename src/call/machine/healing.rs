@@ -46,7 +46,6 @@ impl Call {
         // Before the call ends: with that not all is well.
         self.healing.trouble = Some(error.clone());
         self.lose_handle(words, error, now);
-        self.healing.trouble = Some(error.clone());
         self.name = match std::mem::replace(&mut self.name, Name::None) {
             Name::Held(name) => Name::Asked { name, command: None, guests_left: 0, again: None },
             Name::Asked { name, command, guests_left, .. } => {
@@ -76,8 +75,8 @@ impl Call {
                 _ => {}
             }
         }
-        let told = self.healing.told;
-        self.healing = Healing { told, detached: true, lists, ..Healing::default() };
+        let (told, trouble) = (self.healing.told, self.healing.trouble.take());
+        self.healing = Healing { told, trouble, detached: true, lists, ..Healing::default() };
     }
 
     /// There is a new session, and a handle in it.
@@ -117,8 +116,11 @@ impl Call {
         now: Time,
     ) {
         self.warn("a request may be lost", &error);
-        if !matches!(asked.purpose, Purpose::Query) {
-            self.healing.unsure.push((id, asked, error));
+        match asked.purpose {
+            // It was asked more than once, and answered.
+            Purpose::Query if !self.healing.asks => return,
+            Purpose::Query => {}
+            _ => self.healing.unsure.push((id, asked, error)),
         }
         let pause = if self.healing.out_of_reach { OUTAGE } else { PATIENCE };
         self.healing.due.get_or_insert(now + pause);
@@ -149,6 +151,7 @@ impl Call {
 
     /// Asks again for what does no harm when it is done twice, and then where the call stands.
     fn ask(&mut self, now: Time) {
+        self.healing.due = None;
         self.healing.attempts = self.healing.attempts.saturating_add(1);
         if self.healing.attempts > MOST_ATTEMPTS {
             return self.stop_asking(now);
