@@ -15,12 +15,6 @@ const TALK: u64 = 1000;
 pub(crate) async fn run() -> Result<()> {
     let rounds = settings::rounds(5)?;
     let mut browsers = Browsers::open().await?;
-    // A browser's first call starts its media engine, which no later one waits for.
-    for side in Side::BOTH {
-        let turn = browsers.turn(side, Duration::ZERO).await?;
-        measure(&turn).await?;
-        turn.end().await?;
-    }
     let mut tables: Vec<(Duration, Vec<Row>)> =
         settings::round_trips()?.into_iter().map(|time| (time, rows(time))).collect();
     for round in 1..=rounds {

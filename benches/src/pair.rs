@@ -45,11 +45,31 @@ pub(crate) struct Browsers {
 }
 
 impl Browsers {
+    /// Opens both, and lets each client call once.
     pub(crate) async fn open() -> Result<Self> {
         let rig = Rig::start().await?;
         let blank = |name| rig.browse(name, Side::Ours.page(), Devices::default());
         let (tom, jack) = tokio::try_join!(blank("Tom"), blank("Jack"))?;
-        Ok(Self { rig, tom, jack, turns: 0 })
+        let mut browsers = Self { rig, tom, jack, turns: 0 };
+        browsers.warm_up().await?;
+        Ok(browsers)
+    }
+
+    /// A browser's first call starts its media engine, which no later one waits for: so each client has
+    /// made one before anything is measured.
+    async fn warm_up(&mut self) -> Result<()> {
+        for side in Side::BOTH {
+            let turn = self.turn(side, Duration::ZERO).await?;
+            let Turn { tom, jack } = &turn;
+            for end in [tom, jack] {
+                end.register().await?;
+                end.run("await client.settled()").await?;
+            }
+            tom.run(format!("client.call('{}')", jack.name)).await?;
+            tokio::try_join!(tom.reached("picture"), jack.reached("picture"))?;
+            turn.end().await?;
+        }
+        Ok(())
     }
 
     pub(crate) fn gateway_url(&self) -> String {

@@ -38,8 +38,6 @@ pub(crate) async fn run() -> Result<()> {
     let round_trip = settings::round_trip(100)?;
     let mut browsers = Browsers::open().await?;
     for side in Side::BOTH {
-        // The first call in a browser starts its media engine, which no other has to wait for.
-        tell(&mut browsers, side, Duration::ZERO).await?;
         let chapters = tell(&mut browsers, side, round_trip).await?;
         let title = format!("{}, round trip {} ms", side.name(), round_trip.as_millis());
         println!("{title}");
