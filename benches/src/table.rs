@@ -39,7 +39,7 @@ impl Row {
     fn show(&self) -> String {
         let ratio = self.ratio().map_or_else(String::new, |ratio| format!("{ratio:.2}"));
         format!(
-            "{:44} {:>22} {:>22} {:>6}   {}",
+            "{:50} {:>22} {:>22} {:>6}   {}",
             format!("{} ({})", self.what, self.unit),
             spread(&self.ours),
             spread(&self.other),
@@ -65,7 +65,7 @@ impl Row {
 
 /// Prints the rows and writes them to `target/bench/NAME.json`.
 pub(crate) fn report(name: &str, rows: &[Row]) -> Result<()> {
-    println!("\n{:44} {:>22} {:>22} {:>6}   aim", "what", "ours", "compared with", "ratio");
+    println!("\n{:50} {:>22} {:>22} {:>6}   aim", "what", "ours", "compared with", "ratio");
     for row in rows {
         println!("{}", row.show());
     }
