@@ -18,7 +18,6 @@ const GROUP: usize = 10;
 pub(crate) async fn run() -> Result<()> {
     let rounds = settings::rounds(3)?;
     let seconds = settings::seconds(60)?;
-    let mut browsers = Browsers::open().await?;
     let mut rows = [
         Row::new("memory of a client, one of 100", "kB", "ratio <= 1"),
         Row::new("requests to register, each", "", "ratio <= 1"),
@@ -28,7 +27,7 @@ pub(crate) async fn run() -> Result<()> {
     for round in 1..=rounds {
         for side in Side::BOTH {
             println!("round {round} of {rounds}, {}", side.name());
-            let numbers = measure(&mut browsers, side, seconds).await?;
+            let numbers = measure(side, seconds).await?;
             for (row, number) in rows.iter_mut().zip(numbers) {
                 row.add(side, number);
             }
@@ -38,7 +37,9 @@ pub(crate) async fn run() -> Result<()> {
     report("many", &rows)
 }
 
-async fn measure(browsers: &mut Browsers, side: Side, seconds: u64) -> Result<[f64; 4]> {
+async fn measure(side: Side, seconds: u64) -> Result<[f64; 4]> {
+    // Nothing that another turn let go of is taken again.
+    let mut browsers = Browsers::fresh().await?;
     let turn = browsers.turn(side, Duration::ZERO).await?;
     let page = &turn.tom;
     // A browser has six connections for each address at most: so each client has one of its own.

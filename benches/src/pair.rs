@@ -47,12 +47,17 @@ pub(crate) struct Browsers {
 impl Browsers {
     /// Opens both, and lets each client call once.
     pub(crate) async fn open() -> Result<Self> {
+        let mut browsers = Self::fresh().await?;
+        browsers.warm_up().await?;
+        Ok(browsers)
+    }
+
+    /// Opens both, in which nothing has run yet.
+    pub(crate) async fn fresh() -> Result<Self> {
         let rig = Rig::start().await?;
         let blank = |name| rig.browse(name, Side::Ours.page(), Devices::default());
         let (tom, jack) = tokio::try_join!(blank("Tom"), blank("Jack"))?;
-        let mut browsers = Self { rig, tom, jack, turns: 0 };
-        browsers.warm_up().await?;
-        Ok(browsers)
+        Ok(Self { rig, tom, jack, turns: 0 })
     }
 
     /// A browser's first call starts its media engine, which no later one waits for: so each client has
