@@ -15,6 +15,8 @@ function createPeer(configuration, hasData, news, show, log) {
   // Candidates may not be added before the remote description is set.
   let early = [];
   let connection, send;
+  // Candidates travel in the description that is being made; that those were all, the gateway does not read there.
+  let isDescribed = false;
   // What changes a description goes one after the other: in the middle of one change, the next has no state to
   // begin from.
   let last = Promise.resolve();
@@ -40,8 +42,10 @@ function createPeer(configuration, hasData, news, show, log) {
 
   function open() {
     connection = new RTCPeerConnection(configuration);
-    on(connection, "icecandidate", ({ candidate }) =>
-      news("candidate", [candidate?.candidate, candidate?.sdpMid, candidate?.sdpMLineIndex]));
+    on(connection, "icecandidate", ({ candidate }) => {
+      if (candidate && !isDescribed) return;
+      news("candidate", [candidate?.candidate, candidate?.sdpMid, candidate?.sdpMLineIndex]);
+    });
     on(connection, "connectionstatechange", () => {
       const state = connection.connectionState;
       if (STATES.includes(state)) news(state);
@@ -66,11 +70,13 @@ function createPeer(configuration, hasData, news, show, log) {
   }
 
   async function applyLocal(description) {
+    isDescribed = false;
     await attempt("apply its own description", () => connection.setLocalDescription(description));
     await new Promise((enough) => {
       on(connection, "icecandidate", () => setTimeout(enough, REST));
       setTimeout(enough, HEAD_START);
     });
+    isDescribed = true;
     return connection.localDescription.sdp;
   }
 

@@ -216,6 +216,7 @@ async fn a_call_may_only_listen_and_watch() {
     fulfilled(call.call(&PEER.into())).await;
     assert_eq!(devices.waiting(), 0, "no device is asked for");
     far.answer(&rig.gateway).await;
+    listeners.heard("onRemoteStreamReady").await;
     plays("the remote picture", &container.find(REMOTE).unwrap()).await;
     assert_error(&rejected(call.toggle_audio()).await, "DEVICE_NOT_FOUND", "sends no audio");
     assert_error(&rejected(call.toggle_video()).await, "DEVICE_NOT_FOUND", "sends no video");

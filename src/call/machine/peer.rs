@@ -6,8 +6,6 @@ impl Call {
     /// The offer or answer that was asked for, or why there is none.
     pub fn handle_description(&mut self, leg: LegId, result: Result<String, Error>, now: Time) {
         let Some(talk) = self.talk.as_mut().filter(|talk| talk.leg == Some(leg)) else { return };
-        // Those that came before it stand in it.
-        self.candidates = Batch::default();
         match (&talk.stage, result) {
             (Stage::Up, result) => self.handle_new_description(result, now),
             (Stage::Offering, Ok(sdp)) => {
