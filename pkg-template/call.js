@@ -57,7 +57,10 @@ function createCall({ input, command, configuration, log, takeBytes }, id, onEve
   }
 
   async function begin(leg, sdp) {
+    const ours = conversation;
     const show = (stream) => {
+      // Its connection may outlive a conversation, until the gateway knows of the end.
+      if (ours !== conversation) return;
       remote = stream;
       view.show(false, stream);
     };

@@ -41,6 +41,8 @@ function createPeer(configuration, hasData, news, show, log) {
   }
 
   function open() {
+    // Nobody would close it any more.
+    if (listening.signal.aborted) throw Error("closed");
     connection = new RTCPeerConnection(configuration);
     on(connection, "icecandidate", ({ candidate }) => {
       if (candidate && !isDescribed) return;
