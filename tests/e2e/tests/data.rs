@@ -675,7 +675,7 @@ async fn a_janus_js_page_gets_text_and_sends_text_and_bytes() -> Result {
 
         // The gateway drops what comes before the other page is ready, and nobody tells.
         tom.run("await early[0]").await?;
-        stock.event("onDataOpen").await?;
+        stock.wait_event("onDataOpen", |args| args[0] == "JanusDataChannel").await?;
         let long = "'ä'.repeat(32000)";
         tom.run(format!(
             "await harness.send('a command', 'Grüße 👋'); await harness.send('text/plain', {long})"
