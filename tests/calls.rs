@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use videortc::call::reason;
 use videortc::config::CallConfig;
+use videortc::proto::{Candidate, Notice};
 use videortc_gateway::Timing;
 use world::{Loss, World};
 
@@ -68,6 +69,34 @@ fn call_accepts_what_rings() {
     world.run_for(SECOND);
     assert_eq!(world.outcome(JACK, accept), "done");
     assert_eq!(world.pages[JACK].requests, ["accept"]);
+}
+
+#[test]
+fn candidates_that_come_before_their_call_are_kept_for_it() {
+    let candidate = |number: u16| Candidate::Found {
+        candidate: format!("candidate:{number} 1 udp 1 192.0.2.1 5000 typ host"),
+        mid: None,
+        line: Some(0),
+    };
+    let mut world = World::with(&["Tom", "Jack"]);
+    world.act(JACK, |call, _, now| {
+        call.handle_notice(Notice::Candidates(vec![candidate(1)]), now);
+    });
+    world.call(TOM, "Jack");
+    world.run_for(SECOND);
+    world.accept(JACK);
+    world.run_for(SECOND);
+    assert_eq!(world.pages[JACK].candidates.first(), Some(&candidate(1)));
+    // They are not the next call's.
+    world.hang_up(TOM);
+    world.run_for(SECOND * 2);
+    world.pages[JACK].candidates.clear();
+    world.call(TOM, "Jack");
+    world.run_for(SECOND);
+    world.accept(JACK);
+    world.run_for(SECOND);
+    assert!(!world.pages[JACK].candidates.contains(&candidate(1)));
+    assert!(world.told(JACK).iter().any(|event| event == "accepted Tom"));
 }
 
 #[test]

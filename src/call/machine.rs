@@ -163,6 +163,9 @@ pub struct Call {
     requests: VecMap<RequestId, Asked>,
     healing: Healing,
     candidates: Batch,
+    /// Remote candidates that came before there was a leg to give them to. The gateway may tell them
+    /// before the call that they belong to.
+    early_candidates: Vec<Candidate>,
     last_request: u64,
     last_leg: u64,
     outputs: Queue<Output>,
@@ -298,6 +301,7 @@ impl Call {
             requests: VecMap::new(),
             healing: Healing::default(),
             candidates: Batch::default(),
+            early_candidates: Vec::new(),
             last_request: 0,
             last_leg: 0,
             outputs: Queue::default(),

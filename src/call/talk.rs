@@ -3,7 +3,6 @@
 use crate::vec_map::VecMap;
 
 use crate::config::{Policy, UserName};
-use crate::proto::Candidate;
 use crate::time::Time;
 use crate::transfer::{Link, sdp};
 
@@ -40,8 +39,6 @@ pub(super) struct Talk {
     pub(super) crossed_by: Option<(UserName, String)>,
     /// The gateway took the media connection away. The plugin's words, which tell why, may follow.
     pub(super) doom: Option<Doom>,
-    /// Remote candidates that came before there was a leg to give them to.
-    pub(super) early_candidates: Vec<Candidate>,
     /// Messages and files. What is sent before the call is up waits there.
     pub(super) link: Link,
     /// A data channel closed: until then the end of the call is waited for.
@@ -156,7 +153,6 @@ impl Talk {
             redials: 0,
             crossed_by: None,
             doom: None,
-            early_candidates: Vec::new(),
             link: Link::new(data),
             data_ends: None,
             sending: VecMap::new(),

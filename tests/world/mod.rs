@@ -72,6 +72,8 @@ pub struct Page {
     pub requests: Vec<String>,
     /// Which legs exist.
     pub legs: Vec<LegId>,
+    /// What was given to the legs of the other side's candidates.
+    pub candidates: Vec<Candidate>,
     /// Whether the devices are open.
     pub devices: bool,
     /// Whether the devices are refused.
@@ -597,8 +599,9 @@ impl World {
                 assert!(answer.starts_with(SDP));
                 self.schedule(CONNECT, Work::Connect(page, id, leg));
             }
-            Media::Candidates(leg, _) => {
+            Media::Candidates(leg, candidates) => {
                 assert!(this.legs.contains(&leg), "candidates go to a leg that exists");
+                this.candidates.extend(candidates);
             }
             Media::Close(leg) => {
                 let at = this.legs.iter().position(|open| *open == leg);
@@ -633,6 +636,7 @@ impl Page {
             open: Vec::new(),
             requests: Vec::new(),
             legs: Vec::new(),
+            candidates: Vec::new(),
             devices: false,
             refuses_devices: false,
             is_walled_in: false,

@@ -18,13 +18,13 @@ impl Call {
 
     pub(super) fn answer(&mut self, offer: String, now: Time) {
         let leg = self.next_leg();
+        let early = take(&mut self.early_candidates);
         let Some(talk) = &mut self.talk else { return };
         talk.stage = Stage::Answering;
         talk.deadline = Some(now + DEVICES);
         talk.leg = Some(leg);
         talk.path = Path { is_polite: true, ..Path::default() };
         talk.support = sdp::support(&offer);
-        let early = std::mem::take(&mut talk.early_candidates);
         self.media(Media::Answer(leg, offer));
         if !early.is_empty() {
             self.media(Media::Candidates(leg, early));

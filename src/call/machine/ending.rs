@@ -25,13 +25,13 @@ impl Call {
     /// Takes the conversation's leg down, at both ends of it.
     pub(super) fn put_down(&mut self, farewell: Farewell<'_>, now: Time) {
         self.candidates = Batch::default();
+        self.early_candidates.clear();
         let is_sending = self.is_sending_description();
         let Some(talk) = &mut self.talk else { return };
         let known = talk.is_known_to_gateway();
         let doom = talk.doom.take().unwrap_or_default();
         talk.connected = false;
         talk.flows = false;
-        talk.early_candidates.clear();
         talk.link.handle_channels_gone();
         talk.data_ends = None;
         let leg = talk.leg.take();

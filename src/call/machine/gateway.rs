@@ -107,21 +107,19 @@ impl Call {
             Ok(other) => unexpected(&other),
             Err(error) => error,
         };
+        let is_taken = error.gateway_code == Some(code::USERNAME_TAKEN);
+        let is_cut_off = error.gateway_code.is_none() && command.is_none() && error.is_uncertain();
         match (error.gateway_code, again) {
-            (Some(code::USERNAME_TAKEN), _) if guests_left > 0 => {
+            _ if is_taken && guests_left > 0 => {
                 let other = guest_name((self.random)());
                 return self.ask_for_name(other, command, guests_left.saturating_sub(1));
             }
-            (Some(code::USERNAME_TAKEN), Some(mut again)) if now < again.until => {
-                let line = "the name is still held by the session that is lost";
-                self.log(Level::Info, line.into());
-                again.due = Some(again.backoff.next((self.random)(), now));
-                self.name = Name::Asked { name, command, guests_left, again: Some(again) };
-                return;
-            }
-            // In reach again, it is asked for again.
-            (None, Some(mut again)) if command.is_none() && error.is_uncertain() => {
-                again.until = now + healing::NAME_HELD;
+            // The session that is lost may hold it still.
+            (_, Some(mut again)) if is_cut_off || (is_taken && now < again.until) => {
+                if is_cut_off {
+                    again.until = now + healing::NAME_HELD;
+                }
+                self.log(Level::Info, "the name will be asked for again".into());
                 again.due = Some(again.backoff.next((self.random)(), now));
                 self.name = Name::Asked { name, command, guests_left, again: Some(again) };
                 return;
@@ -436,13 +434,10 @@ impl Call {
     }
 
     pub(super) fn handle_remote_candidates(&mut self, candidates: Vec<Candidate>) {
-        let Some(talk) = &mut self.talk else { return };
-        match talk.leg {
-            Some(leg) => self.media(Media::Candidates(leg, candidates)),
-            None => {
-                let room = MOST_EARLY_CANDIDATES.saturating_sub(talk.early_candidates.len());
-                talk.early_candidates.extend(candidates.into_iter().take(room));
-            }
+        if let Some(leg) = self.talk.as_ref().and_then(|talk| talk.leg) {
+            return self.media(Media::Candidates(leg, candidates));
         }
+        let room = MOST_EARLY_CANDIDATES.saturating_sub(self.early_candidates.len());
+        self.early_candidates.extend(candidates.into_iter().take(room));
     }
 }
