@@ -860,6 +860,33 @@ fn the_greeting_may_come_in_any_order() {
 }
 
 #[test]
+fn what_is_dropped_after_the_greeting_comes_with_the_next() {
+    // The gateway may let an end be heard a little before it lets it hear.
+    let mut pair = Pair::waiting([Policy::default(), Policy::default()]);
+    let (text, file) = (pair.text(A, "early"), pair.file(A, 100_000));
+    for end in [A, B] {
+        pair.handle_up(end, Support::Version(1));
+        pair.open(end);
+    }
+    pair.ends[B].is_open = [false, false];
+    pair.run_for(millis(40));
+    assert!(pair.ends[A].frames("offer") > 0, "it was heard");
+    assert_eq!(pair.ends[B].frames("result"), 0);
+    pair.ends[B].is_open = [true, true];
+    let begin = pair.now;
+    // One that gets through is not to overtake those that did not.
+    let next = pair.text(A, "next");
+    pair.run_for(millis(30));
+    let last = pair.text(A, "last");
+    pair.settle();
+    assert_eq!(pair.ends[B].texts_delivered(), ["early", "next", "last"]);
+    for number in [text, file, next, last] {
+        assert_eq!(pair.outcome(A, number), "ok");
+        assert!(pair.ended_at(A, number) - begin < millis(500), "nobody waits for the question");
+    }
+}
+
+#[test]
 fn repeated_greetings_change_nothing() {
     let mut pair = Pair::new();
     let number = pair.file(A, 5 * MEGABYTE);

@@ -15,7 +15,7 @@ use crate::queue::Queue;
 use crate::time::Time;
 
 /// How soon an unanswered greeting is repeated; each time twice as late, up to the second.
-const GREETING: Duration = Duration::from_millis(100);
+const GREETING: Duration = Duration::from_millis(50);
 const SLOWEST_GREETING: Duration = Duration::from_secs(3);
 /// What the bulk channel's own buffer may hold: enough to keep it busy, and little to be stuck behind.
 const BUFFER: usize = 256 * 1024;
@@ -353,9 +353,11 @@ impl Link {
 
     fn handle_frame(&mut self, frame: Frame<'_>, now: Time) {
         // Before, nothing but a greeting can be meant for this link; and that is repeated.
-        if !matches!(self.phase, Phase::Greeting { .. } | Phase::Ready { .. }) {
-            return;
-        }
+        let is_greeting = match self.phase {
+            Phase::Greeting { .. } => true,
+            Phase::Ready { .. } => false,
+            _ => return,
+        };
         self.heard = now;
         let mut received = Vec::new();
         let mut sent = Vec::new();
@@ -363,9 +365,14 @@ impl Link {
             Frame::Hello { seen, window, .. } => {
                 if !seen {
                     self.greet(true);
+                    self.outgoing.handle_unheard(&mut sent);
                 }
                 self.phase = Phase::Ready { window: window.into() };
             }
+            // A message that comes before a greeting is not the first that was sent: those will be sent again, in
+            // their order.
+            Frame::Offer { meta, content, .. }
+                if is_greeting && meta.size == content.len() as u64 => {}
             Frame::Offer { id, meta, content } => {
                 if !content.is_empty() {
                     self.outgoing.handle_message(now);

@@ -89,6 +89,8 @@ struct Transfer {
     acknowledged: u64,
     retries: u8,
     ask_at: Time,
+    /// The other side may not have heard of it, and was asked.
+    is_unheard: bool,
 }
 
 struct Block {
@@ -183,6 +185,7 @@ impl Outgoing {
             acknowledged: 0,
             retries: 0,
             ask_at: Time::default(),
+            is_unheard: false,
         };
         self.last_ids.insert(id % SLOTS, id);
         self.transfers.insert(number, transfer);
@@ -201,6 +204,10 @@ impl Outgoing {
     }
 
     fn send_messages(&mut self, now: Time, wants: &mut Vec<Want>) {
+        // Those before them may have to be sent again first.
+        if self.transfers.values().any(|transfer| transfer.is_unheard) {
+            return;
+        }
         for transfer in self.transfers.values_mut() {
             if matches!(transfer.body, Body::Inline(_)) && transfer.offered_at.is_none() {
                 self.pace.handle_message(now);
@@ -364,6 +371,16 @@ impl Outgoing {
         self.go_back(number, now, wants);
     }
 
+    /// The other side may not have heard anything yet: what was offered so far is asked after at once.
+    pub(super) fn handle_unheard(&mut self, wants: &mut Vec<Want>) {
+        for transfer in self.transfers.values_mut() {
+            if transfer.offered_at.is_some() && transfer.acknowledged == 0 {
+                transfer.is_unheard = transfer.cancelled.is_none();
+                wants.push(transfer.ask(0));
+            }
+        }
+    }
+
     /// Sends a transfer again from what has arrived.
     fn go_back(&mut self, number: Number, now: Time, wants: &mut Vec<Want>) {
         self.blocks.retain(|block| block.transfer != number);
@@ -413,14 +430,7 @@ impl Outgoing {
             if transfer.offered_at.is_none() || transfer.ask_at > now {
                 continue;
             }
-            let id = transfer.id;
-            wants.push(match &transfer.cancelled {
-                Some(_) => Want::Send(Lane::Messages, Frame::Cancel { id }.encode()),
-                // On the lane of what it asks after, so that it comes after that.
-                None => {
-                    Want::Send(transfer.lane(), Frame::Ask { id, sent: transfer.sent }.encode())
-                }
-            });
+            wants.push(transfer.ask(transfer.sent));
             transfer.ask_at = now + ASK;
         }
     }
@@ -465,8 +475,12 @@ impl Outgoing {
 
     fn open_by_id(&mut self, id: u32) -> Option<(Number, &mut Transfer)> {
         let mut transfers = self.transfers.iter_mut().map(|(number, transfer)| (*number, transfer));
-        transfers.find(|(_, transfer)| {
+        let found = transfers.find(|(_, transfer)| {
             transfer.id == id && transfer.offered_at.is_some() && transfer.cancelled.is_none()
+        });
+        found.map(|(number, transfer)| {
+            transfer.is_unheard = false;
+            (number, transfer)
         })
     }
 }
@@ -482,6 +496,16 @@ impl Transfer {
         wants.push(Want::Send(self.lane(), offer.encode()));
         self.offered_at.get_or_insert(now);
         self.ask_at = now + ASK;
+    }
+
+    /// Asks what the receiver has of it, where so much was sent; or takes it back once more.
+    fn ask(&self, sent: u64) -> Want {
+        let id = self.id;
+        match self.cancelled {
+            Some(_) => Want::Send(Lane::Messages, Frame::Cancel { id }.encode()),
+            // On the lane of what it asks after, so that it comes after that.
+            None => Want::Send(self.lane(), Frame::Ask { id, sent }.encode()),
+        }
     }
 
     fn lane(&self) -> Lane {
