@@ -87,7 +87,7 @@ function meant(type, level) {
 
 // Whether a text can be a type: something, on one line, and not too long.
 function isType(type) {
-  return typeof type === "string" && type.trim() !== "" && !UNSEEN.test(type) && bytesOf(type) <= 255;
+  return typeof type === "string" && type.trim() !== "" && !UNSEEN.test(type) && utf8(type).length <= 255;
 }
 
 // `"640x480"`, or `{ width, height }`.
@@ -186,7 +186,7 @@ function checkedSending(type, data, options, level) {
 function checkedContent(data) {
   const isText = typeof data === "string";
   if (isText && data.length <= LONGEST_INLINE) {
-    const size = bytesOf(data);
+    const size = utf8(data).length;
     if (size <= LONGEST_INLINE) return { text: data, isText, size };
   }
   const isBlob = data instanceof Blob && got(data, "size") !== undefined;
@@ -213,6 +213,6 @@ function blobOf(data) {
   }
 }
 
-function bytesOf(text) {
-  return new TextEncoder().encode(text).length;
+function utf8(text) {
+  return new TextEncoder().encode(text);
 }

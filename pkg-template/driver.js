@@ -21,7 +21,7 @@ function createDriver(Core, { servers, iceServers, debugLevel, options }) {
   let isDraining = false;
   let timer, broken;
   const setPresence = createPresence(input);
-  const core = enter(() => new Core(asJson({ ...options, servers })));
+  const core = enter(() => new Core(encoded({ ...options, servers })));
 
   // What the core says that concerns no call in particular.
   const outputs = {
@@ -66,7 +66,7 @@ function createDriver(Core, { servers, iceServers, debugLevel, options }) {
 
   // Tells the core news, with the bytes that belong to them, and does what comes of it.
   function input(name, parts = [], bytes) {
-    enter(() => core.input(false, asJson([name, ...parts]), bytes));
+    enter(() => core.input(false, encoded([name, ...parts]), bytes));
     drain();
   }
 
@@ -96,7 +96,7 @@ function createDriver(Core, { servers, iceServers, debugLevel, options }) {
     return new Promise((resolve, reject) => {
       commands.set(number, { resolve, reject, ended });
       begin?.(number);
-      enter(() => core.input(true, asJson([name, number, ...parts])));
+      enter(() => core.input(true, encoded([name, number, ...parts])));
       drain();
     });
   }
@@ -156,7 +156,7 @@ function createDriver(Core, { servers, iceServers, debugLevel, options }) {
   };
 }
 
-// Durations and sizes may have fractions; the core counts in whole numbers.
-function asJson(value) {
-  return JSON.stringify(value, (_, part) => (typeof part === "number" ? Math.trunc(part) : part));
+// JSON in UTF-8. Durations and sizes may have fractions; the core counts in whole numbers.
+function encoded(value) {
+  return utf8(JSON.stringify(value, (_, part) => (typeof part === "number" ? Math.trunc(part) : part)));
 }

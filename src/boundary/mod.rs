@@ -41,16 +41,17 @@ pub struct Core {
 impl Core {
     /// Takes servers and options as a JSON object.
     #[wasm_bindgen(constructor)]
-    pub fn new(setup: &str) -> Self {
-        let client = Client::new(input::gateway(setup), Rc::new(random));
+    pub fn new(setup: Vec<u8>) -> Self {
+        let client = Client::new(input::gateway(&text(setup)), Rc::new(random));
         Self { client, first: Queue::default(), bytes: Vec::new() }
     }
 
     /// A command of the page, whose number is its first part, or news of the world.
-    pub fn input(&mut self, is_command: bool, line: &str, bytes: Option<Vec<u8>>) {
+    pub fn input(&mut self, is_command: bool, line: Vec<u8>, bytes: Option<Vec<u8>>) {
+        let line = text(line);
         match is_command {
-            true => input::command(&mut self.client, &mut self.first, line, now()),
-            false => input::tell(&mut self.client, line, bytes, now()),
+            true => input::command(&mut self.client, &mut self.first, &line, now()),
+            false => input::tell(&mut self.client, &line, bytes, now()),
         }
     }
 
@@ -83,6 +84,11 @@ impl Core {
     pub fn is_present(&self) -> bool {
         self.client.is_present()
     }
+}
+
+/// Text comes as UTF-8: so the glue needs one way in for all.
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_default()
 }
 
 fn now() -> Time {

@@ -348,9 +348,8 @@ fn trimmed(glue: &str) -> Result<String> {
         ("            CoreFinalization.register(", "\n"),
         ("    if (Symbol.dispose)", "\n"),
         ("    const CoreFinalization = ", ";\n"),
-        ("    if (!('encodeInto' in cachedTextEncoder)) {\n", "\n    }\n"),
-        // Both functions for memory are always there.
-        ("        if (realloc === undefined) {\n", "\n        }\n"),
+        // Where there is no memory left, nothing is freed any more.
+        ("            } catch (e) {\n", "throw e;\n            }\n"),
         ("    async function __wbg_load(", "\n    }\n"),
         ("    function initSync(", "\n    }\n"),
         ("    let __wbg_init_promise;\n", "\n"),
@@ -365,6 +364,7 @@ fn trimmed(glue: &str) -> Result<String> {
             "let wasm_bindgen = (function(exports) {\n",
             "async function instantiate(compiled) {\n    const exports = { __proto__: null };\n",
         ),
+        ("            try {\n                ptr0 = ", "                ptr0 = "),
         (
             "    return Object.assign(__wbg_init, { initSync }, exports);\n})({ __proto__: null });\n",
             "    const instance = await WebAssembly.instantiate(compiled, __wbg_get_imports());
@@ -419,7 +419,7 @@ fn minified(
     let is_module = (name != "videortc.min.js").then_some("--module");
     let command = cmd!(
         shell,
-        "{terser} {source} {is_module...} --ecma {SYNTAX} --compress passes=3,sequences=false,hoist_funs --mangle
+        "{terser} {source} {is_module...} --ecma {SYNTAX} --compress passes=5,sequences=false,hoist_funs,keep_fargs=false,unsafe_methods,conditionals=false --mangle
          --format ascii_only=true --comments /^!/ --source-map {map} --output {name}"
     );
     process::run(command, limit())?;
