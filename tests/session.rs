@@ -170,6 +170,8 @@ fn eager(servers: &[&str]) -> Rig {
     let mut rig = Rig::with_servers(servers);
     rig.session.attach("janus.plugin.videocall", rig.now).unwrap();
     rig.drain();
+    assert_eq!(rig.requests.len(), 1, "it is not to overtake the session");
+    rig.run_for(Duration::from_millis(3));
     rig
 }
 
@@ -218,6 +220,7 @@ fn a_handle_is_asked_for_where_the_session_is() {
     let mut rig = eager(&["https://a.test/janus", "https://b.test/janus"]);
     rig.answer(|_| HttpResponse::Failed("TypeError: Failed to fetch".into()));
     assert_eq!(rig.aborts, 1, "the first server is not waited for");
+    rig.run_for(Duration::from_millis(3));
     rig.requests.remove(0);
     rig.answer(created);
     assert!(rig.requests[0].url.starts_with("https://b.test/janus/"));

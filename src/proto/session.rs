@@ -19,6 +19,9 @@ use crate::vec_map::VecMap;
 /// How long the farewell may take. The user waits for it, and the gateway forgets us anyway.
 const FAREWELL: Duration = Duration::from_secs(3);
 
+/// How far behind the request for the session that for a handle in it goes out.
+const BEHIND: Duration = Duration::from_millis(3);
+
 /// How long a server may be out of reach before another is tried, where there are several.
 const FAILOVER: Duration = Duration::from_secs(10);
 
@@ -170,7 +173,7 @@ struct Pending {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Create,
-    /// Sent together with the request for the session, which it may overtake.
+    /// Sent right behind the request for the session.
     EarlyAttach,
     Attach,
     Message,
@@ -193,6 +196,14 @@ impl Kind {
         }
     }
 
+    /// The browser posts the two on connections of their own: the one that came first would lose a round trip.
+    fn first_stage(self, now: Time) -> Stage {
+        match self {
+            Self::EarlyAttach => Stage::Again(now + BEHIND),
+            _ => Stage::Queued,
+        }
+    }
+
     /// Whether it does no harm when it is done twice, so that it may be posted again where nobody knows
     /// whether it arrived. A second handle ends with the session.
     fn is_repeatable(self) -> bool {
@@ -212,7 +223,7 @@ enum Lane {
 
 enum Stage {
     Queued,
-    /// It failed, and is posted again then.
+    /// It is posted then; mostly again, since it failed.
     Again(Time),
     Posted(HttpId),
     /// Taken by the gateway; the answer comes by the poll.
@@ -295,7 +306,7 @@ impl Session {
             pending.kind = kind;
             pending.url.clone_from(&url);
             pending.deadline = now + self.config.request_timeout;
-            pending.stage = Stage::Queued;
+            pending.stage = kind.first_stage(now);
         }
         self.pump(Lane::Free);
     }
@@ -512,7 +523,7 @@ impl Session {
     ) -> Ticket {
         let (ticket, body) = self.body(request);
         let deadline = now + self.config.request_timeout;
-        let (stage, backoff) = (Stage::Queued, Backoff::default());
+        let (stage, backoff) = (kind.first_stage(now), Backoff::default());
         self.pending.insert(ticket, Pending { kind, lane, deadline, stage, url, body, backoff });
         self.pump(lane);
         ticket
