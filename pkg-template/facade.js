@@ -1,6 +1,4 @@
-// The public classes, over the compiled module. `load` gives a promise of its exports; it is called when
-// they are first needed, so that loading the script costs next to nothing and an import on a server
-// touches neither network nor browser API.
+// The public classes, over the compiled module. `load` gives a promise of its exports.
 function createApi(version, load) {
   // Runs what returns a promise. A page may ignore the promise: that must not become an unhandled
   // rejection. A page that awaits it sees the rejection all the same.

@@ -41,19 +41,24 @@ function checkEnvironment() {
 }
 
 // Returns `load()`, which gives the exports of a fresh instance of the module. What it is compiled from comes
-// once; where that failed, the next `load()` tries anew.
+// once, and as soon as the page has time for it; where that failed, the next `load()` tries anew.
 function createLoad(getBytes, instantiate) {
   let compiling;
+  globalThis.requestIdleCallback?.(compiled);
   return async function load() {
+    const module = await compiled();
+    return startable(() => instantiate(module));
+  };
+
+  function compiled() {
     if (!compiling) {
       compiling = compile();
       compiling.catch(() => {
         compiling = undefined;
       });
     }
-    const module = await compiling;
-    return startable(() => instantiate(module));
-  };
+    return compiling;
+  }
 
   async function compile() {
     checkWebAssembly();

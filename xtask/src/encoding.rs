@@ -29,13 +29,13 @@ pub(crate) fn decoder(bytes: &[u8]) -> String {
     format!(
         r#"    const text = "{text}";
     const order = {order:?};
-    const singles = "{singles}";
-    const prefixes = "{prefixes}";
+    const ranks = new Uint8Array(128);
+    [..."{singles}{prefixes}"].forEach((character, rank) => (ranks[character.charCodeAt()] = rank));
     const module = new Uint8Array({length});
     for (let i = 0, at = 0; i < {length}; i++) {{
-        const row = prefixes.indexOf(text[at]) + 1;
-        if (row) at++;
-        module[i] = order[row * {SINGLE} + singles.indexOf(text[at++])];
+        let rank = ranks[text.charCodeAt(at++)];
+        if (rank >= {SINGLE}) rank = (rank - {SINGLE} + 1) * {SINGLE} + ranks[text.charCodeAt(at++)];
+        module[i] = order[rank];
     }}
 "#
     )
