@@ -56,7 +56,7 @@ function createCall({ input, command, configuration, log, takeBytes }, id, onEve
     }
   }
 
-  async function begin(leg, sdp) {
+  function begin(leg, sdp) {
     const ours = conversation;
     const show = (stream) => {
       // Its connection may outlive a conversation, until the gateway knows of the end.
@@ -68,10 +68,9 @@ function createCall({ input, command, configuration, log, takeBytes }, id, onEve
     const mine = createPeer(configuration, hasData, news, show, log);
     peers.set(leg, mine);
     const opening = open();
-    // An answer needs the devices at its end only; if it fails before, nobody hears of theirs.
-    if (sdp === undefined) await opening;
-    else opening.catch(() => {});
-    return peers.has(leg) ? mine.begin(opening, sdp) : undefined;
+    // If the connection fails before the devices, nobody hears of theirs.
+    opening.catch(() => {});
+    return mine.begin(opening, sdp);
   }
 
   function offer(leg) {
