@@ -20,7 +20,7 @@ pub(crate) async fn run() -> Result<()> {
     for round in 1..=rounds {
         for (round_trip, rows) in &mut tables {
             println!("round {round} of {rounds}, round trip {} ms", round_trip.as_millis());
-            for side in Side::BOTH {
+            for side in Side::in_turn(round) {
                 let turn = browsers.turn(side, *round_trip).await?;
                 let sample = measure(&turn).await;
                 let sample = sample.with_context(|| format!("in a turn of {side:?}"))?;

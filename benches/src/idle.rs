@@ -20,11 +20,10 @@ pub(crate) async fn run() -> Result<()> {
         Row::new("garbage a minute, waiting", "kB", ""),
         Row::new("requests a minute, in a call", "", "ratio <= 0.25"),
         Row::new("main thread a minute, in a call", "ms", "ratio <= 1"),
-        Row::new("of this, scripts", "ms", ""),
         Row::new("garbage a minute, in a call", "kB", "ratio <= 1"),
     ];
     for round in 1..=rounds {
-        for side in Side::BOTH {
+        for side in Side::in_turn(round) {
             println!("round {round} of {rounds}, {}", side.name());
             let turn = browsers.turn(side, Duration::ZERO).await?;
             let (waiting, in_call) = measure(&turn, seconds).await?;
@@ -36,7 +35,6 @@ pub(crate) async fn run() -> Result<()> {
                 waiting.garbage,
                 in_call.requests,
                 in_call.tasks,
-                in_call.scripts,
                 in_call.garbage,
             ];
             for (row, number) in rows.iter_mut().zip(numbers) {
@@ -53,7 +51,6 @@ struct Minute {
     requests: f64,
     kilobytes: f64,
     tasks: f64,
-    scripts: f64,
     garbage: f64,
 }
 
@@ -73,19 +70,18 @@ async fn measure(turn: &Turn, seconds: u64) -> Result<(Minute, Minute)> {
 
 async fn idle(end: &End, seconds: u64) -> Result<Minute> {
     end.watch_allocations().await?;
-    let (tasks, scripts) = end.busy().await?;
+    let tasks = end.busy().await?;
     let start = now();
     // Whatever runs in the page would be work, a timer too.
     tokio::time::sleep(Duration::from_secs(seconds)).await;
     let cost = end.line.log().between(start, now());
-    let (tasks_then, scripts_then) = end.busy().await?;
+    let tasks_then = end.busy().await?;
     let garbage = end.allocated().await?;
     let minutes = seconds as f64 / 60.0;
     Ok(Minute {
         requests: cost.requests as f64 / minutes,
         kilobytes: cost.bytes as f64 / 1000.0 / minutes,
         tasks: (tasks_then - tasks) / minutes,
-        scripts: (scripts_then - scripts) / minutes,
         garbage: garbage / 1000.0 / minutes,
     })
 }

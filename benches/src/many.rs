@@ -25,7 +25,7 @@ pub(crate) async fn run() -> Result<()> {
         Row::new("main thread a minute, all", "ms", ""),
     ];
     for round in 1..=rounds {
-        for side in Side::BOTH {
+        for side in Side::in_turn(round) {
             println!("round {round} of {rounds}, {}", side.name());
             let numbers = measure(side, seconds).await?;
             for (row, number) in rows.iter_mut().zip(numbers) {
@@ -65,9 +65,9 @@ async fn measure(side: Side, seconds: u64) -> Result<[f64; 4]> {
     let all =
         || lines.iter().map(|line| line.log().all()).fold(Cost::default(), |sum, one| sum + one);
     let registered = all().requests;
-    let (tasks, _) = page.busy().await?;
+    let tasks = page.busy().await?;
     tokio::time::sleep(Duration::from_secs(seconds)).await;
-    let (tasks_then, _) = page.busy().await?;
+    let tasks_then = page.busy().await?;
     let polls = all().requests - registered;
     page.run("await client.leave(); await client.disconnect()").await?;
     let (clients, minutes) = (CLIENTS as f64, seconds as f64 / 60.0);

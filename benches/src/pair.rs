@@ -18,7 +18,13 @@ pub(crate) enum Side {
 }
 
 impl Side {
-    pub(crate) const BOTH: [Self; 2] = [Self::Ours, Self::Theirs];
+    /// Both, in the order of this round: whoever comes second finds the machine as the first one left it.
+    pub(crate) fn in_turn(round: usize) -> [Self; 2] {
+        match round % 2 {
+            0 => [Self::Theirs, Self::Ours],
+            _ => [Self::Ours, Self::Theirs],
+        }
+    }
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -63,7 +69,7 @@ impl Browsers {
     /// A browser's first call starts its media engine, which no later one waits for: so each client has
     /// made one before anything is measured.
     async fn warm_up(&mut self) -> Result<()> {
-        for side in Side::BOTH {
+        for side in Side::in_turn(1) {
             let turn = self.turn(side, Duration::ZERO).await?;
             let Turn { tom, jack } = &turn;
             for end in [tom, jack] {
@@ -149,17 +155,14 @@ impl End {
         self.number(format!("return await client.register({arguments})")).await
     }
 
-    /// What the main thread has done so far, in ms: all tasks, and JavaScript and WebAssembly alone.
-    pub(crate) async fn busy(&self) -> Result<(f64, f64)> {
+    /// What the main thread has done so far, in ms.
+    pub(crate) async fn busy(&self) -> Result<f64> {
         self.page.devtools("Performance.enable", json!({})).await?;
         let metrics = self.page.devtools("Performance.getMetrics", json!({})).await?;
-        let metric = |name: &str| -> Result<f64> {
-            let mut all = metrics["metrics"].as_array().into_iter().flatten();
-            let found = all.find(|metric| metric["name"] == name);
-            let seconds = found.and_then(|metric| metric["value"].as_f64());
-            Ok(seconds.with_context(|| format!("Chromium tells no {name}"))? * 1000.0)
-        };
-        Ok((metric("TaskDuration")?, metric("ScriptDuration")?))
+        let mut all = metrics["metrics"].as_array().into_iter().flatten();
+        let found = all.find(|metric| metric["name"] == "TaskDuration");
+        let seconds = found.and_then(|metric| metric["value"].as_f64());
+        Ok(seconds.context("Chromium tells no TaskDuration")? * 1000.0)
     }
 
     /// What is not used any more counts no longer.

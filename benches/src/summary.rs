@@ -116,6 +116,7 @@ fn load_rows(load: &Value) -> Result<Vec<Value>> {
     };
     Ok(vec![
         time("ready: the class is usable", "usable", "ratio <= 1.5"),
+        time("main thread of loading", "mainThread", "ratio <= 1.5"),
         time("devices are listed", "listed", ""),
         size("script tag, brotli", "videortc.min.js"),
         size("module, brotli", "index.js + videortc.wasm"),

@@ -35,7 +35,7 @@ const bytes = {
 console.table(bytes);
 
 // From the script's start until its class can be used, and until it has done the first thing that both can do without
-// a gateway: list the devices, for which videortc must have its module compiled and running.
+// a gateway: list the devices.
 async function measure({ first, texts }) {
   const run = (text) => {
     const script = document.createElement("script");
@@ -67,26 +67,55 @@ async function measure({ first, texts }) {
   return measured;
 }
 
+// What loading costs the main thread, in milliseconds: in a page of its own, with what is done when the page has time.
+async function load(page, text) {
+  const devtools = await page.context().newCDPSession(page);
+  await devtools.send("Performance.enable");
+  const busy = async () => {
+    const { metrics } = await devtools.send("Performance.getMetrics");
+    return metrics.find(({ name }) => name === "TaskDuration").value * 1000;
+  };
+  // The text has arrived before.
+  await page.evaluate((text) => void (window.text = text), text);
+  const before = await busy();
+  await page.evaluate(async () => {
+    const script = document.createElement("script");
+    script.textContent = text;
+    document.head.append(script);
+    if (window.Janus) await new Promise((callback) => Janus.init({ debug: false, callback }));
+    await new Promise((resume) => setTimeout(resume, 500));
+  });
+  return (await busy()) - before;
+}
+
 const browser = await openBrowser();
 const server = await serve(folder, { answer: (path) => path === "/empty.html" && { body: "<!doctype html><title>x</title>" } });
 const texts = { videortc: String(scripts.videortc), janus: String(scripts.janus) };
 const runs = [];
 for (let i = 0; i < RUNS; i++) {
   const page = await open(browser, `${server.url}/empty.html`);
-  runs.push(await page.evaluate(measure, { first: i % 2 ? "janus" : "videortc", texts }));
+  const run = await page.evaluate(measure, { first: i % 2 ? "janus" : "videortc", texts });
   await page.context().close();
+  for (const way of i % 2 ? ["janus", "videortc"] : ["videortc", "janus"]) {
+    const page = await open(browser, `${server.url}/empty.html`);
+    run[way].mainThread = await load(page, texts[way]);
+    await page.context().close();
+  }
+  runs.push(run);
 }
 await browser.close();
 await server.close();
 
 const median = (list) => list.sort((a, b) => a - b)[Math.floor(list.length / 2)];
 const milliseconds = {};
-for (const what of ["usable", "listed"]) {
+for (const what of ["usable", "listed", "mainThread"]) {
   const [videortc, janus] = ["videortc", "janus"].map((way) => median(runs.map((run) => run[way][what])));
   const ratio = median(runs.map((run) => run.videortc[what] / run.janus[what]));
   milliseconds[what] = { videortc, janus, "ratio in the same page": Number(ratio.toFixed(2)) };
 }
-console.log(`\nmilliseconds, medians of ${RUNS} pages: until the class is usable; until the devices are listed`);
+console.log(
+  `\nmilliseconds, medians of ${RUNS} pages: until the class is usable; until the devices are listed; of the main thread`,
+);
 console.table(milliseconds);
 
 const results = join(here, "../bench");
