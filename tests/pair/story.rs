@@ -58,7 +58,7 @@ pub fn check(steps: &[Step], seed: u64) {
     // All faults end.
     pair.faults = Faults::default();
     pair.is_cut = false;
-    let greeting = Frame::Hello { version: 1, seen: true, window: 1 << 19 }.encode();
+    let greeting = Frame::Hello { version: 1, seen: true, window: 1 << 20 }.encode();
     for end in [0, 1] {
         pair.inject(end, &greeting);
     }
@@ -201,7 +201,7 @@ fn check_end(pair: &Pair, end: usize, excuses: &Excuses) {
         );
         // What was on its way or being read for a transfer that was ended early comes to nothing, later.
         let ended = this.sent.values().filter(|(_, result, _)| result.is_err()).count();
-        let most = (1 + ended as u64) << 19;
+        let most = (1 + ended as u64) << 20;
         assert!(pair.most_on_their_way[end] <= most, "{}", pair.most_on_their_way[end]);
         assert!(this.most_reading <= 2 + 2 * ended, "{} are read at once", this.most_reading);
     }

@@ -46,7 +46,7 @@ thread_local! {
 
 fn class() -> JsValue {
     let make_core =
-        Closure::<dyn Fn(String) -> JsValue>::new(|setup: String| Core::new(&setup).into());
+        Closure::<dyn Fn(Vec<u8>) -> JsValue>::new(|setup: Vec<u8>| Core::new(setup).into());
     let body = format!("{}\n{CLASS}", PARTS.join("\n"));
     let make = Function::new_with_args("makeCore", &body);
     make.call1(&UNDEFINED, &make_core.into_js_value()).unwrap()

@@ -315,8 +315,12 @@ async fn an_ice_server_that_the_browser_refuses_fails_the_call() {
     fulfilled(rig.app.connect()).await;
     let listeners = Listeners::new();
     let call = rig.registered(&listeners, &UNDEFINED).await;
+    let late = camera().await;
+    let devices = Devices::new();
     assert_error(&rejected(call.call(&PEER.into())).await, "MEDIA_FAILED", "check iceServers");
-    assert!(has_ended(&stream(&listeners, "onReadyLocalStream").await));
+    devices.grant(&late);
+    until("the devices are released", || has_ended(&late)).await;
+    assert_eq!(listeners.count("onReadyLocalStream"), 0);
     assert!(rig.gateway.requests("call").is_empty());
     rig.end().await;
 }
