@@ -12,9 +12,10 @@ impl Call {
         self.put_down(farewell, now);
         let Some(talk) = self.talk.take() else { return };
         self.log(Level::Info, format!("the call with \"{}\" ended: {words}", talk.peer));
-        self.media(Media::Release);
         self.last = Some((talk.peer.clone(), now));
         self.event(Event::HangUp { peer: talk.peer, reason: words.to_owned() });
+        // It takes the browser milliseconds, in which the page would not hear yet that the call is over.
+        self.media(Media::Release);
         // With the call goes the care for its media.
         self.tell_trouble();
         if let Some(command) = talk.command {
