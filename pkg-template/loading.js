@@ -44,7 +44,11 @@ function checkEnvironment() {
 // once, and as soon as the page has time for it; where that failed, the next `load()` tries anew.
 function createLoad(getBytes, instantiate) {
   let compiling;
-  globalThis.requestIdleCallback?.(compiled);
+  try {
+    globalThis.requestIdleCallback?.(compiled);
+  } catch {
+    // The page's own is broken: the first `load()` comes soon enough.
+  }
   return async function load() {
     const module = await compiled();
     return startable(() => instantiate(module));

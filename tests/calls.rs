@@ -87,8 +87,11 @@ fn candidates_that_come_before_their_call_are_kept_for_it() {
     world.accept(JACK);
     world.run_for(SECOND);
     assert_eq!(world.pages[JACK].candidates.first(), Some(&candidate(1)));
-    // They are not the next call's.
-    world.hang_up(TOM);
+    // They are not the next call's, and those that come late are not either.
+    world.hang_up(JACK);
+    world.act(JACK, |call, _, now| {
+        call.handle_notice(Notice::Candidates(vec![candidate(1), Candidate::End]), now);
+    });
     world.run_for(SECOND * 2);
     world.pages[JACK].candidates.clear();
     world.call(TOM, "Jack");

@@ -229,6 +229,15 @@ fn a_handle_is_asked_for_where_the_session_is() {
 }
 
 #[test]
+fn a_handle_is_not_given_up_with_a_server_that_says_nothing() {
+    let mut rig = eager(&["https://a.test/janus", "https://b.test/janus"]);
+    rig.run_for(Duration::from_secs(11));
+    assert_eq!(rig.answers, []);
+    let second = |request: &&HttpRequest| request.url.starts_with("https://b.test/janus/");
+    assert_eq!(rig.requests.iter().filter(second).count(), 1);
+}
+
+#[test]
 fn a_handle_of_a_session_that_is_refused_another_id_is_asked_for_in_that() {
     let mut rig = eager(&["https://a.test/janus"]);
     let attach = rig.requests.remove(1);

@@ -887,6 +887,57 @@ fn what_is_dropped_after_the_greeting_comes_with_the_next() {
 }
 
 #[test]
+fn texts_come_in_order_whenever_the_gateway_lets_the_other_side_hear() {
+    for moment in 0..200 {
+        let mut pair = Pair::waiting([Policy::default(), Policy::default()]);
+        pair.latency = millis(40);
+        pair.set_rates(50_000, 20_000_000);
+        let texts: Vec<_> = (0..8).map(|n| format!("{n}")).collect();
+        for text in &texts {
+            pair.text(A, text);
+        }
+        for end in [A, B] {
+            pair.handle_up(end, Support::Version(1));
+            pair.open(end);
+        }
+        pair.ends[B].is_open = [false, false];
+        pair.run_for(Duration::from_micros(1500) * moment);
+        pair.ends[B].is_open = [true, true];
+        pair.settle();
+        assert_eq!(pair.ends[B].texts_delivered(), texts, "{moment}");
+    }
+}
+
+#[test]
+fn a_message_does_not_wait_for_files_that_were_greeted_anew() {
+    let mut pair = Pair::new();
+    pair.set_rates(30_000, 30_000);
+    let file = pair.file(A, 200_000);
+    pair.run_for(millis(500));
+    let window = WINDOW.try_into().unwrap();
+    pair.inject(A, &frame(&Frame::Hello { version: 1, seen: false, window }));
+    let text = pair.text(A, "now");
+    pair.run_until(|pair| !pair.ends[B].texts_delivered().is_empty());
+    assert_eq!(pair.outcome(A, file), "open");
+    pair.settle();
+    assert_eq!(pair.outcome(A, text), "ok");
+}
+
+#[test]
+fn greetings_without_end_are_answered_each_with_one_and_little_more() {
+    let mut pair = Pair::new();
+    pair.is_cut = true;
+    for n in 0..32 {
+        pair.text(A, &format!("{n}"));
+    }
+    let window = WINDOW.try_into().unwrap();
+    for _ in 0..1000 {
+        pair.inject(A, &frame(&Frame::Hello { version: 1, seen: false, window }));
+    }
+    assert!(pair.ends[A].frames("ask") <= 50 * 32, "{}", pair.ends[A].frames("ask"));
+}
+
+#[test]
 fn repeated_greetings_change_nothing() {
     let mut pair = Pair::new();
     let number = pair.file(A, 5 * MEGABYTE);
@@ -1087,6 +1138,8 @@ fn a_million_open_transfers_take_the_place_of_each_other() {
     link.handle_up(Support::Version(1), now);
     link.handle_open(Lane::Messages, now);
     link.handle_open(Lane::Bulk, now);
+    let window = WINDOW.try_into().unwrap();
+    link.handle_message(&frame(&Frame::Hello { version: 1, seen: true, window }), now);
     let (mut kept, mut lost) = (0, 0);
     for id in 0..100_000 {
         let offer = Frame::Offer { id, meta: meta("x", 10_000), content: &[] };

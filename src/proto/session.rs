@@ -443,7 +443,9 @@ impl Session {
         let late: Vec<Ticket> =
             self.pending.iter().filter(|(_, p)| p.deadline <= now).map(|(t, _)| *t).collect();
         for ticket in late {
-            let Some(pending) = self.pending.get(&ticket) else { continue };
+            // What is late goes to the next server, and others with it.
+            let late = self.pending.get(&ticket).filter(|pending| pending.deadline <= now);
+            let Some(pending) = late else { continue };
             let (kind, lane, deadline) = (pending.kind, pending.lane, pending.deadline);
             let mut is_deaf = false;
             match pending.stage {

@@ -24,6 +24,9 @@ const PROGRESS: Duration = Duration::from_millis(100);
 /// How many plain texts are kept for a call that is not up yet.
 const MOST_EARLY: usize = 64;
 
+/// How often the other side is believed to have heard nothing: more than two minutes of greetings.
+const MOST_UNHEARD: u8 = 50;
+
 /// How often a call complains of what the other side sends.
 const MOST_COMPLAINTS: u32 = 1000;
 
@@ -103,6 +106,8 @@ pub struct Link {
     early: Queue<Output>,
     /// How much of what a stranger does wrong was told.
     complaints: u32,
+    /// How often the other side said that it has heard nothing.
+    unheard: u8,
     last_number: u64,
     outputs: Queue<Output>,
 }
@@ -352,12 +357,12 @@ impl Link {
     }
 
     fn handle_frame(&mut self, frame: Frame<'_>, now: Time) {
-        // Before, nothing but a greeting can be meant for this link; and that is repeated.
-        let is_greeting = match self.phase {
-            Phase::Greeting { .. } => true,
-            Phase::Ready { .. } => false,
+        match self.phase {
+            Phase::Ready { .. } => {}
+            // What comes before a greeting is not the first that was sent: all of it will be sent again, in its order.
+            Phase::Greeting { .. } if matches!(frame, Frame::Hello { .. }) => {}
             _ => return,
-        };
+        }
         self.heard = now;
         let mut received = Vec::new();
         let mut sent = Vec::new();
@@ -365,14 +370,14 @@ impl Link {
             Frame::Hello { seen, window, .. } => {
                 if !seen {
                     self.greet(true);
-                    self.outgoing.handle_unheard(&mut sent);
+                    // One who says so for ever is not asked for ever.
+                    if self.unheard < MOST_UNHEARD {
+                        self.unheard = self.unheard.saturating_add(1);
+                        self.outgoing.handle_unheard(&mut sent);
+                    }
                 }
                 self.phase = Phase::Ready { window: window.into() };
             }
-            // A message that comes before a greeting is not the first that was sent: those will be sent again, in
-            // their order.
-            Frame::Offer { meta, content, .. }
-                if is_greeting && meta.size == content.len() as u64 => {}
             Frame::Offer { id, meta, content } => {
                 if !content.is_empty() {
                     self.outgoing.handle_message(now);

@@ -375,7 +375,9 @@ impl Outgoing {
     pub(super) fn handle_unheard(&mut self, wants: &mut Vec<Want>) {
         for transfer in self.transfers.values_mut() {
             if transfer.offered_at.is_some() && transfer.acknowledged == 0 {
-                transfer.is_unheard = transfer.cancelled.is_none();
+                // Messages wait for each other, and for no file.
+                let is_message = matches!(transfer.body, Body::Inline(_));
+                transfer.is_unheard = is_message && transfer.cancelled.is_none();
                 wants.push(transfer.ask(0));
             }
         }

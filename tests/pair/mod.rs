@@ -126,7 +126,8 @@ pub struct Pair {
     work: BTreeMap<(Duration, u64), Work>,
     sequence: u64,
     hops: [[Hop; 2]; 2],
-    latency: Duration,
+    /// How long a message takes beyond what the rates make of it.
+    pub latency: Duration,
     pub faults: Faults,
     /// Nothing at all gets through.
     pub is_cut: bool,

@@ -437,6 +437,10 @@ impl Call {
         if let Some(leg) = self.talk.as_ref().and_then(|talk| talk.leg) {
             return self.media(Media::Candidates(leg, candidates));
         }
+        // Until the gateway has closed the connection of the call before, they are that one's.
+        if self.talk.is_none() && self.teardown.is_some() {
+            return;
+        }
         let room = MOST_EARLY_CANDIDATES.saturating_sub(self.early_candidates.len());
         self.early_candidates.extend(candidates.into_iter().take(room));
     }
