@@ -55,6 +55,10 @@ fn frame(frame: &Frame<'_>) -> Vec<u8> {
     frame.encode()
 }
 
+fn hello(seen: bool) -> Vec<u8> {
+    frame(&Frame::Hello { version: 1, seen, window: WINDOW.try_into().unwrap() })
+}
+
 // What is sent arrives.
 
 #[test]
@@ -864,10 +868,7 @@ fn what_is_dropped_after_the_greeting_comes_with_the_next() {
     // The gateway may let an end be heard a little before it lets it hear.
     let mut pair = Pair::waiting([Policy::default(), Policy::default()]);
     let (text, file) = (pair.text(A, "early"), pair.file(A, 100_000));
-    for end in [A, B] {
-        pair.handle_up(end, Support::Version(1));
-        pair.open(end);
-    }
+    pair.begin();
     pair.ends[B].is_open = [false, false];
     pair.run_for(millis(40));
     assert!(pair.ends[A].frames("offer") > 0, "it was heard");
@@ -896,10 +897,7 @@ fn texts_come_in_order_whenever_the_gateway_lets_the_other_side_hear() {
         for text in &texts {
             pair.text(A, text);
         }
-        for end in [A, B] {
-            pair.handle_up(end, Support::Version(1));
-            pair.open(end);
-        }
+        pair.begin();
         pair.ends[B].is_open = [false, false];
         pair.run_for(Duration::from_micros(1500) * moment);
         pair.ends[B].is_open = [true, true];
@@ -914,8 +912,7 @@ fn a_message_does_not_wait_for_files_that_were_greeted_anew() {
     pair.set_rates(30_000, 30_000);
     let file = pair.file(A, 200_000);
     pair.run_for(millis(500));
-    let window = WINDOW.try_into().unwrap();
-    pair.inject(A, &frame(&Frame::Hello { version: 1, seen: false, window }));
+    pair.inject(A, &hello(false));
     let text = pair.text(A, "now");
     pair.run_until(|pair| !pair.ends[B].texts_delivered().is_empty());
     assert_eq!(pair.outcome(A, file), "open");
@@ -930,9 +927,8 @@ fn greetings_without_end_are_answered_each_with_one_and_little_more() {
     for n in 0..32 {
         pair.text(A, &format!("{n}"));
     }
-    let window = WINDOW.try_into().unwrap();
     for _ in 0..1000 {
-        pair.inject(A, &frame(&Frame::Hello { version: 1, seen: false, window }));
+        pair.inject(A, &hello(false));
     }
     assert!(pair.ends[A].frames("ask") <= 50 * 32, "{}", pair.ends[A].frames("ask"));
 }
@@ -944,10 +940,7 @@ fn repeated_greetings_change_nothing() {
     for n in 0..200 {
         for end in [A, B] {
             let seen = n % 2 == 0;
-            pair.inject(
-                end,
-                &frame(&Frame::Hello { version: 1, seen, window: WINDOW.try_into().unwrap() }),
-            );
+            pair.inject(end, &hello(seen));
         }
         pair.run_for(millis(1));
     }
@@ -1138,8 +1131,7 @@ fn a_million_open_transfers_take_the_place_of_each_other() {
     link.handle_up(Support::Version(1), now);
     link.handle_open(Lane::Messages, now);
     link.handle_open(Lane::Bulk, now);
-    let window = WINDOW.try_into().unwrap();
-    link.handle_message(&frame(&Frame::Hello { version: 1, seen: true, window }), now);
+    link.handle_message(&hello(true), now);
     let (mut kept, mut lost) = (0, 0);
     for id in 0..100_000 {
         let offer = Frame::Offer { id, meta: meta("x", 10_000), content: &[] };

@@ -18,12 +18,13 @@ pub(crate) enum Side {
 }
 
 impl Side {
+    pub(crate) const BOTH: [Self; 2] = [Self::Ours, Self::Theirs];
+
     /// Both, in the order of this round: whoever comes second finds the machine as the first one left it.
     pub(crate) fn in_turn(round: usize) -> [Self; 2] {
-        match round % 2 {
-            0 => [Self::Theirs, Self::Ours],
-            _ => [Self::Ours, Self::Theirs],
-        }
+        let mut sides = Self::BOTH;
+        sides.rotate_left(round.saturating_sub(1) % 2);
+        sides
     }
 
     pub(crate) fn name(self) -> &'static str {
@@ -69,7 +70,7 @@ impl Browsers {
     /// A browser's first call starts its media engine, which no later one waits for: so each client has
     /// made one before anything is measured.
     async fn warm_up(&mut self) -> Result<()> {
-        for side in Side::in_turn(1) {
+        for side in Side::BOTH {
             let turn = self.turn(side, Duration::ZERO).await?;
             let Turn { tom, jack } = &turn;
             for end in [tom, jack] {

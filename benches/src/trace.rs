@@ -37,7 +37,7 @@ pub(crate) struct Chapter {
 pub(crate) async fn run() -> Result<()> {
     let round_trip = settings::round_trip(100)?;
     let mut browsers = Browsers::open().await?;
-    for side in Side::in_turn(1) {
+    for side in Side::BOTH {
         let chapters = tell(&mut browsers, side, round_trip).await?;
         let title = format!("{}, round trip {} ms", side.name(), round_trip.as_millis());
         println!("{title}");

@@ -196,7 +196,8 @@ impl Kind {
         }
     }
 
-    /// The browser posts the two on connections of their own: the one that came first would lose a round trip.
+    /// The browser posts the two on connections of their own: an attach that came first would be refused, and
+    /// cost a round trip more.
     fn first_stage(self, now: Time) -> Stage {
         match self {
             Self::EarlyAttach => Stage::Again(now + BEHIND),
@@ -443,9 +444,9 @@ impl Session {
         let late: Vec<Ticket> =
             self.pending.iter().filter(|(_, p)| p.deadline <= now).map(|(t, _)| *t).collect();
         for ticket in late {
-            // What is late goes to the next server, and others with it.
-            let late = self.pending.get(&ticket).filter(|pending| pending.deadline <= now);
-            let Some(pending) = late else { continue };
+            // A late session is asked for at the next server, and its handle with it: that is late no more.
+            let is_late = |pending: &&Pending| pending.deadline <= now;
+            let Some(pending) = self.pending.get(&ticket).filter(is_late) else { continue };
             let (kind, lane, deadline) = (pending.kind, pending.lane, pending.deadline);
             let mut is_deaf = false;
             match pending.stage {

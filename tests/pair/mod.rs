@@ -184,12 +184,17 @@ impl Pair {
 
     /// The call is up, the channels open, and the greetings said.
     fn bring_up(&mut self) {
+        self.begin();
+        self.run_for(Duration::from_millis(500));
+    }
+
+    /// The call is up and the channels open at both ends, which begin to greet.
+    pub fn begin(&mut self) {
         for end in [A, B] {
             let support = self.support_of(1 - end);
             self.handle_up(end, support);
             self.open(end);
         }
-        self.run_for(Duration::from_millis(500));
     }
 
     fn support_of(&self, end: usize) -> Support {
