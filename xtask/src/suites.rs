@@ -18,6 +18,10 @@ const LIMIT: Duration = Duration::from_secs(20 * 60);
 /// How long one test in the browser may take, in seconds; browsers start slowly on a busy machine.
 const BROWSER_TEST_LIMIT: &str = "120";
 
+/// How long a browser's driver may take to start for them, in seconds: five are usual, and too few on a
+/// busy machine.
+const DRIVER_LIMIT: &str = "60";
+
 /// Which files of `tests/e2e/tests/` run, and where.
 struct Pages {
     gateway: &'static str,
@@ -342,7 +346,8 @@ fn web(bench: &Bench<'_>, browser: &[&str], variable: &str, driver: &Path) -> Re
     bench.run(
         test.env("PATH", path)
             .env(variable, driver)
-            .env("WASM_BINDGEN_TEST_TIMEOUT", BROWSER_TEST_LIMIT),
+            .env("WASM_BINDGEN_TEST_TIMEOUT", BROWSER_TEST_LIMIT)
+            .env("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", DRIVER_LIMIT),
     )
 }
 

@@ -6,12 +6,13 @@
     reason = "a test that counts or looks up wrongly may panic: that fails it"
 )]
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use serde_json::json;
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 use videortc_e2e::{Answer, Devices, Page, Result, Rig, StrangeGateway, Tap, Visitor, call, ring};
 
 /// What `connect()` may take where one request may take 2 s: the retries included.
@@ -21,7 +22,7 @@ const DEADLINE: Duration = Duration::from_secs(10);
 async fn a_gateway_that_is_not_there_is_named() -> Result {
     let rig = Rig::start().await?;
     let page = rig.open("page", Devices::default()).await?;
-    let nowhere = dead_address().await?;
+    let (nowhere, _port) = dead_address()?;
 
     let message = connect(&page, json!(nowhere), &["GATEWAY_UNREACHABLE"]).await?;
     ensure!(message.contains(&nowhere), "{nowhere} is not named: {message}");
@@ -42,7 +43,8 @@ async fn a_gateway_that_is_not_there_is_named() -> Result {
 async fn of_two_gateways_the_first_may_be_down() -> Result {
     let rig = Rig::start().await?;
     let gateway = rig.gateway_url();
-    let (down, strange) = (dead_address().await?, StrangeGateway::start(Answer::Html).await?);
+    let (down, _port) = dead_address()?;
+    let strange = StrangeGateway::start(Answer::Html).await?;
 
     let (tom, jack) = tokio::try_join!(
         rig.register_as("Tom", Visitor::default().rtc(json!({ "servers": [down, gateway] }))),
@@ -61,7 +63,8 @@ async fn of_two_gateways_the_first_may_be_down() -> Result {
 async fn when_no_gateway_answers_the_error_lists_them_all() -> Result {
     let rig = Rig::start().await?;
     let page = rig.open("page", Devices::default()).await?;
-    let (down, strange) = (dead_address().await?, StrangeGateway::start(Answer::Html).await?);
+    let (down, _port) = dead_address()?;
+    let strange = StrangeGateway::start(Answer::Html).await?;
 
     let message = connect(&page, json!([down, strange.url()]), &["GATEWAY_UNREACHABLE"]).await?;
     for url in [&down, &strange.url()] {
@@ -232,10 +235,11 @@ async fn connect(page: &Page, servers: serde_json::Value, codes: &[&str]) -> Res
     Ok(refusal.message)
 }
 
-/// An address at which nothing listens any more.
-async fn dead_address() -> Result<String> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-    Ok(format!("http://{}/janus", listener.local_addr()?))
+/// An address at which nothing listens, nor will while its port is held.
+fn dead_address() -> Result<(String, TcpSocket)> {
+    let port = TcpSocket::new_v4()?;
+    port.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+    Ok((format!("http://{}/janus", port.local_addr()?), port))
 }
 
 /// Tom, who reaches the gateway through a tap, and Jack, who does not.

@@ -15,6 +15,7 @@ mod config;
 mod http;
 
 use std::fs::{self, File};
+use std::hash::{BuildHasher, RandomState};
 use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -354,6 +355,17 @@ fn numbers(answer: &str, key: &str) -> Result<Vec<u64>> {
     items.map(|item| item.parse().with_context(|| format!("{key}: {item}"))).collect()
 }
 
+/// A port that nobody has, below those that Linux gives to outgoing connections (ip(7): 32768 and up).
+/// Above, a connection of some page could take the port of a gateway that is down for a moment, or,
+/// looking for the gateway there, connect to itself.
 fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+    for _ in 0..PORT_ATTEMPTS {
+        // By chance, since several programs look for ports at the same time.
+        let chance = RandomState::new().hash_one(()) % 12_768;
+        let port = u16::try_from(chance)?.saturating_add(20_000);
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    bail!("{PORT_ATTEMPTS} ports between 20000 and 32767 were tried, and none is free")
 }

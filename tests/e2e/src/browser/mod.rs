@@ -21,6 +21,10 @@ use crate::Result;
 /// How long a driver may take to start, and to end its browsers.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How often a driver is started that ends before it has named its port. chromedriver lets the system
+/// choose one for IPv6 and ends where the same one is taken for IPv4, as by any connection of another page.
+const ATTEMPTS: usize = 10;
+
 /// What a page runs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -69,12 +73,34 @@ pub(crate) struct Driver {
 
 impl Driver {
     pub(crate) fn start(browser: Browser) -> Result<Self> {
+        let mut words = String::new();
+        for _ in 0..ATTEMPTS {
+            let mut driver = Self::spawn(browser)?;
+            let stdout = driver.process.stdout.take().context("the driver has no output")?;
+            let find = match browser {
+                Browser::Chromium => chromium::announced_port,
+                Browser::Firefox => firefox::announced_port,
+            };
+            match first(stdout, find) {
+                Ok(port) => {
+                    driver.port = port;
+                    return Ok(driver);
+                }
+                Err(said) => words = said,
+            }
+        }
+        bail!(
+            "the driver of {browser:?} named no port in {ATTEMPTS} attempts; its last words:\n{words}"
+        )
+    }
+
+    fn spawn(browser: Browser) -> Result<Self> {
         let (variable, name, arguments, package) = match browser {
             Browser::Chromium => chromium::DRIVER,
             Browser::Firefox => firefox::DRIVER,
         };
         let program = std::env::var(variable).unwrap_or_else(|_| name.to_owned());
-        let mut process = Command::new(&program)
+        let process = Command::new(&program)
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -83,14 +109,7 @@ impl Driver {
             .process_group(0)
             .spawn()
             .with_context(|| format!("cannot start {program}: run {package}"))?;
-        let stdout = process.stdout.take().with_context(|| format!("{name} has no output"))?;
-        let mut driver = Self { browser, process, port: 0, session: Mutex::default() };
-        let port = match browser {
-            Browser::Chromium => chromium::announced_port,
-            Browser::Firefox => firefox::announced_port,
-        };
-        driver.port = first(stdout, port).with_context(|| format!("{name} named no port"))?;
-        Ok(driver)
+        Ok(Self { browser, process, port: 0, session: Mutex::default() })
     }
 
     /// Whether this driver, and not a new one, opens the next browser of this kind.
@@ -154,19 +173,27 @@ impl Drop for Driver {
     }
 }
 
-/// The first thing that `find` finds in a line of the output, within [`PATIENCE`].
+/// The first thing that `find` finds in a line of the output; or all that was said until the output
+/// ended or [`PATIENCE`] did.
 fn first<T: Send + 'static>(
     output: impl Read + Send + 'static,
     find: fn(&str) -> Option<T>,
-) -> Option<T> {
-    let (found, finding) = std::sync::mpsc::channel();
+) -> std::result::Result<T, String> {
+    let (say, heard) = std::sync::mpsc::channel();
     // The thread goes on reading to the end, since a full pipe would stop the program.
     thread::spawn(move || {
         for line in BufReader::new(output).lines().map_while(|line| line.ok()) {
-            if let Some(value) = find(&line) {
-                let _ = found.send(value);
-            }
+            let _ = say.send(line);
         }
     });
-    finding.recv_timeout(PATIENCE).ok()
+    let end = Instant::now() + PATIENCE;
+    let mut said = String::new();
+    while let Ok(line) = heard.recv_timeout(end.saturating_duration_since(Instant::now())) {
+        if let Some(value) = find(&line) {
+            return Ok(value);
+        }
+        said += &line;
+        said.push('\n');
+    }
+    Err(said)
 }
