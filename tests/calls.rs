@@ -271,6 +271,75 @@ fn the_other_side_may_call_back_at_once() {
     }
 }
 
+/// Tom hangs up, and Jack hears it through the data channel: the gateway has not.
+fn heard_first() -> World {
+    let mut world = World::in_call();
+    world.act(TOM, |call, command, now| call.hang_up(command, Some("until tomorrow"), now));
+    world.run_for(Duration::from_millis(3));
+    assert_eq!(world.told(JACK), ["hang-up Tom: until tomorrow"]);
+    assert_eq!(world.told(TOM), ["hang-up Jack: until tomorrow"]);
+    assert!(!world.pages[JACK].devices && world.pages[JACK].legs.len() == 1);
+    world
+}
+
+#[test]
+fn a_hang_up_is_heard_before_the_gateway_knows_and_is_one() {
+    let mut world = heard_first();
+    world.run_for(SECOND * 3);
+    assert_eq!(world.told(JACK), Vec::<String>::new());
+    assert_eq!(world.told(TOM), Vec::<String>::new());
+    assert_nothing_is_left(&world);
+    assert_eq!(world.pages[JACK].requests, ["accept"], "it is not hung up twice");
+}
+
+#[test]
+fn both_may_call_again_before_the_gateway_knows_of_the_hang_up() {
+    for caller in [TOM, JACK] {
+        let mut world = heard_first();
+        let names = ["Tom", "Jack"];
+        let callee = 1 - caller;
+        world.call(caller, names[callee]);
+        world.run_for(SECOND * 3);
+        world.accept(callee);
+        world.run_for(SECOND);
+        let calling = format!("calling {}", names[callee]);
+        assert_eq!(world.told(caller), [calling, format!("accepted {}", names[callee])]);
+        let incoming = format!("incoming {}", names[caller]);
+        assert_eq!(world.told(callee), [incoming, format!("accepted {}", names[caller])]);
+    }
+}
+
+#[test]
+fn an_object_that_heard_the_hang_up_first_closes_with_nothing_left() {
+    for (is_known, disconnect) in [(true, false), (true, true), (false, false), (false, true)] {
+        let mut world = World::in_call();
+        world.pages[TOM].is_offline = !is_known;
+        world.hang_up(TOM);
+        world.run_for(Duration::from_millis(3));
+        assert_eq!(world.told(JACK), ["hang-up Tom: Hung up"]);
+        if disconnect {
+            world.disconnect(JACK);
+        } else {
+            world.close(JACK);
+        }
+        world.run_for(SECOND * 3);
+        assert!(world.pages[JACK].is_ended);
+        assert_eq!(world.pages[JACK].legs, []);
+    }
+}
+
+#[test]
+fn a_gateway_that_never_hears_of_the_hang_up_is_told_by_the_connection() {
+    let mut world = World::in_call();
+    world.pages[TOM].is_offline = true;
+    world.hang_up(TOM);
+    world.run_for(SECOND);
+    assert_eq!(world.told(JACK), ["hang-up Tom: Hung up"]);
+    assert_eq!(world.pages[JACK].legs.len(), 1, "the gateway may still say why");
+    world.run_for(SECOND * 2);
+    assert_eq!(world.pages[JACK].legs, []);
+}
+
 #[test]
 fn a_caller_without_devices_does_not_ring() {
     let mut world = World::with(&["Tom", "Jack"]);

@@ -98,6 +98,7 @@ fn a_second_cut_while_a_lost_session_is_made_anew_costs_nothing() {
 #[test]
 fn a_call_that_the_other_side_ended_meanwhile_is_over_before_all_is_well() {
     let mut world = World::in_call();
+    world.drops_messages = true;
     world.pages[TOM].is_offline = true;
     world.run_for(SECOND);
     world.hang_up(JACK);
@@ -218,6 +219,7 @@ fn an_acceptance_that_was_missed_is_made_good_without_the_pages_noticing() {
 #[test]
 fn a_hang_up_that_was_missed_ends_the_call_all_the_same() {
     let mut world = World::in_call();
+    world.drops_messages = true;
     world.pages[TOM].loss = Loss::NextPoll;
     world.hang_up(JACK);
     world.run_for(SECOND * 5);

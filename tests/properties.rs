@@ -37,6 +37,7 @@ enum Step {
     Show(usize),
     RefuseDevices(usize, bool),
     Lose(usize, Loss),
+    DropMessages(bool),
     Close(usize),
     Disconnect(usize),
     Wait(u64),
@@ -64,6 +65,7 @@ fn step() -> impl Strategy<Value = Step> {
             Just(Loss::NextOffer),
             Just(Loss::None),
         ]).prop_map(|(page, loss)| Step::Lose(page, loss)),
+        1 => any::<bool>().prop_map(Step::DropMessages),
         1 => page.clone().prop_map(Step::Close),
         1 => page.prop_map(Step::Disconnect),
         8 => prop_oneof![0u64..60, 0u64..1500, Just(70_000)].prop_map(Step::Wait),
@@ -147,6 +149,7 @@ fn check(steps: Vec<Step>, timing: Timing, seed: u64) {
             Step::Show(page) => world.show(page),
             Step::RefuseDevices(page, refuse) => world.pages[page].refuses_devices = refuse,
             Step::Lose(page, loss) => world.pages[page].loss = loss,
+            Step::DropMessages(is) => world.drops_messages = is,
             Step::Close(page) if !gone[page] => {
                 world.close(page);
                 gone[page] = true;

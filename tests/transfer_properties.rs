@@ -177,7 +177,7 @@ proptest! {
 
     #[test]
     fn a_frame_is_read_as_it_was_written(
-        kind in 1u8..=8,
+        kind in 1u8..=9,
         id in any::<u32>(),
         number in 0..1u64 << 53,
         flags in any::<[bool; 2]>(),
@@ -196,7 +196,8 @@ proptest! {
             5 => Frame::Cancel { id },
             6 => Frame::Ack { id, received: number, again: flag },
             7 => Frame::Result { id, verdict },
-            _ => Frame::Unknown { id },
+            8 => Frame::Unknown { id },
+            _ => Frame::Bye { reason: meta.kind },
         };
         let message = frame.encode();
         prop_assert_eq!(Frame::decode(&message), Ok(frame));

@@ -216,7 +216,7 @@ struct Teardown {
     /// sent before would be taken down with it, without a word.
     echo: bool,
     deadline: Time,
-    /// Closed last: its DTLS goodbye must not reach the peer before our hang-up and its reason.
+    /// Closed last: its DTLS goodbye must not reach the gateway before the hang-up and its reason.
     leg: Option<LegId>,
     /// Commands that wait for the gateway to know.
     commands: Vec<Command>,
@@ -282,6 +282,8 @@ enum Farewell<'a> {
     Refused,
     /// It ended the call; both ends will be confirmed.
     Await,
+    /// It will hear of it from the other side, which has told us already.
+    Hear,
     /// It has to be told.
     HangUp(&'a str),
 }

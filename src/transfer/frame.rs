@@ -75,6 +75,11 @@ pub enum Frame<'a> {
         /// The transfer.
         id: u32,
     },
+    /// The sender has hung up. The gateway tells the same, but on a longer way.
+    Bye {
+        /// Why.
+        reason: String,
+    },
 }
 
 /// How a transfer ended at the receiver.
@@ -179,6 +184,10 @@ impl Frame<'_> {
                 out.push(8);
                 out.extend(id.to_be_bytes());
             }
+            Frame::Bye { reason } => {
+                out.push(9);
+                push_text(&mut out, reason);
+            }
         }
         out.extend(checksum(&out).to_be_bytes());
         out
@@ -239,6 +248,7 @@ impl Frame<'_> {
             6 => Frame::Ack { id: input.u32()?, received: input.size()?, again: input.flag()? },
             7 => Frame::Result { id: input.u32()?, verdict: Verdict::from_byte(input.u8()?) },
             8 => Frame::Unknown { id: input.u32()? },
+            9 => Frame::Bye { reason: input.text()? },
             other => return Err(Broken::UnknownKind(other)),
         };
         if input.0.is_empty() { Ok(frame) } else { Err(Broken::Length) }
@@ -246,11 +256,14 @@ impl Frame<'_> {
 }
 
 /// The integrity check: CRC-32 as in ISO-HDLC (Ethernet, zip).
+#[expect(clippy::missing_const_for_thread_local, reason = "the table would travel in the module")]
 fn checksum(bytes: &[u8]) -> u32 {
-    // The small table: 1 kB, and still far faster than the link.
-    static CRC: crc::Crc<u32, crc::Table<1>> =
-        crc::Crc::<u32, crc::Table<1>>::new(&crc::CRC_32_ISO_HDLC);
-    CRC.checksum(bytes)
+    thread_local! {
+        // The small table: 1 kB, and still far faster than the link. It is made when it is first needed, since
+        // no compression makes it shorter.
+        static CRC: crc::Crc<u32, crc::Table<1>> = crc::Crc::<u32, crc::Table<1>>::new(&crc::CRC_32_ISO_HDLC);
+    }
+    CRC.with(|crc| crc.checksum(bytes))
 }
 
 fn push_text(out: &mut Vec<u8>, text: &str) {

@@ -27,6 +27,9 @@ const MOST_EARLY: usize = 64;
 /// How often the other side is believed to have heard nothing: more than two minutes of greetings.
 const MOST_UNHEARD: u8 = 50;
 
+/// The longest reason of an end that is told here, in bytes.
+const LONGEST_REASON: usize = 200;
+
 /// How often a call complains of what the other side sends.
 const MOST_COMPLAINTS: u32 = 1000;
 
@@ -108,6 +111,8 @@ pub struct Link {
     complaints: u32,
     /// How often the other side said that it has heard nothing.
     unheard: u8,
+    /// The other side has hung up, and why.
+    bye: Option<String>,
     last_number: u64,
     outputs: Queue<Output>,
 }
@@ -230,6 +235,18 @@ impl Link {
     pub fn handle_channels_gone(&mut self) {
         self.messages_open = false;
         self.bulk_open = false;
+    }
+
+    /// Tells the other side that the call is over, if it listens. A long reason is left to the gateway.
+    pub fn say_bye(&mut self, reason: &str) {
+        if matches!(self.phase, Phase::Ready { .. }) && reason.len() <= LONGEST_REASON {
+            self.frame(Lane::Messages, &Frame::Bye { reason: reason.to_owned() });
+        }
+    }
+
+    /// Why the other side has hung up, once, if it said so.
+    pub fn take_bye(&mut self) -> Option<String> {
+        self.bye.take()
     }
 
     /// The call is over: what is left ends with this error.
@@ -394,6 +411,7 @@ impl Link {
             }
             Frame::Result { id, verdict } => self.outgoing.handle_result(id, verdict, &mut sent),
             Frame::Unknown { id } => self.outgoing.handle_unknown(id, now, &mut sent),
+            Frame::Bye { reason } => self.bye = Some(reason),
         }
         self.do_incoming(received, now);
         self.do_outgoing(sent, now);

@@ -708,5 +708,6 @@ fn name(frame: &Frame<'_>) -> &'static str {
         Frame::Ack { .. } => "ack",
         Frame::Result { .. } => "result",
         Frame::Unknown { .. } => "unknown",
+        Frame::Bye { .. } => "bye",
     }
 }

@@ -122,7 +122,7 @@ impl Excuses {
             Ok(Frame::Ack { id, .. } | Frame::Result { id, .. } | Frame::Unknown { id }) => {
                 self.ids.insert((end, id));
             }
-            Ok(Frame::Hello { .. }) | Err(_) => {}
+            Ok(Frame::Hello { .. } | Frame::Bye { .. }) | Err(_) => {}
         }
     }
 }

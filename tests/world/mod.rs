@@ -5,18 +5,19 @@
 #![allow(dead_code, unreachable_pub)]
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use videortc::call::{Call, Command, LegId, LegState, Media, Reply};
+use videortc::call::{Call, Command, Data, LegId, LegState, Media, Reply};
 use videortc::client::{CallId, Client, Outcome, Output};
 use videortc::config::{CallConfig, GatewayConfig, ServerUrl, UserName};
 use videortc::error::Error;
 use videortc::event::Event;
 use videortc::proto::{Candidate, HttpId, HttpRequest, HttpResponse};
 use videortc::time::Time;
+use videortc::transfer::Lane;
 use videortc_gateway::{Gateway, Get, Options, Poll, PollTicket, Response, Timing};
 
 /// Where every client believes the gateway to be.
@@ -29,6 +30,8 @@ const DEVICES: Duration = Duration::from_millis(30);
 const GIVE_UP: Duration = Duration::from_secs(10);
 /// How long ICE and DTLS take.
 const CONNECT: Duration = Duration::from_millis(40);
+/// One way between two ends' channels, which is shorter than the way of the words over HTTP.
+const CHANNEL: Duration = Duration::from_millis(2);
 
 pub const SDP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1\r\n\
     m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\na=sendrecv\r\na=rtcp-mux\r\n\
@@ -36,7 +39,13 @@ pub const SDP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=grou
     a=fingerprint:sha-256 00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF\r\n\
     a=setup:actpass\r\na=rtpmap:111 opus/48000/2\r\n\
     m=video 9 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\na=sendrecv\r\na=rtcp-mux\r\n\
-    a=rtpmap:96 VP8/90000\r\n";
+    a=rtpmap:96 VP8/90000\r\n\
+    m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=mid:2\r\na=sctp-port:5000\r\n";
+/// Begins the attribute by which descriptions are told apart: in a browser, no two are the same.
+const NUMBER: &str = "a=x-number:";
+
+/// Names a leg in the whole world.
+type End = (usize, CallId, LegId);
 
 /// What happens to the HTTP responses on their way back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -98,6 +107,8 @@ enum Work {
     Connect(usize, CallId, LegId),
     /// The browser gives a lost path up.
     GiveUp(usize, CallId, LegId),
+    /// A data channel's message arrives.
+    Hear(End, Vec<u8>),
     /// A body that a page sent when it was left.
     Beacon(String, String),
 }
@@ -110,6 +121,14 @@ pub struct World {
     work: BTreeMap<(Duration, u64), Work>,
     polls: Vec<(usize, HttpId, PollTicket, Duration)>,
     sequence: u64,
+    /// Whose each description is, by its number.
+    described: BTreeMap<String, End>,
+    /// Whose description each leg took last.
+    joined: BTreeMap<End, End>,
+    /// The legs whose channels are open.
+    open: BTreeSet<End>,
+    /// Nothing comes through the channels: all that is told is told by the gateway.
+    pub drops_messages: bool,
 }
 
 impl World {
@@ -161,6 +180,10 @@ impl World {
             work: BTreeMap::new(),
             polls: Vec::new(),
             sequence: 0,
+            described: BTreeMap::new(),
+            joined: BTreeMap::new(),
+            open: BTreeSet::new(),
+            drops_messages: false,
         }
     }
 
@@ -378,11 +401,11 @@ impl World {
                     return;
                 }
                 let result = match this.refuses_devices {
-                    // As in a browser, no two are the same.
-                    false => Ok(format!("{SDP}a=x-number:{sequence}\r\n")),
+                    false => Ok(format!("{SDP}{NUMBER}{sequence}\r\n")),
                     true => Err(Error::new(videortc::error::Code::PermissionDenied, "refused")),
                 };
                 this.devices |= result.is_ok();
+                self.described.insert(sequence.to_string(), (page, id, leg));
                 let is_ok = result.is_ok();
                 self.tell(page, id, |call, now| call.handle_description(leg, result, now));
                 if is_ok {
@@ -413,6 +436,19 @@ impl World {
                     self.tell(page, id, |call, now| {
                         call.handle_leg_state(leg, LegState::Connected, now)
                     });
+                    if self.open.insert((page, id, leg)) {
+                        self.tell(page, id, |call, now| {
+                            call.handle_channel_open(leg, Lane::Messages, now);
+                            call.handle_channel_open(leg, Lane::Bulk, now);
+                        });
+                    }
+                }
+            }
+            Work::Hear(end, message) => {
+                let (page, id, leg) = end;
+                // What comes before the channels are open is dropped, as by the gateway.
+                if self.open.contains(&end) && self.pages[page].hears(leg) {
+                    self.tell(page, id, |call, now| call.handle_message(leg, &message, now));
                 }
             }
         }
@@ -532,7 +568,15 @@ impl World {
                     }
                 }
                 Output::Media(id, media) => self.handle_media(page, id, media),
-                // No channel opens in this world: `transfer.rs` has one.
+                Output::Data(id, Data::Send(leg, _, message)) => {
+                    let other = self.joined.get(&(page, id, leg)).copied();
+                    if let Some(other) =
+                        other.filter(|_| !self.drops_messages && self.pages[page].hears(leg))
+                    {
+                        self.schedule(CHANNEL, Work::Hear(other, message));
+                    }
+                }
+                // What else there is of data, `transfer.rs` tries.
                 Output::Data(..) => {}
                 Output::Event(_, event) => self.pages[page].events.push(event),
                 Output::Done(command, result) => {
@@ -582,6 +626,12 @@ impl World {
     }
 
     fn handle_media(&mut self, page: usize, id: CallId, media: Media) {
+        if let Media::Answer(leg, sdp) | Media::Remote(leg, sdp) | Media::Renegotiate(leg, sdp) =
+            &media
+            && let Some(other) = sdp.lines().find_map(|line| line.strip_prefix(NUMBER))
+        {
+            self.joined.insert((page, id, *leg), self.described[other]);
+        }
         let this = &mut self.pages[page];
         let conversation = this.conversation;
         match media {
@@ -647,6 +697,13 @@ impl Page {
             aborted: Vec::new(),
             last_command: 0,
         }
+    }
+}
+
+impl Page {
+    /// Whether something comes through this leg.
+    fn hears(&self, leg: LegId) -> bool {
+        self.legs.contains(&leg) && self.path == Some((leg, false))
     }
 }
 

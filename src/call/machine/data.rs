@@ -80,6 +80,9 @@ impl Call {
     /// A binary message of the other side.
     pub fn handle_message(&mut self, leg: LegId, message: &[u8], now: Time) {
         self.with_leg(leg, |link| link.handle_message(message, now));
+        if let Some(words) = self.talk.as_mut().and_then(|talk| talk.link.take_bye()) {
+            self.handle_hang_up(words, Farewell::Hear, now);
+        }
     }
 
     /// A text message of the other side.

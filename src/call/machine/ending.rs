@@ -8,7 +8,12 @@ impl Call {
         // Before its peer connection goes: what is on its way is named by that. Why the call ended is told
         // elsewhere; to what it carried, all ends are one.
         let over = Error::new(Code::CallEnded, format!("the call ended too early: {words}"));
-        self.with_link(|link| link.close(&over));
+        self.with_link(|link| {
+            if let Farewell::HangUp(words) = farewell {
+                link.say_bye(words);
+            }
+            link.close(&over);
+        });
         self.put_down(farewell, now);
         let Some(talk) = self.talk.take() else { return };
         self.log(Level::Info, format!("the call with \"{}\" ended: {words}", talk.peer));
@@ -30,6 +35,7 @@ impl Call {
         let is_sending = self.is_sending_description();
         let Some(talk) = &mut self.talk else { return };
         let known = talk.is_known_to_gateway();
+        let is_told = talk.doom.is_some();
         let doom = talk.doom.take().unwrap_or_default();
         talk.connected = false;
         talk.flows = false;
@@ -39,7 +45,8 @@ impl Call {
         let farewell = match farewell {
             _ if !known => Farewell::None,
             // Of a description that comes after the end, the gateway makes a new connection.
-            Farewell::Await if is_sending => Farewell::HangUp(reason::HUNG_UP),
+            Farewell::Await | Farewell::Hear if is_sending => Farewell::HangUp(reason::HUNG_UP),
+            Farewell::Hear if is_told => Farewell::Await,
             farewell => farewell,
         };
         let linked = !matches!(farewell, Farewell::Refused);
@@ -50,14 +57,14 @@ impl Call {
                 }
                 return;
             }
-            Farewell::Refused | Farewell::Await => None,
+            Farewell::Refused | Farewell::Await | Farewell::Hear => None,
             Farewell::HangUp(words) => {
                 Some(self.request(Purpose::HangUp, messages::hang_up(words), None))
             }
         };
-        if request.is_none()
-            && let Some(leg) = leg
-        {
+        // Its DTLS goodbye ends the call at the gateway, where the words are still to come.
+        let keeps_leg = request.is_some() || matches!(farewell, Farewell::Hear);
+        if !keeps_leg && let Some(leg) = leg {
             self.media(Media::Close(leg));
         }
         let old = self.teardown.take().unwrap_or_default();
@@ -66,13 +73,15 @@ impl Call {
             core: doom.core.is_none(),
             echo: linked && !doom.remote_gone,
             deadline: now + TEARDOWN,
-            leg: leg.filter(|_| request.is_some()),
+            leg: leg.filter(|_| keeps_leg),
             commands: old.commands,
         });
         if let Some(leg) = old.leg {
             self.media(Media::Close(leg));
         }
-        self.check_teardown(now);
+        if !matches!(farewell, Farewell::Hear) {
+            self.check_teardown(now);
+        }
     }
 
     /// Tells the gateway that this call is not wanted, while another conversation is being prepared.

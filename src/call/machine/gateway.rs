@@ -260,7 +260,7 @@ impl Call {
                 self.decline(reason::DECLINED, now);
             }
             (PluginEvent::Accepted, jsep) => self.handle_accepted(jsep, now),
-            (PluginEvent::HangUp(words), _) => self.handle_hang_up(words, now),
+            (PluginEvent::HangUp(words), _) => self.handle_hang_up(words, Farewell::Await, now),
             // The core's own notice tells the same, with the number of lost packets.
             (PluginEvent::SlowLink, _) => {}
             (PluginEvent::Update, Some(jsep)) => self.handle_update(jsep, now),
@@ -376,8 +376,8 @@ impl Call {
         }
     }
 
-    /// The plugin says that a call is over.
-    pub(super) fn handle_hang_up(&mut self, words: String, now: Time) {
+    /// The plugin, or the other side itself, says that a call is over.
+    pub(super) fn handle_hang_up(&mut self, words: String, farewell: Farewell<'_>, now: Time) {
         if words == REMOTE_GONE {
             return self.handle_remote_gone(now);
         }
@@ -387,7 +387,7 @@ impl Call {
             // that was just sent has an answer of its own.
             Stage::Offering | Stage::Offered { .. } | Stage::Yielding | Stage::Dialing(_) => return,
             Stage::RingingOut if words == reason::CROSSING => return self.make_way(now),
-            _ if words == reason::ONCE_MORE => return self.once_more(Farewell::Await, now),
+            _ if words == reason::ONCE_MORE => return self.once_more(farewell, now),
             Stage::RingingOut => reason::DECLINED,
             Stage::RingingIn { .. }
             | Stage::Answering
@@ -401,7 +401,7 @@ impl Call {
             words => words,
         };
         let error = Error::new(Code::CallEnded, format!("the other side ended the call: {words}"));
-        self.end(words, error, Farewell::Await, now);
+        self.end(words, error, farewell, now);
     }
 
     /// The plugin says that the other end's media connection is gone: an echo of the hang-up before,

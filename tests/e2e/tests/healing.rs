@@ -383,6 +383,30 @@ async fn a_line_that_stays_down_is_given_up() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_hang_up_is_heard_where_the_gateway_cannot_be_told() -> Result {
+    let Some(rig) = real(None).await? else { return Ok(()) };
+    let (proxy, tom, jack) = behind_a_proxy(&rig).await?;
+    reach(Stage::InACall, &tom, &jack).await?;
+    // The channel is open at both ends.
+    tom.run("await action.sendData('text/plain', 'dinner?')").await?;
+
+    proxy.stall();
+    let hung_up = tom.run("await action.hangUp('Dinner is ready')");
+    let heard = async {
+        jack.ended("Tom", "Dinner is ready").await?;
+        // Over that stalled line nothing was said.
+        proxy.forward();
+        Ok(())
+    };
+    tokio::try_join!(hung_up, heard)?;
+    tom.ended("Jack", "Dinner is ready").await?;
+    tokio::try_join!(tom.released(2), jack.released(2))?;
+    call(&jack, &tom).await?;
+    hang_up(&tom, &jack).await?;
+    rig.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn leaving_settles_without_a_gateway() -> Result {
     let Some(rig) = real(Some(SHORT)).await? else { return Ok(()) };
     for leave in ["await rtc.disconnect()", "await action.closeUsecase()"] {
