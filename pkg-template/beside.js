@@ -1,5 +1,9 @@
 // The module from the file beside this one. Its size tells it from an error page, from half a file and from
 // another version's file in a cache.
+
+// How long that file may take to come, in milliseconds; the oldest browsers have no such limit.
+const LONGEST_LOADING = 60_000;
+
 async function fetchModule(locate, size) {
   let url = "videortc.wasm";
   const failed = (why, thrown) =>
@@ -17,7 +21,7 @@ async function fetchModule(locate, size) {
   }
   let response, bytes;
   try {
-    response = await fetch(url);
+    response = await fetch(url, { signal: AbortSignal.timeout?.(LONGEST_LOADING) });
     bytes = await response.arrayBuffer();
   } catch (thrown) {
     throw failed("the network, a Content-Security-Policy (connect-src) or a missing CORS header stopped it", thrown);

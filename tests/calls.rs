@@ -464,6 +464,20 @@ fn a_taken_name_is_refused_and_another_is_taken() {
 }
 
 #[test]
+fn a_name_that_a_reloaded_page_still_holds_is_asked_for_once_more() {
+    let mut world = World::with(&["Tom"]);
+    let page = world.page(CallConfig::default());
+    let register = world.register(page, "Tom");
+    world.run_for(Duration::from_millis(20));
+    assert_eq!(world.outcome(page, register), "open", "it was refused, and that was not told");
+    world.disconnect(TOM);
+    world.run_for(SECOND);
+    assert_eq!(world.outcome(page, register), "done");
+    assert_eq!(world.told(page), ["registered Tom"]);
+    assert_eq!(world.pages[page].requests, ["register Tom", "register Tom"]);
+}
+
+#[test]
 fn a_guest_gets_a_readable_name() {
     let mut world = World::empty(Timing::like_janus(), 1);
     let page = world.page(CallConfig::default());

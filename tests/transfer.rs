@@ -813,7 +813,7 @@ fn what_is_sent_before_the_call_is_up_waits() {
     assert_eq!(pair.ends[A].sent.len(), 0);
     pair.handle_up(A, Support::Version(1));
     pair.open(A);
-    pair.run_for(Duration::from_secs(120));
+    pair.run_for(Duration::from_secs(55));
     assert_eq!(pair.ends[A].sent.len(), 0, "the other side is not there yet");
     assert!(pair.dropped > 10, "greetings are repeated");
     pair.handle_up(B, Support::Version(1));
@@ -826,6 +826,29 @@ fn what_is_sent_before_the_call_is_up_waits() {
     for number in [text, file, empty] {
         assert_eq!(pair.outcome(A, number), "ok");
     }
+}
+
+#[test]
+fn what_is_sent_to_one_who_never_greets_fails_after_a_minute() {
+    let mut pair = Pair::waiting([Policy::default(), Policy::default()]);
+    pair.handle_up(A, Support::Version(1));
+    pair.open(A);
+    let text = pair.text(A, "hello?");
+    let file = pair.file(A, 100_000);
+    pair.run_for(Duration::from_secs(59));
+    assert_eq!(pair.ends[A].sent.len(), 0);
+    pair.run_for(Duration::from_secs(5));
+    let late = pair.text(A, "still nobody?");
+    pair.run_for(Duration::from_secs(5));
+    for number in [text, file, late] {
+        assert_eq!(pair.outcome(A, number), "TRANSFER_FAILED");
+    }
+    // It comes after all.
+    pair.handle_up(B, Support::Version(1));
+    pair.open(B);
+    let heard = pair.text(A, "there you are");
+    pair.settle();
+    assert_eq!(pair.outcome(A, heard), "ok");
 }
 
 #[test]

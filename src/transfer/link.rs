@@ -335,6 +335,12 @@ impl Link {
                 *pause = pause.saturating_mul(2).min(SLOWEST_GREETING);
                 *again_at = now + *pause;
                 self.greet(false);
+                if now.since(self.heard) >= outgoing::SILENCE {
+                    let error = "the other side has never said anything: nothing was sent";
+                    let mut wants = Vec::new();
+                    self.outgoing.close(&Error::new(Code::TransferFailed, error), &mut wants);
+                    self.do_outgoing(wants, now);
+                }
             }
             Phase::Ready { .. } => {
                 let mut wants = Vec::new();

@@ -15,7 +15,7 @@ use crate::time::Time;
 /// How long a transfer may be without news before the other side is asked.
 const ASK: Duration = Duration::from_secs(5);
 /// How long nothing at all may come from the other side while something is asked of it.
-const SILENCE: Duration = Duration::from_secs(60);
+pub(super) const SILENCE: Duration = Duration::from_secs(60);
 /// How many blocks are read ahead of what is being sent: one is sent while the next is read.
 const BLOCKS: usize = 2;
 /// How many bytes of short messages may wait for their results.

@@ -1,7 +1,7 @@
 //! A gateway that is a script in the page: it stands in for `fetch`, and answers as Janus does.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use js_sys::{Array, Function, Object, Promise, Reflect};
@@ -90,7 +90,7 @@ pub(crate) enum Script {
 struct State {
     base: String,
     requests: RefCell<Vec<Request>>,
-    scripts: RefCell<BTreeMap<String, Script>>,
+    scripts: RefCell<Vec<(String, Script)>>,
     events: RefCell<VecDeque<Value>>,
     /// The open poll's `resolve`.
     poll: RefCell<Option<Function>>,
@@ -137,9 +137,9 @@ impl Gateway {
         Array::of1(&self.address().into()).into()
     }
 
-    /// Says how the next request of a kind is answered.
+    /// Says how the next request of a kind is answered; said twice, how the next two are.
     pub(crate) fn script(&self, kind: &str, script: Script) {
-        self.state.scripts.borrow_mut().insert(kind.to_owned(), script);
+        self.state.scripts.borrow_mut().push((kind.to_owned(), script));
     }
 
     pub(crate) fn requests(&self, kind: &str) -> Vec<Request> {
@@ -226,7 +226,10 @@ impl State {
             return no_network();
         }
         self.requests.borrow_mut().push(request.clone());
-        let script = self.scripts.borrow_mut().remove(&request.kind);
+        let mut scripts = self.scripts.borrow_mut();
+        let at = scripts.iter().position(|(kind, _)| *kind == request.kind);
+        let script = at.map(|at| scripts.remove(at).1);
+        drop(scripts);
         match script {
             Some(Script::Silence) => until_aborted(&request, |_| ()),
             Some(Script::NoNetwork) => no_network(),

@@ -114,8 +114,13 @@ impl Call {
                 let other = guest_name((self.random)());
                 return self.ask_for_name(other, command, guests_left.saturating_sub(1));
             }
-            // The session that is lost may hold it still.
-            (_, Some(mut again)) if is_cut_off || (is_taken && now < again.until) => {
+            // A session of our own may hold it still: the one that is lost, or, for a moment, that of a page just reloaded.
+            (_, again)
+                if is_cut_off
+                    || is_taken && again.as_ref().is_none_or(|again| now < again.until) =>
+            {
+                let mut again =
+                    again.unwrap_or(Again { until: now, backoff: Backoff::default(), due: None });
                 if is_cut_off {
                     again.until = now + healing::NAME_HELD;
                 }

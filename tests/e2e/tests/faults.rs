@@ -118,7 +118,7 @@ async fn a_poll_that_fails_in_a_call() -> Result {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hang_up_in_a_poll_that_is_cut_off() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
-    let (tom, jack) = pair(&rig).await?;
+    let (tom, jack) = pair_without_data(&rig).await?;
     call(&jack, &tom).await?;
     next_poll(&faults, &tom, Fault::HalfBody).await?;
     let healing = Healing::starts("poll with the hang-up, in a call, half a body");
@@ -196,7 +196,7 @@ async fn an_acceptance_whose_request_fails() -> Result {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hang_up_whose_request_fails() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
-    let (tom, jack) = pair(&rig).await?;
+    let (tom, jack) = pair_without_data(&rig).await?;
     for (name, fault) in passing().into_iter().chain([("no answer", Fault::Hang)]) {
         ring_when_free(&tom, &jack).await?;
         accept(&tom, &jack).await?;
@@ -238,7 +238,7 @@ async fn a_registration_whose_request_fails() -> Result {
 #[tokio::test(flavor = "multi_thread")]
 async fn events_that_come_twice_in_a_row() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
-    let (tom, jack) = pair(&rig).await?;
+    let (tom, jack) = pair_without_data(&rig).await?;
     faults.all(Fault::RepeatEvents);
     for hanger in [&tom, &jack] {
         ring_when_free(&tom, &jack).await?;
@@ -258,7 +258,7 @@ async fn events_that_come_twice_in_a_row() -> Result {
 #[tokio::test(flavor = "multi_thread")]
 async fn events_that_come_again_later() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
-    let (tom, jack) = pair(&rig).await?;
+    let (tom, jack) = pair_without_data(&rig).await?;
     let again = Fault::RepeatEventsLater;
     for (hanger, other) in [(&tom, &jack), (&jack, &tom)] {
         // Three polls are said twice: the callee's with the call, the caller's with the answer, and the one
@@ -295,7 +295,7 @@ async fn told_once(page: &Page, calls: usize) -> Result {
 #[tokio::test(flavor = "multi_thread")]
 async fn events_in_another_order() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
-    let (tom, jack) = pair(&rig).await?;
+    let (tom, jack) = pair_without_data(&rig).await?;
     for turned in ["Tom", "Jack"] {
         ring_when_free(&tom, &jack).await?;
         let page = if turned == "Tom" { &tom } else { &jack };
@@ -364,7 +364,7 @@ async fn the_word_that_it_rings_is_lost() -> Result {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hang_up_that_is_lost() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
-    let (tom, jack) = pair(&rig).await?;
+    let (tom, jack) = pair_without_data(&rig).await?;
     for (who, lost) in [("Jack", 1), ("Jack", 2), ("Jack", 3), ("Tom", 1), ("Tom", 3)] {
         ring_when_free(&tom, &jack).await?;
         accept(&tom, &jack).await?;
@@ -653,6 +653,15 @@ fn patient() -> Visitor {
             "options": { "requestTimeout": timeout, "retryLimit": 20000 },
         }))
         .call(json!({ "options": { "ringTimeout": 20000, "connectTimeout": 10000 } }))
+}
+
+/// A pair to which only the gateway tells of a hang-up.
+async fn pair_without_data(rig: &Rig) -> Result<(Arc<Page>, Arc<Page>)> {
+    let mute = || {
+        let off = json!({ "dataEnabled": false });
+        patient().call(json!({ "options": { "dataChannel": off, "connectTimeout": 10000 } }))
+    };
+    tokio::try_join!(rig.register_as("Tom", mute()), rig.register_as("Jack", mute()))
 }
 
 async fn pair(rig: &Rig) -> Result<(Arc<Page>, Arc<Page>)> {
