@@ -409,46 +409,53 @@ async fn a_hang_up_is_heard_where_the_gateway_cannot_be_told() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn leaving_settles_without_a_gateway() -> Result {
+async fn disconnecting_settles_without_a_gateway() -> Result {
+    leaving_settles_without_a_gateway("await rtc.disconnect()").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn closing_settles_without_a_gateway() -> Result {
+    leaving_settles_without_a_gateway("await action.closeUsecase()").await
+}
+
+async fn leaving_settles_without_a_gateway(leave: &str) -> Result {
     let Some(rig) = real(Some(SHORT)).await? else { return Ok(()) };
-    for leave in ["await rtc.disconnect()", "await action.closeUsecase()"] {
-        for how in ["refused", "stalled"] {
-            for stage in STAGES {
-                let what = format!("{leave}, line {how}, {stage:?}");
-                let (proxy, tom, jack) = behind_a_proxy(&rig).await?;
-                reach(stage, &tom, &jack).await?;
-                if how == "refused" {
-                    proxy.refuse();
-                } else {
-                    proxy.stall();
-                }
-                let healing = Healing::starts(&what);
-                let told = tom
-                    .run(format!(
-                        "const asked = action.getPeers().catch((error) => error.code);
-                         const late = new Promise((done) => setTimeout(done, 15000, 'late'));
-                         const left = (async () => {{ {leave}; await asked; return 'left'; }})();
-                         return await Promise.race([left, late])"
-                    ))
-                    .await
-                    .with_context(|| what.clone())?;
-                ensure!(told == "left", "{what}: {told}\n{}", tom.history().await);
-                healing.done();
-                tom.released(0).await?;
-                ensure!(tom.count("onHangUp").await? <= 1, "{}", tom.history().await);
-                if stage != Stage::Idle {
-                    healing.ends_the_call(&jack, "Tom", &[]).await.with_context(|| what.clone())?;
-                }
-                // What could not be told, the gateway finds out by itself.
-                jack.run(
-                    "while ((await action.getPeers()).includes('Tom')) await new Promise((done) => setTimeout(done, 200))",
-                )
+    for how in ["refused", "stalled"] {
+        for stage in STAGES {
+            let what = format!("{leave}, line {how}, {stage:?}");
+            let (proxy, tom, jack) = behind_a_proxy(&rig).await?;
+            reach(stage, &tom, &jack).await?;
+            if how == "refused" {
+                proxy.refuse();
+            } else {
+                proxy.stall();
+            }
+            let healing = Healing::starts(&what);
+            let told = tom
+                .run(format!(
+                    "const asked = action.getPeers().catch((error) => error.code);
+                     const late = new Promise((done) => setTimeout(done, 15000, 'late'));
+                     const left = (async () => {{ {leave}; await asked; return 'left'; }})();
+                     return await Promise.race([left, late])"
+                ))
                 .await
                 .with_context(|| what.clone())?;
-                for page in [tom, jack] {
-                    page.run("await rtc.disconnect()").await?;
-                    rig.close(page).await?;
-                }
+            ensure!(told == "left", "{what}: {told}\n{}", tom.history().await);
+            healing.done();
+            tom.released(0).await?;
+            ensure!(tom.count("onHangUp").await? <= 1, "{}", tom.history().await);
+            if stage != Stage::Idle {
+                healing.ends_the_call(&jack, "Tom", &[]).await.with_context(|| what.clone())?;
+            }
+            // What could not be told, the gateway finds out by itself.
+            jack.run(
+                "while ((await action.getPeers()).includes('Tom')) await new Promise((done) => setTimeout(done, 200))",
+            )
+            .await
+            .with_context(|| what.clone())?;
+            for page in [tom, jack] {
+                page.run("await rtc.disconnect()").await?;
+                rig.close(page).await?;
             }
         }
     }
