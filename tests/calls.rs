@@ -293,6 +293,14 @@ fn a_hang_up_is_heard_before_the_gateway_knows_and_is_one() {
 }
 
 #[test]
+fn who_heard_the_hang_up_first_closes_once_the_gateway_knows() {
+    let mut world = heard_first();
+    // Closing is what the gateway waits for, up to a second, before it lets either call again.
+    world.run_for(Duration::from_millis(10));
+    assert_eq!(world.pages[JACK].legs, []);
+}
+
+#[test]
 fn both_may_call_again_before_the_gateway_knows_of_the_hang_up() {
     for caller in [TOM, JACK] {
         let mut world = heard_first();

@@ -386,6 +386,10 @@ impl Call {
         if words == REMOTE_GONE {
             return self.handle_remote_gone(now);
         }
+        // Of an end that the other side told first, the gateway has told now.
+        if matches!(farewell, Farewell::Await) {
+            self.check_teardown(now);
+        }
         let Some(talk) = &self.talk else { return };
         let own = match &talk.stage {
             // Nothing of this conversation is at the gateway: this is about the one before. A call
