@@ -423,6 +423,18 @@ fn a_page_that_vanishes_ends_the_call_at_the_other() {
 }
 
 #[test]
+fn who_is_taken_for_gone_and_is_not_hears_that_the_connection_was_lost() {
+    let mut world = World::in_call();
+    world.pages[TOM].is_offline = true;
+    world.run_for(SECOND * 100);
+    assert_eq!(world.told(JACK), ["hang-up Tom: The other side left"]);
+    assert_eq!(
+        world.told(TOM),
+        ["reconnecting GATEWAY_UNREACHABLE", "hang-up Jack: Connection lost"]
+    );
+}
+
+#[test]
 fn closing_in_a_call_frees_the_name() {
     let mut world = World::in_call();
     let close = world.close(TOM);

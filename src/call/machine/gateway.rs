@@ -406,6 +406,8 @@ impl Call {
         };
         let words = match words.as_str() {
             reason::NO_DEVICE => reason::PEER_NO_DEVICE,
+            // Of us, who are here: so the way between was lost.
+            reason::LEFT => reason::LOST,
             words if DEFAULT_REASONS.contains(&words) => own,
             words => words,
         };
