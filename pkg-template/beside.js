@@ -24,7 +24,7 @@ async function fetchModule(locate, size) {
     response = await fetch(url, { signal: AbortSignal.timeout?.(LONGEST_LOADING) });
     bytes = await response.arrayBuffer();
   } catch (thrown) {
-    throw failed("the network, a Content-Security-Policy (connect-src) or a missing CORS header stopped it", thrown);
+    throw failed("the network, the limit of a minute, a Content-Security-Policy (connect-src) or a missing CORS header stopped it", thrown);
   }
   if (!response.ok) throw failed(`the server answered HTTP ${response.status}`);
   if (bytes.byteLength !== size) {

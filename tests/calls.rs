@@ -301,6 +301,45 @@ fn who_heard_the_hang_up_first_closes_once_the_gateway_knows() {
 }
 
 #[test]
+fn a_bye_is_one_end_whatever_it_says() {
+    let long = "x".repeat(255);
+    let words =
+        ["videortc: once more", "videortc: crossing calls", "Remote WebRTC hangup", "", &long];
+    for words in words {
+        let mut world = World::in_call();
+        world.say_bye(JACK, words);
+        world.say_bye(JACK, "again");
+        let told = if words.is_empty() { "Hung up" } else { words };
+        assert_eq!(world.told(JACK), [format!("hang-up Tom: {told}")]);
+        world.run_for(SECOND * 10);
+        assert_eq!(world.told(JACK), Vec::<String>::new());
+        assert_eq!(world.pages[JACK].requests, ["accept"], "it neither calls nor hangs up");
+        assert_eq!(world.pages[JACK].legs, []);
+    }
+}
+
+#[test]
+fn a_gateway_that_hears_late_has_its_time_to_clear_up() {
+    for seed in 0..30 {
+        let mut world = World::with_timing(&["Tom", "Jack", "Ann"], Timing::like_janus(), seed);
+        world.call(TOM, "Jack");
+        world.run_for(SECOND);
+        world.accept(JACK);
+        world.run_for(SECOND);
+        world.pages[TOM].is_offline = true;
+        world.hang_up(TOM);
+        world.run_for(Duration::from_millis(10));
+        world.call(JACK, "Ann");
+        world.run_for(Duration::from_millis(800));
+        world.pages[TOM].is_offline = false;
+        world.online(TOM);
+        world.run_for(SECOND * 3);
+        assert_eq!(world.pages[JACK].requests, ["accept", "call Ann"], "seed {seed}");
+        assert_eq!(world.told(ANN), ["incoming Jack"], "seed {seed}");
+    }
+}
+
+#[test]
 fn both_may_call_again_before_the_gateway_knows_of_the_hang_up() {
     for caller in [TOM, JACK] {
         let mut world = heard_first();

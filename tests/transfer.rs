@@ -839,7 +839,7 @@ fn what_is_sent_to_one_who_never_greets_fails_after_a_minute() {
     assert_eq!(pair.ends[A].sent.len(), 0);
     pair.run_for(Duration::from_secs(5));
     let late = pair.text(A, "still nobody?");
-    pair.run_for(Duration::from_secs(5));
+    pair.run_for(Duration::from_secs(60));
     for number in [text, file, late] {
         assert_eq!(pair.outcome(A, number), "TRANSFER_FAILED");
     }
@@ -849,6 +849,20 @@ fn what_is_sent_to_one_who_never_greets_fails_after_a_minute() {
     let heard = pair.text(A, "there you are");
     pair.settle();
     assert_eq!(pair.outcome(A, heard), "ok");
+}
+
+#[test]
+fn what_is_sent_where_no_channel_opens_fails_after_a_minute() {
+    for support in [Support::Version(1), Support::Plain] {
+        let mut pair = Pair::waiting([Policy::default(), Policy::default()]);
+        let early = pair.text(A, "early");
+        pair.run_for(Duration::from_secs(300));
+        pair.handle_up(A, support);
+        pair.run_for(Duration::from_secs(59));
+        assert_eq!(pair.ends[A].sent.len(), 0);
+        pair.run_for(Duration::from_secs(2));
+        assert_eq!(pair.outcome(A, early), "TRANSFER_FAILED");
+    }
 }
 
 #[test]

@@ -147,6 +147,7 @@ impl Link {
     /// The moment by which [`Link::handle_timeout`] must be called.
     pub fn poll_timeout(&self) -> Option<Time> {
         match &self.phase {
+            Phase::Waiting if self.support.is_some() => Some(self.heard + outgoing::SILENCE),
             Phase::Greeting { again_at, .. } => Some(*again_at),
             Phase::Ready { .. } => self.outgoing.poll_timeout(),
             _ => None,
@@ -335,12 +336,6 @@ impl Link {
                 *pause = pause.saturating_mul(2).min(SLOWEST_GREETING);
                 *again_at = now + *pause;
                 self.greet(false);
-                if now.since(self.heard) >= outgoing::SILENCE {
-                    let error = "the other side has never said anything: nothing was sent";
-                    let mut wants = Vec::new();
-                    self.outgoing.close(&Error::new(Code::TransferFailed, error), &mut wants);
-                    self.do_outgoing(wants, now);
-                }
             }
             Phase::Ready { .. } => {
                 let mut wants = Vec::new();
@@ -348,6 +343,19 @@ impl Link {
                 self.do_outgoing(wants, now);
             }
             _ => {}
+        }
+        let waits = match self.phase {
+            Phase::Waiting => self.support.is_some(),
+            Phase::Greeting { .. } => true,
+            _ => false,
+        };
+        if waits && now.since(self.heard) >= outgoing::SILENCE {
+            // What is sent later has up to another minute.
+            self.heard = now;
+            let error = "the other side has never said anything: nothing was sent";
+            let mut wants = Vec::new();
+            self.outgoing.close(&Error::new(Code::TransferFailed, error), &mut wants);
+            self.do_outgoing(wants, now);
         }
     }
 

@@ -18,6 +18,7 @@ use videortc::event::Event;
 use videortc::proto::{Candidate, HttpId, HttpRequest, HttpResponse};
 use videortc::time::Time;
 use videortc::transfer::Lane;
+use videortc::transfer::frame::Frame;
 use videortc_gateway::{Gateway, Get, Options, Poll, PollTicket, Response, Timing};
 
 /// Where every client believes the gateway to be.
@@ -307,6 +308,15 @@ impl World {
         let now = self.time();
         self.pages[page].client.handle_show(now);
         self.drain(page);
+    }
+
+    /// The other side says by itself that it has hung up, whether it has or not.
+    pub fn say_bye(&mut self, page: usize, reason: &str) {
+        let (Some(id), Some((leg, _))) = (self.pages[page].call, self.pages[page].path) else {
+            return;
+        };
+        let message = Frame::Bye { reason: reason.into() }.encode();
+        self.tell(page, id, |call, now| call.handle_message(leg, &message, now));
     }
 
     /// The peer connection of a page's only leg is lost for good.

@@ -383,12 +383,13 @@ impl Call {
 
     /// The plugin, or the other side itself, says that a call is over.
     pub(super) fn handle_hang_up(&mut self, words: String, farewell: Farewell<'_>, now: Time) {
-        if words == REMOTE_GONE {
+        // Some words have a meaning of their own, but not where the other side says them by itself.
+        let is_gateways = matches!(farewell, Farewell::Await);
+        if is_gateways && words == REMOTE_GONE {
             return self.handle_remote_gone(now);
         }
-        // Of an end that the other side told first, the gateway has told now.
-        if matches!(farewell, Farewell::Await) {
-            self.check_teardown(now);
+        if is_gateways {
+            self.handle_told(now);
         }
         let Some(talk) = &self.talk else { return };
         let own = match &talk.stage {
@@ -396,7 +397,7 @@ impl Call {
             // that was just sent has an answer of its own.
             Stage::Offering | Stage::Offered { .. } | Stage::Yielding | Stage::Dialing(_) => return,
             Stage::RingingOut if words == reason::CROSSING => return self.make_way(now),
-            _ if words == reason::ONCE_MORE => return self.once_more(farewell, now),
+            _ if is_gateways && words == reason::ONCE_MORE => return self.once_more(farewell, now),
             Stage::RingingOut => reason::DECLINED,
             Stage::RingingIn { .. }
             | Stage::Answering
@@ -413,6 +414,17 @@ impl Call {
         };
         let error = Error::new(Code::CallEnded, format!("the other side ended the call: {words}"));
         self.end(words, error, farewell, now);
+    }
+
+    /// Of an end that the other side told first, the gateway has told now. Its closing begins only then.
+    fn handle_told(&mut self, now: Time) {
+        if let Some(teardown) = &mut self.teardown
+            && teardown.request.is_none()
+            && teardown.leg.is_some()
+        {
+            teardown.deadline = now + TEARDOWN;
+            self.check_teardown(now);
+        }
     }
 
     /// The plugin says that the other end's media connection is gone: an echo of the hang-up before,
