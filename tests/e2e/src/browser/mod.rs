@@ -25,6 +25,10 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// choose one for IPv6 and ends where the same one is taken for IPv4, as by any connection of another page.
 const ATTEMPTS: usize = 10;
 
+/// How often a browser is opened that does not start: the drivers let it choose a port, too, that may be
+/// taken before it is used.
+const OPENING_ATTEMPTS: usize = 3;
+
 /// What a page runs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -123,10 +127,16 @@ impl Driver {
             Browser::Chromium => chromium::capabilities(devices),
             Browser::Firefox => firefox::capabilities(devices),
         };
-        let client = ClientBuilder::new(HttpConnector::new())
-            .capabilities(capabilities)
-            .connect(&format!("http://127.0.0.1:{}", self.port))
-            .await
+        let mut builder = ClientBuilder::new(HttpConnector::new());
+        builder.capabilities(capabilities);
+        let address = format!("http://127.0.0.1:{}", self.port);
+        let mut opened = builder.connect(&address).await;
+        for _ in 1..OPENING_ATTEMPTS {
+            if opened.is_err() {
+                opened = builder.connect(&address).await;
+            }
+        }
+        let client = opened
             .with_context(|| format!("no {:?} was opened: is it installed?", self.browser))?;
         let limits = TimeoutConfiguration::new(
             Some(Duration::from_secs(180)),
