@@ -259,9 +259,9 @@ impl Frame<'_> {
 #[expect(clippy::missing_const_for_thread_local, reason = "the table would travel in the module")]
 fn checksum(bytes: &[u8]) -> u32 {
     thread_local! {
-        // The small table: 1 kB, and still far faster than the link. It is made when it is first needed, since
-        // no compression makes it shorter.
-        static CRC: crc::Crc<u32, crc::Table<1>> = crc::Crc::<u32, crc::Table<1>>::new(&crc::CRC_32_ISO_HDLC);
+        // The large table, 16 kB: five times as fast as the small one, which took 3 % of a core at each end of a
+        // fast file. It is made when it is first needed, since no compression makes it shorter.
+        static CRC: crc::Crc<u32, crc::Table<16>> = crc::Crc::<u32, crc::Table<16>>::new(&crc::CRC_32_ISO_HDLC);
     }
     CRC.with(|crc| crc.checksum(bytes))
 }
