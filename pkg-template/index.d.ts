@@ -203,7 +203,7 @@ export interface Transfer {
   /** A MIME type, or any word that both pages know. */
   readonly type: string;
   /**
-   * The file name, where there is one. Of what is incoming: without path, dots at the ends, control, direction and
+   * The file name, where there is one, as it arrives: without path, dots at the ends, control, direction and
    * zero-width characters, and cut to 255 bytes.
    */
   readonly filename: string | undefined;
