@@ -245,6 +245,9 @@ fn one_may_redial_at_once_after_a_hang_up() {
             world.run_for(SECOND);
             assert_eq!(world.told(TOM), ["hang-up Jack: Hung up", "calling Jack", "accepted Jack"]);
             assert_eq!(world.told(JACK), ["hang-up Tom: Hung up", "incoming Tom", "accepted Tom"]);
+            let page = &world.pages[TOM];
+            let rest = page.called_at.saturating_sub(page.closed_at);
+            assert!(rest >= Duration::from_millis(50), "{rest:?} for the gateway to finish");
         }
     }
 }

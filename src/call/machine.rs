@@ -40,8 +40,10 @@ const TEARDOWN: Duration = Duration::from_secs(2);
 const WORDS: Duration = Duration::from_millis(300);
 /// How long the loser of a crossing waits for the winner's call.
 const YIELD: Duration = Duration::from_secs(4);
-/// How long a call is held back after a crossing, for the gateway to clear up at both ends.
-const REDIAL: Duration = Duration::from_millis(150);
+/// How long a call is held back once the gateway told that it is done with the one before: as long as that took,
+/// within these bounds. It is not done when it says so: a call that comes too early is lost, and can bring Janus down.
+const LEAST_REST: Duration = Duration::from_millis(50);
+const MOST_REST: Duration = Duration::from_millis(250);
 /// How long after a call its peer may be "busy" only because the gateway is not done with it.
 const AFTERGLOW: Duration = Duration::from_secs(3);
 /// How long candidates are gathered into one request.
@@ -156,6 +158,8 @@ pub struct Call {
     name: Name,
     talk: Option<Talk>,
     teardown: Option<Teardown>,
+    /// No call is sent before.
+    rest_until: Time,
     /// The offer of the last call that came. Every call has an offer of its own: the same is told twice.
     last_offer: String,
     /// With whom the last conversation was, and when it ended.
@@ -298,6 +302,7 @@ impl Call {
             name: Name::None,
             talk: None,
             teardown: None,
+            rest_until: Time::default(),
             last_offer: String::new(),
             last: None,
             requests: VecMap::new(),
@@ -318,8 +323,8 @@ impl Call {
     /// The moment by which [`Call::handle_timeout`] must be called.
     pub fn poll_timeout(&self) -> Option<Time> {
         let talk = self.talk.as_ref().and_then(|talk| match talk.stage {
-            Stage::Offered { not_before, .. } if self.may_dial() => {
-                earliest(Some(not_before), talk.deadline)
+            Stage::Offered { .. } if self.may_dial() => {
+                earliest(Some(self.rest_until), talk.deadline)
             }
             _ => talk.deadline,
         });
@@ -372,7 +377,7 @@ impl Call {
         match &talk.stage {
             Stage::Yielding => {
                 self.log(Level::Info, "the other side did not call: calling again".into());
-                self.offer(now, now);
+                self.offer(now);
             }
             Stage::RingingIn { offer } if offer.is_empty() => {
                 let error = Error::new(Code::CallEnded, "the caller did not call again");

@@ -21,8 +21,6 @@ pub(super) struct Talk {
     pub(super) command: Option<Command>,
     /// The peer connection, once there is one.
     pub(super) leg: Option<LegId>,
-    /// The offer is not sent before.
-    pub(super) hold_until: Time,
     /// Media flows.
     pub(super) connected: bool,
     /// The way of the media, once the call is up.
@@ -117,7 +115,7 @@ pub(super) enum Stage {
     /// Devices are opened and an offer is made; nothing was sent.
     Offering,
     /// The offer waits for its time.
-    Offered { sdp: String, not_before: Time },
+    Offered { sdp: String },
     /// The call was sent.
     Dialing(RequestId),
     /// It rings at the other side.
@@ -144,7 +142,6 @@ impl Talk {
             deadline: Some(deadline),
             command: None,
             leg: None,
-            hold_until: Time::default(),
             connected: false,
             path: Path::default(),
             flows: false,

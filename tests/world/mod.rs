@@ -80,6 +80,9 @@ pub struct Page {
     pub open: Vec<Command>,
     /// Every plugin request sent, in order.
     pub requests: Vec<String>,
+    /// When it last called, and when it last heard that the gateway has closed its media connection.
+    pub called_at: Duration,
+    pub closed_at: Duration,
     /// Which legs exist.
     pub legs: Vec<LegId>,
     /// What was given to the legs of the other side's candidates.
@@ -110,6 +113,8 @@ enum Work {
     GiveUp(usize, CallId, LegId),
     /// A data channel's message arrives.
     Hear(End, Vec<u8>),
+    /// The other end of the data channels went away.
+    Shut(End),
     /// A body that a page sent when it was left.
     Beacon(String, String),
 }
@@ -400,6 +405,11 @@ impl World {
             Work::Respond(page, id, response) => {
                 let now = self.time();
                 if !self.pages[page].aborted.contains(&id) {
+                    if let HttpResponse::Answered { body, .. } = &response
+                        && body.contains("\"janus\":\"hangup\"")
+                    {
+                        self.pages[page].closed_at = self.now;
+                    }
                     self.pages[page].client.handle_http(id, response, now);
                     self.drain(page);
                 }
@@ -452,6 +462,11 @@ impl World {
                             call.handle_channel_open(leg, Lane::Bulk, now);
                         });
                     }
+                }
+            }
+            Work::Shut((page, id, leg)) => {
+                if self.open.remove(&(page, id, leg)) && self.pages[page].legs.contains(&leg) {
+                    self.tell(page, id, |call, now| call.handle_channel_closed(leg, now));
                 }
             }
             Work::Hear(end, message) => {
@@ -579,6 +594,8 @@ impl World {
                 }
                 Output::Media(id, media) => self.handle_media(page, id, media),
                 Output::Data(id, Data::Send(leg, _, message)) => {
+                    let is_open = self.open.contains(&(page, id, leg));
+                    assert!(is_open, "nothing is sent on a channel that is not open");
                     let other = self.joined.get(&(page, id, leg)).copied();
                     if let Some(other) =
                         other.filter(|_| !self.drops_messages && self.pages[page].hears(leg))
@@ -626,6 +643,9 @@ impl World {
                 let user =
                     body.pointer("/body/username").and_then(Value::as_str).unwrap_or_default();
                 this.requests.push(format!("{kind} {user}").trim_end().to_owned());
+                if kind == "call" {
+                    this.called_at = self.now;
+                }
             }
         }
         let work = match this.is_offline {
@@ -667,6 +687,10 @@ impl World {
                 let at = this.legs.iter().position(|open| *open == leg);
                 assert!(at.is_some(), "leg {leg:?} is closed once");
                 this.legs.remove(at.unwrap());
+                self.open.remove(&(page, id, leg));
+                if let Some(other) = self.joined.get(&(page, id, leg)).copied() {
+                    self.schedule(CHANNEL, Work::Shut(other));
+                }
             }
             Media::Restart(leg) => {
                 assert!(this.legs.contains(&leg), "a leg that exists is restarted");
@@ -695,6 +719,8 @@ impl Page {
             done: BTreeMap::new(),
             open: Vec::new(),
             requests: Vec::new(),
+            called_at: Duration::ZERO,
+            closed_at: Duration::ZERO,
             legs: Vec::new(),
             candidates: Vec::new(),
             devices: false,

@@ -103,7 +103,7 @@ impl Call {
         let mut talk = Talk::new(peer, Stage::Offering, now + DEVICES, self.config.data.clone());
         talk.command = Some(command);
         self.talk = Some(talk);
-        self.offer(now, now);
+        self.offer(now);
     }
 
     /// Accepts the call that rings here.

@@ -3,8 +3,8 @@
 use super::*;
 
 impl Call {
-    /// Has a new offer made, to be sent at `not_before`.
-    pub(super) fn offer(&mut self, not_before: Time, now: Time) {
+    /// Has a new offer made, to be sent once the gateway is done with the conversation before.
+    pub(super) fn offer(&mut self, now: Time) {
         let leg = self.next_leg();
         let Some(talk) = &mut self.talk else { return };
         talk.stage = Stage::Offering;
@@ -12,7 +12,6 @@ impl Call {
         talk.crossed_by = None;
         talk.leg = Some(leg);
         talk.path = Path::default();
-        talk.hold_until = not_before;
         self.media(Media::Offer(leg));
     }
 
@@ -44,7 +43,7 @@ impl Call {
         let Some(talk) = &mut self.talk else { return };
         let version = talk.link.version();
         let stage = match &talk.stage {
-            Stage::Offered { sdp, not_before } if *not_before <= now => {
+            Stage::Offered { sdp } if self.rest_until <= now => {
                 let jsep = Jsep::offer(sdp::announce(sdp, version));
                 let body = messages::call(&talk.peer);
                 Stage::Dialing(self.request(Purpose::Dial, body, Some(jsep)))
@@ -125,7 +124,7 @@ impl Call {
         self.put_down(farewell, now);
         if let Some(talk) = &mut self.talk {
             talk.redials = talk.redials.saturating_add(1);
-            self.offer(now + REDIAL, now);
+            self.offer(now);
         }
     }
 }

@@ -8,8 +8,11 @@ impl Call {
         // Before its peer connection goes: what is on its way is named by that. Why the call ended is told
         // elsewhere; to what it carried, all ends are one.
         let over = Error::new(Code::CallEnded, format!("the call ended too early: {words}"));
+        let is_open = self.talk.as_ref().is_some_and(|talk| talk.data_ends.is_none());
         self.with_link(|link| {
-            if let Farewell::HangUp(words) = farewell {
+            if let Farewell::HangUp(words) = farewell
+                && is_open
+            {
                 link.say_bye(words);
             }
             link.close(&over);
@@ -100,6 +103,8 @@ impl Call {
     pub(super) fn check_teardown(&mut self, now: Time) {
         if let Some(teardown) = self.teardown.take_if(|t| t.request.is_none() && !t.core && !t.echo)
         {
+            let took = TEARDOWN.saturating_sub(teardown.deadline.since(now));
+            self.rest_until = now + took.clamp(LEAST_REST, MOST_REST);
             self.settle(teardown.leg, teardown.commands);
             self.dial_if_due(now);
         } else if let Some(teardown) = &mut self.teardown

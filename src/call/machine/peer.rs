@@ -9,7 +9,7 @@ impl Call {
         match (&talk.stage, result) {
             (Stage::Up, result) => self.handle_new_description(result, now),
             (Stage::Offering, Ok(sdp)) => {
-                talk.stage = Stage::Offered { sdp, not_before: talk.hold_until };
+                talk.stage = Stage::Offered { sdp };
                 // A teardown ends by its own deadline, and so does what waits for it.
                 talk.deadline = None;
                 self.dial_if_due(now);
