@@ -1055,6 +1055,21 @@ fn what_waits_ends_when_the_other_side_turns_out_to_have_no_data() {
     }
 }
 
+#[test]
+fn nothing_is_sent_once_the_channels_are_closed() {
+    let mut pair = Pair::new();
+    let file = pair.file(A, 10_000_000);
+    pair.run_for(Duration::from_millis(50));
+    pair.lose_channels(A);
+    let text = pair.text(A, "too late");
+    pair.cancel(A, Key::Outgoing(file));
+    // What still comes asks for answers, and silence for questions.
+    pair.run_for(Duration::from_secs(30));
+    pair.tell(A, |link, _| link.say_bye("Hung up"));
+    pair.close(A);
+    assert_eq!([pair.outcome(A, file), pair.outcome(A, text)], ["CALL_ENDED"; 2]);
+}
+
 // Peers that do not speak the protocol.
 
 /// A page in a call with one that uses janus.js.
@@ -1103,6 +1118,16 @@ fn what_waited_goes_to_a_plain_peer_in_order_once_its_channel_is_open() {
     assert_eq!(pair.ends[A].texts, ["one", "two"]);
     assert_eq!(pair.outcome(A, file), "NOT_SUPPORTED_BY_PEER");
     assert!(pair.is_settled());
+}
+
+#[test]
+fn what_is_sent_to_a_plain_peer_whose_channel_is_closed_does_not_pass_for_sent() {
+    let mut pair = with_plain_peer(Policy::default());
+    pair.lose_channels(A);
+    let number = pair.text(A, "too late");
+    assert_eq!(pair.ends[A].texts, [""; 0]);
+    pair.close(A);
+    assert_eq!(pair.outcome(A, number), "CALL_ENDED");
 }
 
 #[test]

@@ -183,14 +183,14 @@ impl Link {
         debug_assert!(is_kind(&meta.kind), "the caller checks the type");
         let queued = Queued { number, meta, body };
         match &self.phase {
-            Phase::Waiting | Phase::Greeting { .. } | Phase::Ready { .. } => {
-                self.outgoing.push(queued);
-                self.pump(now);
-            }
-            Phase::Plain => self.send_plain(queued),
             Phase::Closed(error) => {
                 let error = error.clone();
                 self.sent(number, queued.meta, 0, Err(error));
+            }
+            Phase::Plain if self.messages_open => self.send_plain(queued),
+            _ => {
+                self.outgoing.push(queued);
+                self.pump(now);
             }
         }
         number
@@ -232,7 +232,8 @@ impl Link {
         self.begin(now);
     }
 
-    /// The peer connection was given up before the call was up: another will have channels of its own.
+    /// A channel of ours closed, or the peer connection was given up: nothing more is sent, unless another has
+    /// channels of its own.
     pub fn handle_channels_gone(&mut self) {
         self.messages_open = false;
         self.bulk_open = false;
@@ -563,7 +564,9 @@ impl Link {
 
     fn message(&mut self, lane: Lane, message: Vec<u8>) {
         debug_assert!(message.len() <= LONGEST_MESSAGE);
-        self.outputs.push_back(Output::Send(lane, message));
+        if self.messages_open {
+            self.outputs.push_back(Output::Send(lane, message));
+        }
     }
 
     /// Tells of what a stranger did wrong, but not for ever.

@@ -97,6 +97,7 @@ pub struct End {
     /// The ids of what was offered, by type.
     pub ids: BTreeMap<String, u32>,
     is_closed: bool,
+    is_cut_off: bool,
 }
 
 /// One direction, or a hop of it.
@@ -216,6 +217,13 @@ impl Pair {
             self.ends[end].is_open[index] = true;
             self.tell(end, |link, now| link.handle_open(lane, now));
         }
+    }
+
+    /// The channels of an end close, while its call goes on.
+    pub fn lose_channels(&mut self, end: usize) {
+        self.ends[end].is_open = [false; 2];
+        self.ends[end].is_cut_off = true;
+        self.tell(end, |link, _| link.handle_channels_gone());
     }
 
     pub fn close(&mut self, end: usize) {
@@ -514,6 +522,7 @@ impl Pair {
         match output {
             Output::Send(lane, message) => {
                 assert!(!is_closed, "nothing is sent after the end");
+                assert!(!this.is_cut_off, "nothing is sent on a channel that is closed");
                 assert!(
                     (1..=LONGEST_MESSAGE).contains(&message.len()),
                     "the gateway would drop it"
@@ -612,6 +621,7 @@ impl End {
             frames: BTreeMap::new(),
             ids: BTreeMap::new(),
             is_closed: false,
+            is_cut_off: false,
         }
     }
 

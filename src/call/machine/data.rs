@@ -63,6 +63,7 @@ impl Call {
     /// later.
     pub fn handle_channel_closed(&mut self, leg: LegId, now: Time) {
         if let Some(talk) = self.talk.as_mut().filter(|talk| talk.leg == Some(leg)) {
+            talk.link.handle_channels_gone();
             talk.data_ends.get_or_insert(now + TEARDOWN);
         }
     }

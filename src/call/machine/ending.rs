@@ -8,11 +8,8 @@ impl Call {
         // Before its peer connection goes: what is on its way is named by that. Why the call ended is told
         // elsewhere; to what it carried, all ends are one.
         let over = Error::new(Code::CallEnded, format!("the call ended too early: {words}"));
-        let is_open = self.talk.as_ref().is_some_and(|talk| talk.data_ends.is_none());
         self.with_link(|link| {
-            if let Farewell::HangUp(words) = farewell
-                && is_open
-            {
+            if let Farewell::HangUp(words) = farewell {
                 link.say_bye(words);
             }
             link.close(&over);
