@@ -1,4 +1,4 @@
-// Feeds the core, which is the module's, and does what it says. No decision is made here. All calls of the
+// Feeds the core, which is an instance of the module, and does what it says. No decision is made here. All calls of the
 // module go through `enter`: when one traps, the module can be trusted no more, and everything ends.
 
 // The longest delay that browsers take; longer ones fire at once.
@@ -7,7 +7,7 @@ const LONGEST_DELAY = 2 ** 31 - 1;
 const LEVELS = ["error", "warn", "info", "debug", "trace"];
 const METHODS = ["error", "warn", "info", "debug", "debug"];
 
-function createDriver(Core, { servers, iceServers, debugLevel, options }) {
+function createDriver(core, { servers, iceServers, debugLevel, options }) {
   const { withCredentials, iceTransportPolicy, bundlePolicy = "max-bundle" } = options;
   const credentials = withCredentials ? "include" : "same-origin";
   // The gateway bundles always (RFC 9143): one transport less to gather for.
@@ -21,7 +21,7 @@ function createDriver(Core, { servers, iceServers, debugLevel, options }) {
   let isDraining = false;
   let timer, broken;
   const setPresence = createPresence(input);
-  const core = enter(() => new Core(encoded({ ...options, servers })));
+  enter(() => core.start(encoded({ ...options, servers })));
 
   // What the core says that concerns no call in particular.
   const outputs = {

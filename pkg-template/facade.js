@@ -164,9 +164,9 @@ function createApi(version, load) {
       mine.waiting = waiting;
     }
     try {
-      const { Core } = await waiting.module;
+      const core = await waiting.module;
       if (mine.driver) return;
-      mine.driver = createDriver(Core, mine.setup);
+      mine.driver = createDriver(core, mine.setup);
       mine.useCases = new UseCases(mine.driver, mine.setup.debugLevel);
     } finally {
       if (mine.waiting === waiting) mine.waiting = undefined;

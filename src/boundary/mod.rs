@@ -6,6 +6,7 @@
 //! by JavaScript. The one rule is the core's: after every input, take the outputs until there are no more, then set
 //! one timer.
 
+pub mod exports;
 mod input;
 mod output;
 
@@ -28,7 +29,6 @@ extern "C" {
 }
 
 /// A client, as JavaScript sees it.
-#[wasm_bindgen]
 pub struct Core {
     client: Client,
     /// What comes before the client's next output.
@@ -37,10 +37,8 @@ pub struct Core {
     bytes: Vec<u8>,
 }
 
-#[wasm_bindgen]
 impl Core {
     /// Takes servers and options as a JSON object.
-    #[wasm_bindgen(constructor)]
     pub fn new(setup: Vec<u8>) -> Self {
         let client = Client::new(input::gateway(&text(setup)), Rc::new(random));
         Self { client, first: Queue::default(), bytes: Vec::new() }
@@ -56,7 +54,6 @@ impl Core {
     }
 
     /// What to do next, if anything.
-    #[wasm_bindgen(js_name = pollOutput)]
     pub fn poll_output(&mut self) -> Option<String> {
         if let Some(line) = self.first.pop_front() {
             return Some(line);
@@ -67,20 +64,17 @@ impl Core {
     }
 
     /// The bytes that belong to the last output.
-    #[wasm_bindgen(js_name = takeBytes)]
     pub fn take_bytes(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.bytes)
     }
 
     /// In how many milliseconds `timeout` must be told; infinite for never.
-    #[wasm_bindgen(js_name = pollTimeout)]
     pub fn poll_timeout(&self) -> f64 {
         let deadline = self.client.poll_timeout();
         deadline.map_or(f64::INFINITY, |deadline| millis(deadline.since(now())) as f64)
     }
 
     /// Whether the page's presence and its network must be told.
-    #[wasm_bindgen(js_name = isPresent)]
     pub fn is_present(&self) -> bool {
         self.client.is_present()
     }

@@ -2,7 +2,7 @@
 //! the tests.
 
 use js_sys::{Array, Function, Promise, Reflect};
-use videortc::boundary::Core;
+use videortc::boundary;
 use wasm_bindgen::prelude::*;
 
 use super::page::{UNDEFINED, get};
@@ -27,8 +27,11 @@ const PARTS: [&str; 14] = [
 
 /// `VideoRTC`, with `videoCall()` at hand.
 const CLASS: &str = "
-    const Core = function (setup) { return makeCore(setup); };
-    const { VideoRTC } = createApi('0.0.0', async () => ({ Core }));
+    async function load() {
+        const core = { start: (setup) => Object.setPrototypeOf(core, makeCore(setup)) };
+        return core;
+    }
+    const { VideoRTC } = createApi('0.0.0', load);
     return class extends VideoRTC {
         connect() {
             const connected = super.connect();
@@ -40,13 +43,46 @@ const CLASS: &str = "
         }
     };";
 
+/// As the module's exports: here many clients share an instance of it.
+#[wasm_bindgen]
+struct Core(boundary::Core);
+
+#[wasm_bindgen]
+#[expect(unreachable_pub, reason = "only public methods are exported")]
+impl Core {
+    pub fn input(&mut self, is_command: bool, line: Vec<u8>, bytes: Option<Vec<u8>>) {
+        self.0.input(is_command, line, bytes);
+    }
+
+    #[wasm_bindgen(js_name = pollOutput)]
+    pub fn poll_output(&mut self) -> Option<String> {
+        self.0.poll_output()
+    }
+
+    #[wasm_bindgen(js_name = takeBytes)]
+    pub fn take_bytes(&mut self) -> Vec<u8> {
+        self.0.take_bytes()
+    }
+
+    #[wasm_bindgen(js_name = pollTimeout)]
+    pub fn poll_timeout(&self) -> f64 {
+        self.0.poll_timeout()
+    }
+
+    #[wasm_bindgen(js_name = isPresent)]
+    pub fn is_present(&self) -> bool {
+        self.0.is_present()
+    }
+}
+
 thread_local! {
     static VIDEO_RTC: JsValue = class();
 }
 
 fn class() -> JsValue {
-    let make_core =
-        Closure::<dyn Fn(Vec<u8>) -> JsValue>::new(|setup: Vec<u8>| Core::new(setup).into());
+    let make_core = Closure::<dyn Fn(Vec<u8>) -> JsValue>::new(|setup: Vec<u8>| {
+        Core(boundary::Core::new(setup)).into()
+    });
     let body = format!("{}\n{CLASS}", PARTS.join("\n"));
     let make = Function::new_with_args("makeCore", &body);
     make.call1(&UNDEFINED, &make_core.into_js_value()).unwrap()

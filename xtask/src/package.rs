@@ -328,8 +328,6 @@ fn bindgen(wasm: &Path, folder: &Path) -> Result<(String, Vec<u8>)> {
     output.emit(folder)?;
     let glue = fs::read_to_string(folder.join("videortc.js"))?;
     let module = output.wasm_mut();
-    // An instance goes as a whole.
-    module.exports.remove("__wbg_core_free")?;
     let imports = module.imports.iter_mut().map(|import| (&mut import.module, &mut import.name));
     let glue = names::shorten(glue, imports)?;
     Ok((glue, module.emit_wasm()))
@@ -338,18 +336,13 @@ fn bindgen(wasm: &Path, folder: &Path) -> Result<(String, Vec<u8>)> {
 /// The glue as a function from the compiled module to the exports of a fresh instance, in place of one instance
 /// for all and several ways to start it from the network. They would also look at the document while the script
 /// loads, and fail where it is not what they expect. Starting is asynchronous: Chromium before version 115
-/// refuses to compile more than 4 kB otherwise. Nothing is freed one by one: an instance goes as a whole.
+/// refuses to compile more than 4 kB otherwise.
 fn trimmed(glue: &str) -> Result<String> {
     let mut glue = glue.to_owned();
     for (start, end) in [
         ("    let script_src;\n", "\n    }\n"),
-        ("        __destroy_into_raw() {\n", "\n        }\n"),
-        ("        free() {\n", "\n        }\n"),
-        ("            CoreFinalization.register(", "\n"),
-        ("    if (Symbol.dispose)", "\n"),
-        ("    const CoreFinalization = ", ";\n"),
         // Where there is no memory left, nothing is freed any more.
-        ("            } catch (e) {\n", "throw e;\n            }\n"),
+        ("        } catch (e) {\n", "throw e;\n        }\n"),
         ("    async function __wbg_load(", "\n    }\n"),
         ("    function initSync(", "\n    }\n"),
         ("    let __wbg_init_promise;\n", "\n"),
@@ -364,7 +357,7 @@ fn trimmed(glue: &str) -> Result<String> {
             "let wasm_bindgen = (function(exports) {\n",
             "async function instantiate(compiled) {\n    const exports = { __proto__: null };\n",
         ),
-        ("            try {\n                ptr0 = ", "                ptr0 = "),
+        ("        try {\n            ptr0 = ", "            ptr0 = "),
         (
             "    return Object.assign(__wbg_init, { initSync }, exports);\n})({ __proto__: null });\n",
             "    const instance = await WebAssembly.instantiate(compiled, __wbg_get_imports());
