@@ -600,6 +600,14 @@ impl Client {
                     Err(_) => self.end_call(id, now),
                 }
             }
+            call::Output::Reattach => {
+                let slot = self.calls.get_mut(&id);
+                if let Some(old) = slot.and_then(|slot| slot.handle.take()) {
+                    // Nobody waits for it: until it is done, the new handle is refused the name, and asks again.
+                    drop(self.session.detach(old, now));
+                }
+                self.attach(id, now);
+            }
             call::Output::Media(media) => self.outputs.push_back(Output::Media(id, media)),
             call::Output::Data(data) => self.outputs.push_back(Output::Data(id, data)),
             call::Output::Event(event) => self.outputs.push_back(Output::Event(id, event)),

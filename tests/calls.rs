@@ -247,7 +247,8 @@ fn one_may_redial_at_once_after_a_hang_up() {
             assert_eq!(world.told(JACK), ["hang-up Tom: Hung up", "incoming Tom", "accepted Tom"]);
             let page = &world.pages[TOM];
             let rest = page.called_at.saturating_sub(page.closed_at);
-            assert!(rest >= Duration::from_millis(50), "{rest:?} for the gateway to finish");
+            // The core counts in whole milliseconds.
+            assert!(rest > Duration::from_millis(49), "{rest:?} for the gateway to finish");
         }
     }
 }

@@ -15,6 +15,7 @@ mod world;
 use std::time::Duration;
 
 use videortc::config::CallConfig;
+use videortc::event::Event;
 use videortc_gateway::Timing;
 use world::{Loss, World};
 
@@ -128,6 +129,73 @@ fn a_gateway_that_restarts_in_a_call_ends_it_once() {
     assert_eq!(world.told(TOM), expected("Jack", "Tom"));
     assert_eq!(world.told(JACK), expected("Tom", "Jack"));
     assert_can_call(&mut world);
+}
+
+#[test]
+fn a_connection_that_the_gateway_never_closes_costs_a_handle() {
+    for (page, name) in [(TOM, "Tom"), (JACK, "Jack")] {
+        let mut world = World::in_call();
+        world.jam(name);
+        world.hang_up(TOM);
+        world.run_for(SECOND * 3);
+        let again = ["reconnecting GATEWAY_ERROR", &format!("registered {name}"), "reconnected"];
+        assert_eq!(world.told(page)[1..], again);
+        assert_eq!(world.told(1 - page).len(), 1, "the hang-up");
+        assert_can_call(&mut world);
+    }
+}
+
+#[test]
+fn a_redial_waits_for_the_handle_that_takes_the_place_of_a_stuck_one() {
+    let mut world = World::in_call();
+    world.jam("Tom");
+    world.hang_up(TOM);
+    let again = world.call(TOM, "Jack");
+    world.run_for(SECOND * 4);
+    assert_eq!(world.outcome(TOM, again), "done");
+    world.accept(JACK);
+    world.run_for(SECOND);
+    assert_eq!(world.told(JACK), ["hang-up Tom: Hung up", "incoming Tom", "accepted Tom"]);
+}
+
+#[test]
+fn a_stuck_handle_is_given_up_once_the_gateway_is_in_reach_again() {
+    let mut world = World::in_call();
+    world.jam("Tom");
+    world.pages[TOM].loss = Loss::NextPoll;
+    world.hang_up(TOM);
+    world.run_for(Duration::from_millis(5));
+    world.pages[TOM].is_offline = true;
+    world.run_for(SECOND * 5);
+    world.pages[TOM].is_offline = false;
+    world.run_for(SECOND * 20);
+    let told = world.told(TOM);
+    assert_eq!(told[1..], ["reconnecting GATEWAY_UNREACHABLE", "registered Tom", "reconnected"]);
+    assert_can_call(&mut world);
+}
+
+#[test]
+fn a_redial_whose_name_was_taken_meanwhile_ends() {
+    let mut world = World::in_call();
+    world.jam("Tom");
+    world.hang_up(TOM);
+    let again = world.call(TOM, "Jack");
+    let is_reconnecting = |event: &Event| matches!(event, Event::Reconnecting(_));
+    while !world.pages[TOM].events.iter().any(is_reconnecting) {
+        world.run_for(Duration::from_millis(1));
+    }
+    // The old handle has gone, and the new one has not asked yet.
+    world.pages[TOM].is_offline = true;
+    world.run_for(SECOND);
+    let other = world.page(CallConfig::default());
+    let register = world.register(other, "Tom");
+    world.run_for(SECOND);
+    assert_eq!(world.outcome(other, register), "done");
+    world.pages[TOM].is_offline = false;
+    world.run_for(SECOND * 120);
+    assert_eq!(world.outcome(TOM, again), "USERNAME_TAKEN");
+    assert!(world.told(TOM).contains(&"hang-up Jack: Connection lost".into()));
+    assert_eq!(world.pages[TOM].legs, []);
 }
 
 #[test]

@@ -38,6 +38,7 @@ enum Step {
     RefuseDevices(usize, bool),
     Lose(usize, Loss),
     DropMessages(bool),
+    Jam(usize),
     Close(usize),
     Disconnect(usize),
     Wait(u64),
@@ -66,6 +67,7 @@ fn step() -> impl Strategy<Value = Step> {
             Just(Loss::None),
         ]).prop_map(|(page, loss)| Step::Lose(page, loss)),
         1 => any::<bool>().prop_map(Step::DropMessages),
+        1 => page.clone().prop_map(Step::Jam),
         1 => page.clone().prop_map(Step::Close),
         1 => page.prop_map(Step::Disconnect),
         8 => prop_oneof![0u64..60, 0u64..1500, Just(70_000)].prop_map(Step::Wait),
@@ -150,6 +152,7 @@ fn check(steps: Vec<Step>, timing: Timing, seed: u64) {
             Step::RefuseDevices(page, refuse) => world.pages[page].refuses_devices = refuse,
             Step::Lose(page, loss) => world.pages[page].loss = loss,
             Step::DropMessages(is) => world.drops_messages = is,
+            Step::Jam(page) => world.jam(NAMES[page]),
             Step::Close(page) if !gone[page] => {
                 world.close(page);
                 gone[page] = true;
@@ -251,7 +254,13 @@ fn read(world: &mut World, ledgers: &mut [Ledger; 3]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, max_shrink_iters: 2000, ..ProptestConfig::default() })]
+    // A seed is worth nothing once the steps change: a story that failed is kept below.
+    #![proptest_config(ProptestConfig {
+        cases: 1500,
+        max_shrink_iters: 2000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn every_story_has_an_end(
@@ -260,6 +269,18 @@ proptest! {
         seed in any::<u64>(),
     ) {
         check(steps, timing, seed);
+    }
+}
+
+#[test]
+fn stories_that_failed_once_have_an_end() {
+    use Step::{Accept, Call, Close, HangUp, Hide, Lose, TellOnline, Wait, WallIn};
+    for steps in [
+        vec![Close(0), Call(2, 1), Wait(40), Accept(1), Wait(70), HangUp(2), TellOnline(1)],
+        vec![Call(0, 1), Lose(0, Loss::PollsHang)],
+        vec![Call(1, 2), WallIn(1, true), Call(2, 1), Wait(212), Hide(1)],
+    ] {
+        check(steps, Timing::default(), 0);
     }
 }
 

@@ -138,6 +138,8 @@ pub enum Output {
     Trickle(Vec<Candidate>),
     /// Detach from the plugin; tell [`Call::handle_detached`].
     Detach,
+    /// Detach, and attach anew; tell [`Call::handle_attached`].
+    Reattach,
     /// Do this with the media.
     Media(Media),
     /// Do this with the data channels, or tell the page of them.
@@ -191,7 +193,7 @@ enum Name {
     None,
     Asked {
         name: UserName,
-        /// Absent where it is taken again, in a new session.
+        /// Absent where it is taken again, by a new handle.
         command: Option<Command>,
         guests_left: u8,
         again: Option<Again>,
@@ -256,8 +258,10 @@ struct Healing {
     out_of_reach: bool,
     /// The page was told [`Event::Reconnecting`].
     told: bool,
-    /// There is no handle: the session is being made anew.
+    /// There is no handle: it, or the session, is being made anew.
     detached: bool,
+    /// The gateway was to close the connection of the conversation before, and has not said that it did.
+    stuck: bool,
     /// Events may be lost.
     gap: bool,
     /// Requests of which nobody knows whether the gateway did them, and why not.
@@ -342,11 +346,7 @@ impl Call {
         if self.candidates.due.is_some_and(|due| due <= now) {
             self.flush_candidates();
         }
-        if self.teardown.as_ref().is_some_and(|teardown| teardown.deadline <= now)
-            && let Some(teardown) = self.teardown.take()
-        {
-            self.settle(teardown.leg, teardown.commands);
-        }
+        self.handle_teardown_timeout(now);
         self.dial_if_due(now);
         self.with_link(|link| link.handle_timeout(now));
         self.handle_healing_timeout(now);
@@ -400,7 +400,7 @@ impl Call {
                 Farewell::HangUp(reason::MEDIA_FAILED),
                 now,
             ),
-            // These end with their request, which has a deadline of its own.
+            // Once it is sent, they end with their request, which has a deadline of its own.
             Stage::Offered { .. }
             | Stage::Answered { .. }
             | Stage::Dialing(_)

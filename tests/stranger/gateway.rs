@@ -48,6 +48,7 @@ pub fn calls_of_a_peer_that_is_never_content() -> usize {
         rig.step(
             r#"p[{"janus":"event","sender":$H,"plugindata":{"data":{"result":{"event":"hangup","username":"Jack","reason":"videortc: once more"}}}}]"#,
         );
+        rig.step(r#"p[{"janus":"hangup","sender":$H,"reason":"Close PC"}]"#);
         rig.run_for(Duration::from_secs(3));
         rig.step("cd");
         rig.run_for(Duration::from_secs(1));

@@ -78,6 +78,8 @@ pub struct Page {
     pub done: BTreeMap<Command, Result<Outcome, Error>>,
     /// Commands that were given and have not ended.
     pub open: Vec<Command>,
+    /// The path of its session.
+    session: String,
     /// Every plugin request sent, in order.
     pub requests: Vec<String>,
     /// When it last called, and when it last heard that the gateway has closed its media connection.
@@ -115,6 +117,8 @@ enum Work {
     Hear(End, Vec<u8>),
     /// The other end of the data channels went away.
     Shut(End),
+    /// The gateway learns that the connection of the page with this session was closed.
+    Goodbye(String),
     /// A body that a page sent when it was left.
     Beacon(String, String),
 }
@@ -294,6 +298,11 @@ impl World {
         self.answer_polls();
     }
 
+    /// The gateway never closes the next media connection of a user.
+    pub fn jam(&mut self, name: &str) {
+        self.gateway.jam(name);
+    }
+
     /// The browser tells that the network is there.
     pub fn online(&mut self, page: usize) {
         let now = self.time();
@@ -436,6 +445,12 @@ impl World {
                         call.handle_candidate(leg, found, now);
                         call.handle_candidate(leg, Candidate::End, now);
                     });
+                }
+            }
+            Work::Goodbye(session) => {
+                if let Some(name) = self.gateway.user(&session).map(str::to_owned) {
+                    self.gateway.hear_goodbye(&name, self.now);
+                    self.answer_polls();
                 }
             }
             Work::Beacon(path, body) => {
@@ -637,6 +652,9 @@ impl World {
 
     fn send(&mut self, page: usize, request: HttpRequest) {
         let this = &mut self.pages[page];
+        if request.body.is_none() {
+            request.url.strip_prefix(BASE).unwrap().clone_into(&mut this.session);
+        }
         if let Some(body) = &request.body {
             let body: Value = serde_json::from_str(body).unwrap();
             if let Some(kind) = body.pointer("/body/request").and_then(Value::as_str) {
@@ -686,7 +704,11 @@ impl World {
             Media::Close(leg) => {
                 let at = this.legs.iter().position(|open| *open == leg);
                 assert!(at.is_some(), "leg {leg:?} is closed once");
+                let goodbye = this.hears(leg).then(|| Work::Goodbye(this.session.clone()));
                 this.legs.remove(at.unwrap());
+                if let Some(goodbye) = goodbye {
+                    self.schedule(CHANNEL, goodbye);
+                }
                 self.open.remove(&(page, id, leg));
                 if let Some(other) = self.joined.get(&(page, id, leg)).copied() {
                     self.schedule(CHANNEL, Work::Shut(other));
@@ -718,6 +740,7 @@ impl Page {
             events: Vec::new(),
             done: BTreeMap::new(),
             open: Vec::new(),
+            session: String::new(),
             requests: Vec::new(),
             called_at: Duration::ZERO,
             closed_at: Duration::ZERO,

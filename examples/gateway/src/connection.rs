@@ -53,6 +53,8 @@ pub(crate) struct Connection {
     closed: bool,
     /// It was closed, and its thread has not cleaned up yet.
     cleaning: bool,
+    /// Its thread never will, if it was negotiated.
+    pub(crate) stuck: bool,
     reason: Option<String>,
     /// Candidates from before there was a peer to give them to.
     early_candidates: Vec<Value>,
@@ -126,6 +128,9 @@ impl Gateway {
             return Err(CoreError::new(459, "Handle not found"));
         };
         let connection = &mut handle.connection;
+        if connection.cleaning {
+            return Err(still_cleaning());
+        }
         let update = connection.negotiated;
         connection.got(kind);
         check_sdp(sdp)?;
@@ -165,7 +170,7 @@ impl Gateway {
         };
         let connection = &mut handle.connection;
         if connection.cleaning {
-            return Err(CoreError::new(471, "Still cleaning a previous session"));
+            return Err(still_cleaning());
         }
         if connection.looks_at_candidates() {
             check_candidates(request)?;
@@ -269,12 +274,16 @@ impl Gateway {
         if connection.closed {
             return;
         }
+        let is_stuck = connection.stuck && connection.negotiated;
         connection.closed = true;
         connection.cleaning = true;
         connection.got_offer = false;
         connection.got_answer = false;
         connection.negotiated = false;
         connection.reason = Some(reason.to_owned());
+        if is_stuck {
+            return;
+        }
         let delay = self.random.delay(&self.options.timing.cleanup);
         self.work.push(self.now + delay, Work::EndConnection { handle: handle_id });
     }
@@ -317,6 +326,11 @@ impl Gateway {
             self.end_connection(handle_id);
         }
     }
+}
+
+/// Janus says so after waiting for three seconds.
+fn still_cleaning() -> CoreError {
+    CoreError::new(471, "Still cleaning a previous session")
 }
 
 /// As much of a look at the SDP as this gateway takes: it hands it over unread.

@@ -174,6 +174,23 @@ impl Gateway {
         entries.find_map(|entry| entry.party.name.as_deref())
     }
 
+    /// The next end of this user's connection, if its call was accepted, never comes: as seldom happens to Janus where
+    /// that is but a moment ago. Until its handle is detached, the user can neither call nor be called.
+    pub fn jam(&mut self, user: &str) {
+        let handle = self.names.get(user).and_then(|handle| self.handles.get_mut(handle));
+        if let Some(handle) = handle {
+            handle.connection.stuck = true;
+        }
+    }
+
+    /// This user's end of the media connection is closed, and says so (RFC 5246, section 7.2.1).
+    pub fn hear_goodbye(&mut self, user: &str, now: Duration) {
+        self.handle_timeout(now);
+        if let Some(handle) = self.names.get(user).copied() {
+            self.hang_up_connection(handle, "DTLS alert");
+        }
+    }
+
     /// Forgets every session, as a restart of the program does: nobody is told.
     pub fn restart(&mut self, now: Duration) {
         self.handle_timeout(now);

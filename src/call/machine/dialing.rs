@@ -30,9 +30,11 @@ impl Call {
         }
     }
 
-    /// Whether the gateway is done with the conversation before, as far as is known.
+    /// Whether the gateway is done with the conversation before, as far as is known, and knows us.
     pub(super) fn may_dial(&self) -> bool {
-        self.teardown.is_none() && self.healing.unsure.is_empty()
+        self.teardown.is_none()
+            && self.healing.unsure.is_empty()
+            && matches!(self.name, Name::Held(_))
     }
 
     /// Sends the offer or the answer that waits for its time.

@@ -113,6 +113,22 @@ impl Call {
         }
     }
 
+    pub(super) fn handle_teardown_timeout(&mut self, now: Time) {
+        let is_over = |teardown: &mut Teardown| teardown.deadline <= now;
+        if self.teardown.as_mut().is_some_and(is_over) {
+            // Nobody has told the gateway: the connection's goodbye will.
+            self.handle_told(now);
+        }
+        if let Some(teardown) = self.teardown.take_if(is_over) {
+            self.healing.stuck = teardown.core;
+            self.settle(teardown.leg, teardown.commands);
+            // Otherwise it may not know yet that there is something to close.
+            if teardown.request.is_none() && self.healing.trouble.is_none() {
+                self.be_well();
+            }
+        }
+    }
+
     pub(super) fn settle(&mut self, leg: Option<LegId>, commands: Vec<Command>) {
         if let Some(leg) = leg {
             self.media(Media::Close(leg));

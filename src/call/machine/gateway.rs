@@ -103,7 +103,7 @@ impl Call {
             return;
         };
         let error = match result {
-            Ok(PluginEvent::Registered) => return self.hold(name, command),
+            Ok(PluginEvent::Registered) => return self.hold(name, command, now),
             Ok(other) => unexpected(&other),
             Err(error) => error,
         };
@@ -136,11 +136,13 @@ impl Call {
                     .as_ref()
                     .is_some_and(|words| contains(words, &format!("({name})"))) =>
             {
-                return self.hold(name, command);
+                return self.hold(name, command, now);
             }
             _ => {}
         }
         self.event(Event::Registered { name, is_registered: false });
+        // A call that waits for the name.
+        self.end(reason::LOST, error.clone(), Farewell::None, now);
         match command {
             Some(command) => self.done(command, Err(error)),
             None => self.event(Event::Error(error)),
@@ -148,7 +150,7 @@ impl Call {
         self.be_well();
     }
 
-    pub(super) fn hold(&mut self, name: UserName, command: Option<Command>) {
+    pub(super) fn hold(&mut self, name: UserName, command: Option<Command>, now: Time) {
         self.log(Level::Info, format!("registered as \"{name}\""));
         self.name = Name::Held(name.clone());
         self.event(Event::Registered { name: name.clone(), is_registered: true });
@@ -156,6 +158,7 @@ impl Call {
             self.done(command, Ok(Reply::Name(name)));
         }
         self.be_well();
+        self.dial_if_due(now);
     }
 
     pub(super) fn handle_dialed(
@@ -417,7 +420,7 @@ impl Call {
     }
 
     /// Of an end that the other side told first, the gateway has told now. Its closing begins only then.
-    fn handle_told(&mut self, now: Time) {
+    pub(super) fn handle_told(&mut self, now: Time) {
         if let Some(teardown) = &mut self.teardown
             && teardown.request.is_none()
             && teardown.leg.is_some()
@@ -444,6 +447,7 @@ impl Call {
 
     /// The core says that the media connection is gone.
     pub(super) fn handle_core_hangup(&mut self, words: String, now: Time) {
+        self.healing.stuck = false;
         if let Some(teardown) = &mut self.teardown
             && std::mem::take(&mut teardown.core)
         {

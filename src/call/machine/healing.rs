@@ -46,6 +46,16 @@ impl Call {
         // Before the call ends: with that not all is well.
         self.healing.trouble = Some(error.clone());
         self.lose_handle(words, error, now);
+        self.want_name_again();
+        // There is nothing to detach from; so it is done.
+        if let Life::Closing { detaching, .. } = &mut self.life {
+            *detaching = false;
+        }
+        self.detach_when_told();
+    }
+
+    /// The next handle asks for the name.
+    fn want_name_again(&mut self) {
         self.name = match std::mem::replace(&mut self.name, Name::None) {
             Name::Held(name) => Name::Asked { name, command: None, guests_left: 0, again: None },
             Name::Asked { name, command, guests_left, .. } => {
@@ -54,11 +64,6 @@ impl Call {
             Name::None => Name::None,
         };
         self.tell_trouble();
-        // There is nothing to detach from; so it is done.
-        if let Life::Closing { detaching, .. } = &mut self.life {
-            *detaching = false;
-        }
-        self.detach_when_told();
     }
 
     /// What was under way at the gateway is over. What may be asked for again waits for the next handle.
@@ -67,6 +72,10 @@ impl Call {
         if let Some(teardown) = self.teardown.take() {
             self.settle(teardown.leg, teardown.commands);
         }
+        self.forget_requests(error);
+    }
+
+    fn forget_requests(&mut self, error: &Error) {
         let mut lists = take(&mut self.healing.lists);
         for purpose in self.abandoned() {
             match purpose {
@@ -79,7 +88,7 @@ impl Call {
         self.healing = Healing { told, trouble, detached: true, lists, ..Healing::default() };
     }
 
-    /// There is a new session, and a handle in it.
+    /// There is a new handle.
     pub fn handle_attached(&mut self, now: Time) {
         self.healing.detached = false;
         for command in take(&mut self.healing.lists) {
@@ -348,11 +357,25 @@ impl Call {
 
     /// The gateway is in reach, and knows us.
     pub(super) fn be_well(&mut self) {
-        let out_of_reach = self.healing.detached || self.healing.out_of_reach;
-        if !out_of_reach && !self.healing.asks {
-            self.healing.trouble = None;
-            self.tell_trouble();
+        if self.healing.detached || self.healing.out_of_reach || self.healing.asks {
+            return;
         }
+        let is_in_use = self.talk.as_ref().is_some_and(Talk::is_known_to_gateway);
+        if take(&mut self.healing.stuck) && !is_in_use && matches!(self.life, Life::Open) {
+            return self.reattach();
+        }
+        self.healing.trouble = None;
+        self.tell_trouble();
+    }
+
+    /// A connection that the gateway does not close is closed only with its handle, which takes no call until then.
+    fn reattach(&mut self) {
+        let error = "the gateway holds on to the call before: attaching anew";
+        let error = Error::new(Code::GatewayError, error);
+        self.healing.trouble = Some(error.clone());
+        self.forget_requests(&error);
+        self.want_name_again();
+        self.outputs.push_back(Output::Reattach);
     }
 
     /// Tells the page when trouble begins and when all of it is over.

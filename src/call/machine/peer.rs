@@ -9,14 +9,12 @@ impl Call {
         match (&talk.stage, result) {
             (Stage::Up, result) => self.handle_new_description(result, now),
             (Stage::Offering, Ok(sdp)) => {
+                // It waits for the gateway no longer than the devices might have taken.
                 talk.stage = Stage::Offered { sdp };
-                // A teardown ends by its own deadline, and so does what waits for it.
-                talk.deadline = None;
                 self.dial_if_due(now);
             }
             (Stage::Answering, Ok(sdp)) => {
                 talk.stage = Stage::Answered { sdp };
-                talk.deadline = None;
                 self.dial_if_due(now);
             }
             (Stage::Offering | Stage::Answering, Err(error)) => {
