@@ -438,12 +438,15 @@ harness.received = async function (kind) {
 
 /** Waits until sound arrives: packets on the wire and energy in what was decoded from them. */
 harness.sound = async function () {
-  let last = null;
+  let last, picture;
   const heard = async () => {
     last = await harness.received("audio");
+    picture = await harness.received("video");
     return last.packets > 20 && last.energy > 0;
   };
-  await harness.until(() => `no sound: ${JSON.stringify(last)}`, heard);
+  // What is not played is not decoded.
+  const elements = () => [...document.querySelectorAll("video")].map(describe).join("; ");
+  await harness.until(() => `no sound: ${JSON.stringify([last, picture])}, ${elements()}`, heard);
   return last;
 };
 
