@@ -159,6 +159,19 @@ fn a_redial_waits_for_the_handle_that_takes_the_place_of_a_stuck_one() {
 }
 
 #[test]
+fn a_redial_reaches_a_peer_whose_handle_is_stuck() {
+    for pause in (0..2500).step_by(5) {
+        let mut world = World::in_call();
+        world.jam("Jack");
+        world.hang_up(TOM);
+        world.run_for(Duration::from_millis(pause));
+        let again = world.call(TOM, "Jack");
+        world.run_for(SECOND * 5);
+        assert_eq!(world.outcome(TOM, again), "done", "after {pause} ms");
+    }
+}
+
+#[test]
 fn a_stuck_handle_is_given_up_once_the_gateway_is_in_reach_again() {
     let mut world = World::in_call();
     world.jam("Tom");

@@ -44,8 +44,8 @@ const YIELD: Duration = Duration::from_secs(4);
 /// within these bounds. It is not done when it says so: a call that comes too early is lost, and can bring Janus down.
 const LEAST_REST: Duration = Duration::from_millis(50);
 const MOST_REST: Duration = Duration::from_millis(250);
-/// How long after a call its peer may be "busy" only because the gateway is not done with it.
-const AFTERGLOW: Duration = Duration::from_secs(3);
+/// How long after a call its peer may be busy, or nobody, only because the gateway is not done with it.
+const AFTERGLOW: Duration = Duration::from_secs(4);
 /// How long candidates are gathered into one request.
 const BATCH: Duration = Duration::from_millis(20);
 /// How often one call is sent.

@@ -172,6 +172,12 @@ impl Call {
             return;
         }
         let peer = talk.peer.clone();
+        // What is still to be cleared up after the call before may stand in the way of this one.
+        let is_afterglow = talk.redials < MOST_REDIALS
+            && self
+                .last
+                .as_ref()
+                .is_some_and(|(last, at)| *last == peer && now.since(*at) < AFTERGLOW);
         match result {
             Ok(PluginEvent::Calling) => {
                 talk.stage = Stage::RingingOut;
@@ -179,11 +185,7 @@ impl Call {
                 self.announce();
             }
             Ok(PluginEvent::HangUp(_)) => {
-                let fresh = self
-                    .last
-                    .as_ref()
-                    .is_some_and(|(last, at)| *last == peer && now.since(*at) < AFTERGLOW);
-                if fresh && talk.redials < MOST_REDIALS {
+                if is_afterglow {
                     return self.dial_again(Farewell::Refused, now);
                 }
                 let error = Error::new(Code::UserBusy, format!("\"{peer}\" is in another call"));
@@ -199,6 +201,10 @@ impl Call {
                 // It rang there a moment ago.
                 Some(code::NO_SUCH_USERNAME) if talk.announced => {
                     self.end(reason::LEFT, error, Farewell::Refused, now);
+                }
+                // Its handle is stuck in the call before, and it takes another.
+                Some(code::NO_SUCH_USERNAME) if is_afterglow => {
+                    self.dial_again(Farewell::Refused, now);
                 }
                 Some(code::NO_SUCH_USERNAME) => {
                     self.end(reason::NO_SUCH_USER, error, Farewell::Refused, now);
