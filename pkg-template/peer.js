@@ -56,8 +56,14 @@ function createPeer(configuration, hasData, news, show, log) {
     const stream = new MediaStream();
     let flows = false;
     on(connection, "track", ({ track }) => {
-      stream.addTrack(track);
-      show(stream);
+      function add() {
+        if (listening.signal.aborted) return;
+        stream.addTrack(track);
+        show(stream);
+      }
+      // Chromium plays no sound before the first frame, unless the picture comes to an element that plays already.
+      if (track.kind === "video") setTimeout(add);
+      else add();
       // A remote track is muted until its first packet.
       on(track, "unmute", () => {
         if (!flows) news("remoteMedia");

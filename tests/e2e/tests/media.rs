@@ -46,6 +46,37 @@ async fn the_microphone_can_be_muted_and_unmuted() -> Result {
     rig.finish().await
 }
 
+/// A camera that gives no picture yet, for whatever reason: Chromium then plays nothing of a stream that has one.
+#[tokio::test(flavor = "multi_thread")]
+async fn sound_does_not_wait_for_a_picture() -> Result {
+    let rig = Rig::start().await?;
+    let (tom, jack) = tokio::try_join!(rig.register("Tom"), rig.register("Jack"))?;
+    jack.run(
+        "const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+         const canvas = document.createElement('canvas');
+         canvas.width = canvas.height = 64;
+         const brush = canvas.getContext('2d');
+         window.draw = () => { for (const [i, c] of ['red', 'lime', 'blue', 'white'].entries()) { brush.fillStyle = c; brush.fillRect(16 * i, 0, 16, 64); } };
+         navigator.mediaDevices.getUserMedia = async () => {
+             const stream = await open({ audio: true });
+             stream.addTrack(canvas.captureStream(10).getVideoTracks()[0]);
+             return stream;
+         };",
+    )
+    .await?;
+    for (caller, callee) in [(&tom, &jack), (&jack, &tom)] {
+        call(caller, callee).await?;
+        tom.hears().await?;
+        let pictures = tom.run("return (await harness.received('video')).frames").await?;
+        ensure!(pictures == 0, "{pictures} pictures of a camera that gives none");
+        jack.run("window.drawing = setInterval(draw, 50)").await?;
+        tom.sees(".is-remote-video").await?;
+        jack.run("clearInterval(window.drawing)").await?;
+        hang_up(caller, callee).await?;
+    }
+    rig.finish().await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn muting_ends_with_the_call() -> Result {
     let rig = Rig::start().await?;
