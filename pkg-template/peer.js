@@ -151,10 +151,7 @@ function createPeer(configuration, hasData, news, show, log) {
     // Takes the answer to the offer. One whose offer was taken back meanwhile is late, and no failure.
     accept: (sdp) =>
       inTurn(async () => {
-        if (connection.signalingState !== "have-local-offer") {
-          log(3, "an answer was dropped: no offer waits for it");
-          return;
-        }
+        if (connection.signalingState !== "have-local-offer") return;
         await applyRemote("answer", sdp).catch(() => news("failed"));
       }),
 

@@ -117,6 +117,8 @@ enum Purpose {
     Request(CallId, call::RequestId),
     Trickle,
     Detach(CallId),
+    /// Of a handle that was given up.
+    Leave(HandleId),
 }
 
 impl Client {
@@ -361,12 +363,10 @@ impl Client {
             proto::Output::Opened(result) => self.handle_opened(result, now),
             proto::Output::Answer(ticket, result) => self.handle_answer(ticket, result, now),
             proto::Output::Notice(handle, notice) => {
-                match self.calls.values_mut().find(|slot| slot.handle == Some(handle)) {
-                    Some(slot) => slot.call.handle_notice(notice, now),
-                    None => {
-                        let line = "an event for a handle that is not ours was dropped".into();
-                        self.outputs.push_back(Output::Log(Level::Debug, line));
-                    }
+                // What a handle tells that was given up concerns nobody.
+                let mut slots = self.calls.values_mut();
+                if let Some(slot) = slots.find(|slot| slot.handle == Some(handle)) {
+                    slot.call.handle_notice(notice, now);
                 }
             }
             proto::Output::Beacon { url, body } => {
@@ -507,7 +507,12 @@ impl Client {
     }
 
     fn handle_attached(&mut self, id: CallId, result: Result<Answer, Error>, now: Time) {
-        let Some(slot) = self.calls.get_mut(&id) else { return };
+        let Some(slot) = self.calls.get_mut(&id) else {
+            if let Ok(Answer::Attached(handle)) = result {
+                self.spare = Spare::Ready(handle);
+            }
+            return;
+        };
         let result = match result {
             Ok(Answer::Attached(handle)) => {
                 slot.handle = Some(handle);
@@ -530,7 +535,8 @@ impl Client {
                 self.outputs.push_back(Output::Ended(id));
                 self.done_with(command, Err(result));
             }
-            None if result.is_uncertain() => self.attach(id, now),
+            // The session has asked for long enough to be no burden.
+            None if result.code == Code::GatewayTimeout => self.attach(id, now),
             None => {
                 self.outputs.push_back(Output::Event(id, Event::Error(result)));
                 self.end_call(id, now);
@@ -558,13 +564,13 @@ impl Client {
                     self.warn("candidates were not taken", &error);
                 }
             }
-            Some(Purpose::Detach(id)) => {
-                if let Err(error) = result {
-                    self.warn("the handle was not detached", &error);
-                }
-                self.end_call(id, now);
+            Some(Purpose::Detach(id)) => self.end_call(id, now),
+            Some(Purpose::Leave(old))
+                if result.is_err_and(|error| error.code == Code::GatewayTimeout) =>
+            {
+                self.leave_handle(old, now);
             }
-            None => {}
+            Some(Purpose::Leave(_)) | None => {}
         }
     }
 
@@ -603,8 +609,7 @@ impl Client {
             call::Output::Reattach => {
                 let slot = self.calls.get_mut(&id);
                 if let Some(old) = slot.and_then(|slot| slot.handle.take()) {
-                    // Nobody waits for it: until it is done, the new handle is refused the name, and asks again.
-                    drop(self.session.detach(old, now));
+                    self.leave_handle(old, now);
                 }
                 self.attach(id, now);
             }
@@ -615,6 +620,13 @@ impl Client {
                 self.done_with(command, result.map(Outcome::Reply));
             }
             call::Output::Log(level, line) => self.outputs.push_back(Output::Log(level, line)),
+        }
+    }
+
+    /// Nobody waits for it: until it is done, the new handle is refused the name, and asks again.
+    fn leave_handle(&mut self, old: HandleId, now: Time) {
+        if let Ok(ticket) = self.session.detach(old, now) {
+            self.tickets.insert(ticket, Purpose::Leave(old));
         }
     }
 

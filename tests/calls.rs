@@ -170,20 +170,26 @@ fn busy_is_told_from_declined() {
     let mut world = World::with(&["Tom", "Jack", "Ann"]);
     world.call(TOM, "Jack");
     world.run_for(SECOND);
-    let call = world.call(ANN, "Jack");
-    world.run_for(SECOND * 2);
-    assert_eq!(world.outcome(ANN, call), "USER_BUSY");
-    assert_eq!(world.told(ANN), ["hang-up Jack: User busy"]);
+    for _ in 0..2 {
+        let call = world.call(ANN, "Jack");
+        world.run_for(SECOND * 2);
+        assert_eq!(world.outcome(ANN, call), "USER_BUSY");
+        assert_eq!(world.told(ANN), ["hang-up Jack: User busy"]);
+    }
+    assert_eq!(world.pages[ANN].requests, ["call Jack", "call Jack"], "there was no call before");
     assert_eq!(world.told(JACK), ["incoming Tom"]);
 }
 
 #[test]
 fn nobody_of_that_name() {
     let mut world = World::with(&["Tom"]);
-    let call = world.call(TOM, "Nobody");
-    world.run_for(SECOND * 2);
-    assert_eq!(world.outcome(TOM, call), "NO_SUCH_USER");
-    assert_eq!(world.told(TOM), ["hang-up Nobody: No such user"]);
+    for _ in 0..2 {
+        let call = world.call(TOM, "Nobody");
+        world.run_for(SECOND * 2);
+        assert_eq!(world.outcome(TOM, call), "NO_SUCH_USER");
+        assert_eq!(world.told(TOM), ["hang-up Nobody: No such user"]);
+    }
+    assert_eq!(world.pages[TOM].requests, ["call Nobody", "call Nobody"]);
     assert_nothing_is_left(&world);
 }
 

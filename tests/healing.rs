@@ -172,6 +172,42 @@ fn a_redial_reaches_a_peer_whose_handle_is_stuck() {
 }
 
 #[test]
+fn a_redial_waits_for_another_handle_where_the_gateway_was_out_of_reach() {
+    for outage in (1000..6000).step_by(100) {
+        let mut world = World::in_call();
+        world.jam("Tom");
+        world.pages[TOM].loss = Loss::NextPoll;
+        world.hang_up(TOM);
+        world.run_for(Duration::from_millis(5));
+        world.pages[TOM].is_offline = true;
+        let again = world.call(TOM, "Jack");
+        world.run_for(Duration::from_millis(outage));
+        world.pages[TOM].is_offline = false;
+        world.run_for(SECOND * 30);
+        assert_eq!(world.outcome(TOM, again), "done", "out of reach for {outage} ms");
+        let told = world.told(TOM);
+        let names = told.iter().filter(|event| *event == "registered Tom").count();
+        assert_eq!(names, 1, "one handle is enough: {told:?}");
+    }
+}
+
+#[test]
+fn a_stuck_handle_that_cannot_be_told_keeps_the_name_no_longer_than_that() {
+    for outage in [5, 10, 11, 15, 30] {
+        let mut world = World::in_call();
+        world.jam("Tom");
+        world.hang_up(TOM);
+        world.run_for(Duration::from_millis(1995));
+        world.pages[TOM].is_offline = true;
+        world.run_for(SECOND * outage);
+        world.pages[TOM].is_offline = false;
+        world.run_for(SECOND * 60);
+        let told = world.told(TOM);
+        assert_eq!(told[told.len() - 2..], ["registered Tom", "reconnected"], "{outage} s");
+    }
+}
+
+#[test]
 fn a_stuck_handle_is_given_up_once_the_gateway_is_in_reach_again() {
     let mut world = World::in_call();
     world.jam("Tom");

@@ -28,7 +28,7 @@ extern "C" {
     fn fill_random(bytes: &mut [u8]);
 }
 
-/// A client, as JavaScript sees it.
+/// A client, by lines of JSON and bytes.
 pub struct Core {
     client: Client,
     /// What comes before the client's next output.

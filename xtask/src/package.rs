@@ -50,11 +50,11 @@ const WASM_FEATURES: &[&str] = &[
 /// before the data.
 const OPTIMISATIONS: &[&str] = &[
     "--low-memory-unused",
-    "-O1",
+    "-O2",
     "--flatten",
     "--rereloop",
     "-Oz",
-    "--one-caller-inline-max-function-size=20",
+    "--one-caller-inline-max-function-size=24",
     "--converge",
     "-Oz",
     "--optimize-instructions",

@@ -34,6 +34,7 @@ impl Call {
     pub(super) fn may_dial(&self) -> bool {
         self.teardown.is_none()
             && self.healing.unsure.is_empty()
+            && !self.healing.stuck
             && matches!(self.name, Name::Held(_))
     }
 

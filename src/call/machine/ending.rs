@@ -14,10 +14,13 @@ impl Call {
             }
             link.close(&over);
         });
+        let is_refused = matches!(farewell, Farewell::Refused);
         self.put_down(farewell, now);
         let Some(talk) = self.talk.take() else { return };
         self.log(Level::Info, format!("the call with \"{}\" ended: {words}", talk.peer));
-        self.last = Some((talk.peer.clone(), now));
+        if !is_refused {
+            self.last = Some((talk.peer.clone(), now));
+        }
         self.event(Event::HangUp { peer: talk.peer, reason: words.to_owned() });
         // It takes the browser milliseconds, in which the page would not hear yet that the call is over.
         self.media(Media::Release);
@@ -123,8 +126,8 @@ impl Call {
             self.healing.stuck = teardown.core;
             self.settle(teardown.leg, teardown.commands);
             // Otherwise it may not know yet that there is something to close.
-            if teardown.request.is_none() && self.healing.trouble.is_none() {
-                self.be_well();
+            if teardown.request.is_none() {
+                self.give_up_stuck();
             }
         }
     }

@@ -83,6 +83,7 @@ impl Call {
                     }
                     self.check_teardown(now);
                 }
+                self.give_up_stuck();
             }
         }
     }
@@ -142,7 +143,7 @@ impl Call {
         }
         self.event(Event::Registered { name, is_registered: false });
         // A call that waits for the name.
-        self.end(reason::LOST, error.clone(), Farewell::None, now);
+        self.end(reason::LOST, error.clone(), Farewell::HangUp(reason::LOST), now);
         match command {
             Some(command) => self.done(command, Err(error)),
             None => self.event(Event::Error(error)),

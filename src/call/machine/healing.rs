@@ -69,13 +69,13 @@ impl Call {
     /// What was under way at the gateway is over. What may be asked for again waits for the next handle.
     pub(super) fn lose_handle(&mut self, words: &str, error: &Error, now: Time) {
         self.end(words, error.clone(), Farewell::None, now);
-        if let Some(teardown) = self.teardown.take() {
-            self.settle(teardown.leg, teardown.commands);
-        }
         self.forget_requests(error);
     }
 
     fn forget_requests(&mut self, error: &Error) {
+        if let Some(teardown) = self.teardown.take() {
+            self.settle(teardown.leg, teardown.commands);
+        }
         let mut lists = take(&mut self.healing.lists);
         for purpose in self.abandoned() {
             match purpose {
@@ -201,8 +201,8 @@ impl Call {
         self.healing.gap = false;
         self.healing.asks = false;
         self.healing.attempts = 0;
-        self.dial_if_due(now);
         self.be_well();
+        self.dial_if_due(now);
     }
 
     /// Whether there is a call at the gateway.
@@ -239,10 +239,10 @@ impl Call {
             self.healing.attempts = 0;
         }
         self.compare(id, has_call, gap, now);
-        self.dial_if_due(now);
         if !matches!(self.name, Name::Asked { command: None, .. }) {
             self.be_well();
         }
+        self.dial_if_due(now);
     }
 
     /// What became of a request, now that one knows if there is a call.
@@ -366,6 +366,13 @@ impl Call {
         }
         self.healing.trouble = None;
         self.tell_trouble();
+    }
+
+    /// With a stuck handle, all is not well, though nothing else is the matter.
+    pub(super) fn give_up_stuck(&mut self) {
+        if self.healing.trouble.is_none() {
+            self.be_well();
+        }
     }
 
     /// A connection that the gateway does not close is closed only with its handle, which takes no call until then.
