@@ -168,7 +168,8 @@ function instrument() {
     const instance = { isBroken: false };
     window.instances.push(instance);
     const watched = Object.entries(exports).map(([name, value]) => {
-      if (!/^core_/.test(name)) return [name, value];
+      // Memory, and what is the glue's.
+      if (typeof value !== "function" || name.startsWith("__")) return [name, value];
       return [name, (...args) => (instance.isBroken ? trap() : value(...args))];
     });
     return { exports: Object.fromEntries(watched) };
