@@ -63,10 +63,11 @@ function createPeer(configuration, hasData, news, show, log) {
       }
       // Chromium plays no sound before the first frame, unless the picture comes to an element that plays already: a
       // task later, by a message, since timers stand still in a background tab.
-      const { port1, port2 } = new MessageChannel();
-      port1.onmessage = add;
-      if (track.kind === "video") port2.postMessage(0);
-      else add();
+      if (track.kind === "video") {
+        const { port1, port2 } = new MessageChannel();
+        port1.onmessage = add;
+        port2.postMessage(0);
+      } else add();
       // A remote track is muted until its first packet.
       on(track, "unmute", () => {
         if (!flows) news("remoteMedia");

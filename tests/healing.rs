@@ -14,6 +14,7 @@ mod world;
 
 use std::time::Duration;
 
+use videortc::call::Command;
 use videortc::config::CallConfig;
 use videortc::event::Event;
 use videortc_gateway::Timing;
@@ -145,12 +146,18 @@ fn a_connection_that_the_gateway_never_closes_costs_a_handle() {
     }
 }
 
-#[test]
-fn a_redial_waits_for_the_handle_that_takes_the_place_of_a_stuck_one() {
+/// Tom hangs up, which the gateway never makes good, and calls again at once.
+fn redialled_from_a_stuck_handle() -> (World, Command) {
     let mut world = World::in_call();
     world.jam("Tom");
     world.hang_up(TOM);
     let again = world.call(TOM, "Jack");
+    (world, again)
+}
+
+#[test]
+fn a_redial_waits_for_the_handle_that_takes_the_place_of_a_stuck_one() {
+    let (mut world, again) = redialled_from_a_stuck_handle();
     world.run_for(SECOND * 4);
     assert_eq!(world.outcome(TOM, again), "done");
     world.accept(JACK);
@@ -225,10 +232,7 @@ fn a_stuck_handle_is_given_up_once_the_gateway_is_in_reach_again() {
 
 #[test]
 fn a_redial_whose_name_was_taken_meanwhile_ends() {
-    let mut world = World::in_call();
-    world.jam("Tom");
-    world.hang_up(TOM);
-    let again = world.call(TOM, "Jack");
+    let (mut world, again) = redialled_from_a_stuck_handle();
     let is_reconnecting = |event: &Event| matches!(event, Event::Reconnecting(_));
     while !world.pages[TOM].events.iter().any(is_reconnecting) {
         world.run_for(Duration::from_millis(1));
