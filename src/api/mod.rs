@@ -1,0 +1,15 @@
+//! The Rust API: ordinary async Rust over the shell. The classes of [`crate::js`] are thin over it.
+
+mod transfer;
+mod video_call;
+mod video_rtc;
+
+pub use transfer::{Content, Outgoing, Transfer};
+pub use video_call::{CallOptions, Events, Track, VideoCall};
+pub use video_rtc::{Builder, UseCases, VideoRtc};
+
+pub use crate::browser::event::{CallEvent, Direction, TransferState, TransferStatus};
+pub use crate::browser::options::{DeviceKind, Elements, Source, StreamOptions};
+pub use crate::call::TransferId;
+pub use crate::error::{Code, Error};
+pub use crate::event::Settings;
