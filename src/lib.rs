@@ -17,6 +17,8 @@ pub mod json;
 pub mod log;
 pub mod proto;
 mod queue;
+#[doc(hidden)]
+pub mod table;
 mod text;
 pub mod time;
 pub mod transfer;
