@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::call::{self, Call, Command, Data, Media, Reply};
-use crate::config::{CallConfig, GatewayConfig};
+use crate::config::{CallConfig, GatewayConfig, UserName};
 use crate::error::{Code, Error};
 use crate::event::Event;
 use crate::log::Level;
@@ -168,6 +168,11 @@ impl Client {
     /// Whether the page's presence and its network matter: there is a session, or one is being brought back.
     pub fn is_present(&self) -> bool {
         matches!(self.phase, Phase::Connected | Phase::Restoring(_) | Phase::Hidden(_))
+    }
+
+    /// Who the other side of a call is, if there is a call.
+    pub fn peer(&self, id: CallId) -> Option<&UserName> {
+        self.calls.get(&id).and_then(|slot| slot.call.peer())
     }
 
     // The page's commands.

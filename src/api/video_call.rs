@@ -1,0 +1,327 @@
+//! One video call: a name, and at most one call at a time.
+
+use std::cell::Cell;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures::channel::mpsc;
+use futures::{Stream, StreamExt};
+use web_sys::MediaStream;
+
+use super::transfer::{Content, LONGEST_INLINE, Outgoing, Transfer};
+use super::video_rtc::{Session, dropped};
+use crate::browser::blob;
+use crate::browser::call::Call;
+use crate::browser::driver::Ended;
+use crate::browser::event::{CallEvent, TransferStatus};
+use crate::browser::options::{CallSetup, Elements, StreamOptions};
+use crate::browser::thrown;
+use crate::browser::transfers::Source;
+use crate::call::{self, Command, Reply, TransferId};
+use crate::client::CallId;
+use crate::config::{Policy, UserName};
+use crate::error::{Code, Error};
+use crate::event::Settings;
+use crate::time::Time;
+use crate::transfer::{LONGEST_TEXT, Meta, clean_filename, is_kind};
+
+/// How a video call is made.
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct CallOptions(CallSetup);
+
+impl CallOptions {
+    /// The defaults: audio, video and data; no elements.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What to send, and from which devices.
+    pub fn stream(mut self, stream: StreamOptions) -> Self {
+        self.0.stream = stream;
+        self
+    }
+
+    /// Where the videos go. Default: nowhere; the streams come by their events alone.
+    pub fn elements(mut self, elements: Elements) -> Self {
+        self.0.elements = elements;
+        self
+    }
+
+    /// What may be received on the data channel.
+    pub fn data(mut self, policy: Policy) -> Self {
+        self.0.config.data = policy;
+        self
+    }
+
+    /// How long a call may ring, at either end. Default 60 s.
+    pub fn ring_timeout(mut self, limit: Duration) -> Self {
+        self.0.config.ring_timeout = limit;
+        self
+    }
+
+    /// How long the media connection may take once a call is accepted, and to come back when it was lost. Default
+    /// 30 s.
+    pub fn connect_timeout(mut self, limit: Duration) -> Self {
+        self.0.config.connect_timeout = limit;
+        self
+    }
+
+    pub(super) fn into_setup(self) -> CallSetup {
+        self.0
+    }
+}
+
+/// What a call sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Track {
+    /// The microphone.
+    Audio,
+    /// The camera.
+    Video,
+}
+
+/// The events of one video call, in order.
+#[derive(Debug)]
+pub struct Events(mpsc::UnboundedReceiver<CallEvent>);
+
+impl Events {
+    /// A stream, and what fills it.
+    pub(super) fn new() -> (Self, impl Fn(CallEvent) + 'static) {
+        let (tell, events) = mpsc::unbounded();
+        // Where the app dropped the stream, it hears nothing.
+        (Self(events), move |event| drop(tell.unbounded_send(event)))
+    }
+}
+
+impl Stream for Events {
+    type Item = CallEvent;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<CallEvent>> {
+        self.0.poll_next_unpin(context)
+    }
+}
+
+/// A name at the gateway, and one call at a time. Clones are the same object; the last one that is dropped closes it.
+///
+/// A command is under way when its method returns, whether or not the future is awaited.
+#[derive(Clone)]
+pub struct VideoCall(Rc<CallRef>);
+
+/// A call object at the gateway; closed when dropped.
+pub(crate) struct CallRef {
+    session: Rc<Session>,
+    id: CallId,
+    is_kept: Cell<bool>,
+}
+
+impl Drop for CallRef {
+    fn drop(&mut self) {
+        if !self.is_kept.get() {
+            drop(self.command(|call, command, now| call.close(command, now)));
+        }
+    }
+}
+
+impl CallRef {
+    fn command(&self, act: impl FnOnce(&mut call::Call, Command, Time)) -> Ended<Reply> {
+        let id = self.id;
+        self.session.driver().command(|client, command, now| {
+            client.with_call(id, Some(command), now, |call| act(call, command, now));
+        })
+    }
+
+    /// The page's side, while the object exists.
+    fn page(&self) -> Option<Rc<Call>> {
+        self.session.driver().call(self.id)
+    }
+
+    pub(crate) fn cancel(&self, id: TransferId) {
+        if let Some(page) = self.page() {
+            page.input(|call, now| call.cancel_transfer(id, now));
+        }
+    }
+}
+
+impl VideoCall {
+    pub(super) fn new(session: Rc<Session>, id: CallId) -> Self {
+        Self(Rc::new(CallRef { session, id, is_kept: Cell::new(false) }))
+    }
+
+    /// Dropping never closes it.
+    #[cfg(feature = "js")]
+    pub(crate) fn keep_alive(&self) {
+        self.0.is_kept.set(true);
+    }
+
+    /// Who the other side of the call is, if there is a call.
+    pub fn peer(&self) -> Option<String> {
+        self.0.session.driver().peer(self.0.id)
+    }
+
+    /// What this side sends, while a call has its devices open.
+    pub fn local_stream(&self) -> Option<MediaStream> {
+        self.0.page()?.local_stream()
+    }
+
+    /// What the other side sends, in a call.
+    pub fn remote_stream(&self) -> Option<MediaStream> {
+        self.0.page()?.remote_stream()
+    }
+
+    /// Takes a name of 1 to 128 characters; without one, a readable guest name. Gives the name.
+    pub fn register(
+        &self,
+        name: Option<&str>,
+    ) -> impl Future<Output = Result<String, Error>> + use<> {
+        let ended = name
+            .map(UserName::checked)
+            .transpose()
+            .map(|name| self.0.command(|call, command, _| call.register(command, name)));
+        async move {
+            match reply(ended?).await? {
+                Reply::Name(name) => Ok(name.to_string()),
+                _ => Ok(String::new()),
+            }
+        }
+    }
+
+    /// The names that the gateway knows, its own included.
+    pub fn peers(&self) -> impl Future<Output = Result<Vec<String>, Error>> + use<> {
+        let ended = self.0.command(|call, command, _| call.list(command));
+        async move {
+            match reply(ended).await? {
+                Reply::Names(names) => Ok(names),
+                _ => Ok(Vec::new()),
+            }
+        }
+    }
+
+    /// Calls somebody; ready when it rings there. While a call rings here, no name and that caller's name accept it,
+    /// as [`Self::accept`].
+    pub fn call(&self, name: Option<&str>) -> impl Future<Output = Result<(), Error>> + use<> {
+        let ended = name
+            .map(UserName::checked)
+            .transpose()
+            .map(|name| self.0.command(|call, command, now| call.call(command, name, now)));
+        async move { reply(ended?).await.map(drop) }
+    }
+
+    /// Answers; ready when the gateway has confirmed.
+    pub fn accept(&self) -> impl Future<Output = Result<(), Error>> + use<> {
+        let ended = self.0.command(|call, command, now| call.accept(command, now));
+        async move { reply(ended).await.map(drop) }
+    }
+
+    /// Hangs up, cancels or declines. The other side gets the reason, cut to 200 characters.
+    pub fn hang_up(&self, reason: Option<&str>) -> impl Future<Output = Result<(), Error>> + use<> {
+        let reason = reason.filter(|reason| !reason.is_empty());
+        let ended = self.0.command(|call, command, now| call.hang_up(command, reason, now));
+        async move { reply(ended).await.map(drop) }
+    }
+
+    /// Sets whether the gateway passes on what this side sends, and the ceiling of its video.
+    pub fn set(&self, settings: Settings) -> impl Future<Output = Result<Settings, Error>> + use<> {
+        let ended = self.0.command(|call, command, _| call.set(command, settings));
+        async move {
+            match reply(ended).await? {
+                Reply::Set(settings) => Ok(settings),
+                _ => Ok(settings),
+            }
+        }
+    }
+
+    /// Mutes or unmutes what this side sends. Gives the new state: whether it is sent.
+    pub fn toggle(&self, track: Track) -> Result<bool, Error> {
+        let page = self.0.page().ok_or_else(Error::closed)?;
+        page.toggle(match track {
+            Track::Audio => "audio",
+            Track::Video => "video",
+        })
+    }
+
+    /// Sends a message or file.
+    pub fn send(&self, outgoing: Outgoing) -> Result<Transfer, Error> {
+        self.send_with(outgoing, |_| ())
+    }
+
+    /// As [`Self::send`]. `begun` hears of the transfer before any event tells of it.
+    pub(crate) fn send_with(
+        &self,
+        outgoing: Outgoing,
+        begun: impl FnOnce(&TransferStatus),
+    ) -> Result<Transfer, Error> {
+        let Outgoing { kind, content, filename } = outgoing;
+        if !is_kind(&kind) {
+            return Err(Error::invalid(
+                "the type must be a text such as \"text/plain\", of 1 to 255 bytes and without \
+                 control characters",
+            ));
+        }
+        let (source, size, is_text) = source_of(content)?;
+        // As the other side would: so both see the same name, and it fits into its field.
+        let filename = filename.as_deref().and_then(clean_filename);
+        let meta = Meta { kind, filename, size, is_text };
+        let mut status = None;
+        let ended = self.0.session.driver().send(self.0.id, meta, source, |begun_status| {
+            begun(begun_status);
+            status = Some(begun_status.clone());
+        });
+        let status = status.ok_or_else(Error::closed)?;
+        Ok(Transfer::new(self.0.clone(), status, ended))
+    }
+
+    /// Ends a transfer of either direction. Does nothing where it has ended.
+    pub fn cancel(&self, id: TransferId) {
+        self.0.cancel(id);
+    }
+
+    /// Ends the call, frees the name and closes the object. Idempotent.
+    pub fn close(&self) -> impl Future<Output = Result<(), Error>> + use<> {
+        // Where there is nothing to close any more, it is closed.
+        let ended =
+            self.0.page().map(|_| self.0.command(|call, command, now| call.close(command, now)));
+        async move {
+            match ended {
+                Some(ended) => reply(ended).await.map(drop),
+                None => Ok(()),
+            }
+        }
+    }
+}
+
+async fn reply(ended: Ended<Reply>) -> Result<Reply, Error> {
+    ended.await.unwrap_or_else(|_| Err(dropped()))
+}
+
+/// What content is read from, its size, and whether it arrives as a text.
+fn source_of(content: Content) -> Result<(Source, u64, bool), Error> {
+    let (blob, is_text) = match content {
+        Content::Text(text) if text.len() <= LONGEST_INLINE => {
+            let size = text.len() as u64;
+            return Ok((Source::Text(text), size, true));
+        }
+        Content::Text(text) => {
+            let parts = js_sys::Array::of1(&text.into());
+            let blob = blob::joined(&parts, None).map_err(|thrown| {
+                Error::invalid("the browser cannot read data").with_cause(thrown::words(&thrown))
+            })?;
+            (blob, true)
+        }
+        Content::TextBlob(blob) => (blob, true),
+        Content::Blob(blob) => (blob, false),
+    };
+    let size = blob.size() as u64;
+    if is_text && size > LONGEST_TEXT {
+        return Err(Error::new(
+            Code::InvalidArgument,
+            format!(
+                "data is a string of {size} bytes, and at most {LONGEST_TEXT} can be sent as a \
+                 string: send a Blob instead"
+            ),
+        ));
+    }
+    Ok((Source::Blob { blob, is_text }, size, is_text))
+}

@@ -1,0 +1,283 @@
+//! A connection to a gateway: one session, and the use cases in it.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use js_sys::{Array, Object, Reflect};
+use wasm_bindgen::JsValue;
+use web_sys::{MediaDeviceInfo, RtcIceTransportPolicy};
+
+use super::video_call::{CallOptions, Events, VideoCall};
+use crate::browser::call::OnEvent;
+use crate::browser::console::Console;
+use crate::browser::driver::Driver;
+use crate::browser::event::CallEvent;
+use crate::browser::options::{CallSetup, DeviceKind, IceServers, Setup, Source};
+use crate::browser::{devices, environment};
+use crate::config::{GatewayConfig, Secret, ServerUrl};
+use crate::error::{Code, Error};
+use crate::log::Level;
+
+/// A connection to a Janus gateway. Clones are the same connection; it ends when the last of them, of its use cases and
+/// of its calls is dropped.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), videortc::api::Error> {
+/// use futures::StreamExt;
+/// use videortc::api::{CallEvent, CallOptions, VideoRtc};
+///
+/// let app = VideoRtc::new("https://example.com/janus")?;
+/// let usecases = app.connect().await?;
+/// let (call, mut events) = usecases.video_call(CallOptions::new()).await?;
+/// call.register(Some("Tom")).await?;
+/// while let Some(event) = events.next().await {
+///     if let CallEvent::IncomingCall(_) = event {
+///         call.accept().await?;
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct VideoRtc(Rc<Session>);
+
+/// The session at the gateway; ended when dropped.
+pub(crate) struct Session {
+    driver: Rc<Driver>,
+    is_kept: Cell<bool>,
+}
+
+impl Session {
+    pub(crate) fn driver(&self) -> &Rc<Driver> {
+        &self.driver
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if !self.is_kept.get() {
+            drop(self.driver.command(|client, command, now| client.disconnect(command, now)));
+        }
+    }
+}
+
+impl VideoRtc {
+    /// A connection with the defaults, to be opened with [`Self::connect`].
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT` where `server` is no gateway's address.
+    pub fn new(server: &str) -> Result<Self, Error> {
+        Self::builder(server).build()
+    }
+
+    /// A connection with settings of its own.
+    pub fn builder(server: &str) -> Builder {
+        Builder::new(server)
+    }
+
+    pub(crate) fn with_setup(setup: Setup) -> Self {
+        Self(Rc::new(Session { driver: Driver::new(setup), is_kept: Cell::new(false) }))
+    }
+
+    /// Dropping never ends it.
+    #[cfg(feature = "js")]
+    pub(crate) fn keep_alive(&self) {
+        self.0.is_kept.set(true);
+    }
+
+    /// Makes a session on the first server that answers. While connected, gives the same use cases at once.
+    pub fn connect(&self) -> impl Future<Output = Result<UseCases, Error>> + use<> {
+        let ended = environment::check()
+            .map(|()| self.0.driver.command(|client, command, now| client.connect(command, now)));
+        let session = self.0.clone();
+        async move {
+            ended?.await.unwrap_or_else(|_| Err(dropped()))?;
+            Ok(UseCases(session))
+        }
+    }
+
+    /// Ends calls, frees names and devices, and stops polling, within 5 s and whatever the gateway does. Idempotent;
+    /// [`Self::connect`] works again afterwards.
+    pub fn disconnect(&self) -> impl Future<Output = ()> + use<> {
+        let ended = self.0.driver.command(|client, command, now| client.disconnect(command, now));
+        async move {
+            // It ends well, whatever the gateway says.
+            let _ = ended.await;
+        }
+    }
+
+    /// Lists cameras, microphones and speakers, of one kind or all. Without a permission browsers leave labels and ids
+    /// empty: `with_labels` opens the devices for a moment first, which may ask the user.
+    pub async fn devices(
+        kind: Option<DeviceKind>,
+        with_labels: bool,
+    ) -> Result<Vec<MediaDeviceInfo>, Error> {
+        devices::list(kind, with_labels).await
+    }
+
+    /// Whether this browser, and this page in it, can make video calls.
+    pub fn is_supported() -> bool {
+        environment::check().is_ok() && devices::are_there()
+    }
+}
+
+/// What there is in a session.
+#[derive(Clone)]
+pub struct UseCases(Rc<Session>);
+
+impl UseCases {
+    /// Attaches to the gateway's video call plugin. Opens no device: devices open when a call starts or is accepted,
+    /// and close when it ends.
+    pub async fn video_call(&self, options: CallOptions) -> Result<(VideoCall, Events), Error> {
+        let (events, on_event) = Events::new();
+        let call = self.video_call_with(options, on_event).await?;
+        Ok((call, events))
+    }
+
+    /// The same, with the events told at once: before the future of the command that caused them is ready. Any method
+    /// may be called from inside.
+    pub async fn video_call_with(
+        &self,
+        options: CallOptions,
+        on_event: impl Fn(CallEvent) + 'static,
+    ) -> Result<VideoCall, Error> {
+        self.attach(options.into_setup(), Rc::new(on_event)).await
+    }
+
+    pub(crate) fn attach(
+        &self,
+        setup: CallSetup,
+        on_event: OnEvent,
+    ) -> impl Future<Output = Result<VideoCall, Error>> + use<> {
+        let ended = self.0.driver.video_call(setup, on_event);
+        let session = self.0.clone();
+        async move {
+            let id = ended.await.unwrap_or_else(|_| Err(dropped()))?;
+            Ok(VideoCall::new(session, id))
+        }
+    }
+}
+
+/// How to reach the gateway, and how patiently.
+#[must_use]
+pub struct Builder {
+    servers: Vec<String>,
+    ice_servers: Array,
+    setup: Setup,
+}
+
+impl Builder {
+    fn new(server: &str) -> Self {
+        Self {
+            servers: vec![server.to_owned()],
+            ice_servers: Array::new(),
+            setup: Setup::new(GatewayConfig::new(Vec::new())),
+        }
+    }
+
+    /// Adds a server, which is tried when those before it do not answer.
+    pub fn server(mut self, fallback: &str) -> Self {
+        self.servers.push(fallback.to_owned());
+        self
+    }
+
+    /// Adds a STUN server, such as `stun:stun.example.com`.
+    pub fn stun_server(self, url: &str) -> Self {
+        self.ice_server(&[("urls", url)])
+    }
+
+    /// Adds a TURN server, such as `turn:turn.example.com`.
+    pub fn turn_server(self, url: &str, user_name: &str, credential: &str) -> Self {
+        self.ice_server(&[("urls", url), ("username", user_name), ("credential", credential)])
+    }
+
+    fn ice_server(self, fields: &[(&str, &str)]) -> Self {
+        let server = Object::new();
+        for (key, value) in fields {
+            let _ = Reflect::set(&server, &JsValue::from_str(key), &JsValue::from_str(value));
+        }
+        self.ice_servers.push(&server);
+        self
+    }
+
+    /// Asks for the ICE servers, as an array of `RTCIceServer`, before each peer connection and each ICE restart.
+    pub fn ice_servers_from(mut self, source: Source<Array>) -> Self {
+        self.setup.ice_servers = IceServers::Asked(source);
+        self
+    }
+
+    /// Hides the page's addresses from the gateway; needs a TURN server.
+    pub fn relay_only(mut self) -> Self {
+        self.setup.ice_transport_policy = Some(RtcIceTransportPolicy::Relay);
+        self
+    }
+
+    /// Janus' `apisecret`, sent with every request.
+    pub fn api_secret(mut self, secret: impl Into<String>) -> Self {
+        self.setup.gateway.api_secret = Some(Secret::new(secret));
+        self
+    }
+
+    /// Janus' `token`, sent with every request.
+    pub fn token(mut self, token: impl Into<String>) -> Self {
+        self.setup.gateway.token = Some(Secret::new(token));
+        self
+    }
+
+    /// Asks for the token when connecting, and again when the gateway refuses it.
+    pub fn token_from(mut self, source: Source<String>) -> Self {
+        self.setup.token = Some(source);
+        self
+    }
+
+    /// Shown to the gateway's administrator as the `opaque_id` of every handle.
+    pub fn account(mut self, account: impl Into<String>) -> Self {
+        self.setup.gateway.account = Some(account.into());
+        self
+    }
+
+    /// How long a request may take until its final answer. Default 10 s.
+    pub fn request_timeout(mut self, limit: Duration) -> Self {
+        self.setup.gateway.request_timeout = limit;
+        self
+    }
+
+    /// How long a gateway out of reach is tried again before the session is given up. Default 120 s.
+    pub fn retry_limit(mut self, limit: Duration) -> Self {
+        self.setup.gateway.retry_limit = limit;
+        self
+    }
+
+    /// How much goes to the browser's console; `None` for nothing. Default: errors.
+    pub fn log_level(mut self, level: Option<Level>) -> Self {
+        self.setup.console = Console::new(level);
+        self
+    }
+
+    /// Whether cookies go to a gateway of another origin. Default: no.
+    pub fn with_credentials(mut self) -> Self {
+        self.setup.with_credentials = true;
+        self
+    }
+
+    /// Checks the settings.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT`, which names the value and says what is wrong with it.
+    pub fn build(self) -> Result<VideoRtc, Error> {
+        let Self { servers, ice_servers, mut setup } = self;
+        let servers: Result<_, Error> = servers.iter().map(|url| ServerUrl::parse(url)).collect();
+        setup.gateway.servers = servers?;
+        if let IceServers::Fixed(fixed) = &mut setup.ice_servers {
+            *fixed = ice_servers;
+        }
+        Ok(VideoRtc::with_setup(setup))
+    }
+}
+
+pub(super) fn dropped() -> Error {
+    Error::new(Code::Closed, "the connection was dropped before the command was done")
+}

@@ -1,0 +1,102 @@
+//! Data channels (W3C WebRTC, section 6): the two that this side sends on, and all that it hears.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use js_sys::{ArrayBuffer, Uint8Array};
+use wasm_bindgen::prelude::*;
+use web_sys::{
+    MessageEvent, RtcDataChannel, RtcDataChannelEvent, RtcDataChannelType, RtcPeerConnection,
+};
+
+use super::listener::Listener;
+use super::peer_connection::{News, Sink};
+use super::throwing::{Connection, throwing};
+use crate::transfer::Lane;
+
+/// The label that janus.js and the gateway use by default.
+const MESSAGES: &str = "JanusDataChannel";
+const BULK: &str = "videortc-bulk";
+/// When so many bytes are left in the bulk channel's buffer, it is filled again: half of what the core puts
+/// there at most.
+const LOW: u32 = 128 * 1024;
+/// How many channels of the other side are listened to. It needs two.
+const MOST_FOREIGN_CHANNELS: u32 = 8;
+
+/// The channels of one peer connection. Nothing of them is heard any more once this is dropped.
+pub(crate) struct Channels {
+    messages: RtcDataChannel,
+    bulk: RtcDataChannel,
+    sink: Sink,
+    _listeners: Vec<Listener>,
+}
+
+impl Channels {
+    /// Adds the channels to a connection that has no description yet.
+    pub(crate) fn new(connection: &RtcPeerConnection, sink: &Sink) -> Result<Self, JsValue> {
+        let messages = throwing::<Connection>(connection).create_data_channel(MESSAGES)?;
+        let bulk = throwing::<Connection>(connection).create_data_channel(BULK)?;
+        bulk.set_buffered_amount_low_threshold(LOW);
+        let mut listeners = vec![hear_foreign(connection, sink)];
+        for (channel, lane) in [(&messages, Lane::Messages), (&bulk, Lane::Bulk)] {
+            listeners.push(hear(channel, sink));
+            let told = sink.clone();
+            listeners.push(Listener::new(channel, "open", move |_| told(News::ChannelOpen(lane))));
+            let told = sink.clone();
+            listeners.push(Listener::new(channel, "close", move |_| told(News::ChannelClosed)));
+        }
+        let (told, channel) = (sink.clone(), bulk.clone());
+        listeners.push(Listener::new(&bulk, "bufferedamountlow", move |_| {
+            told(News::Buffered(channel.buffered_amount() as usize));
+        }));
+        Ok(Self { messages, bulk, sink: sink.clone(), _listeners: listeners })
+    }
+
+    /// Sends a binary message.
+    pub(crate) fn send(&self, lane: Lane, message: &[u8]) -> Result<(), JsValue> {
+        match lane {
+            Lane::Messages => self.messages.send_with_u8_array(message),
+            Lane::Bulk => {
+                self.bulk.send_with_u8_array(message)?;
+                // Where the buffer is low after it, no event will say so.
+                let buffered = self.bulk.buffered_amount();
+                if buffered <= LOW {
+                    (self.sink)(News::Buffered(buffered as usize));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Sends a text, as janus.js does.
+    pub(crate) fn send_text(&self, text: &str) -> Result<(), JsValue> {
+        self.messages.send_with_str(text)
+    }
+}
+
+/// Between two browsers without a gateway, what the other side sends comes on its own channels.
+fn hear_foreign(connection: &RtcPeerConnection, sink: &Sink) -> Listener {
+    let (sink, count) = (sink.clone(), Cell::new(0));
+    let foreign: Rc<RefCell<Vec<Listener>>> = Rc::default();
+    Listener::new(connection, "datachannel", move |event| {
+        let event: RtcDataChannelEvent = event.unchecked_into();
+        if count.get() < MOST_FOREIGN_CHANNELS {
+            count.set(count.get().saturating_add(1));
+            let listener = hear(&event.channel(), &sink);
+            foreign.borrow_mut().push(listener);
+        }
+    })
+}
+
+fn hear(channel: &RtcDataChannel, sink: &Sink) -> Listener {
+    channel.set_binary_type(RtcDataChannelType::Arraybuffer);
+    let sink = sink.clone();
+    Listener::new(channel, "message", move |event| {
+        let data = event.unchecked_into::<MessageEvent>().data();
+        if let Some(text) = data.as_string() {
+            sink(News::Text(text));
+        } else if let Ok(buffer) = data.dyn_into::<ArrayBuffer>() {
+            sink(News::Message(Uint8Array::new(&buffer).to_vec()));
+        }
+    })
+}

@@ -1,0 +1,24 @@
+//! What calls need of the browser, and what is said where it is missing.
+
+use js_sys::Reflect;
+
+use crate::error::{Code, Error};
+
+/// The globals that a call needs. `pkg-template/loading.js` has the same list, since it must answer before the
+/// module is there.
+pub(crate) const NEEDED: [&str; 5] =
+    ["RTCPeerConnection", "fetch", "AbortController", "crypto", "performance"];
+
+fn is_missing(name: &str) -> bool {
+    Reflect::get(&js_sys::global(), &name.into())
+        .is_ok_and(|value| value.is_undefined() || value.is_null())
+}
+
+/// Fails with `NOT_SUPPORTED` where calls cannot be made.
+pub(crate) fn check() -> Result<(), Error> {
+    let Some(name) = NEEDED.into_iter().find(|name| is_missing(name)) else { return Ok(()) };
+    let place =
+        if is_missing("document") { "this is no browser page, and" } else { "this browser" };
+    let message = format!("{place} has no {name}: make calls in a current browser");
+    Err(Error::new(Code::NotSupported, message))
+}

@@ -1,0 +1,527 @@
+//! One peer connection (W3C WebRTC), from its making to its closing.
+
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+
+use futures::channel::oneshot;
+use futures::future::{Either, select};
+use gloo_timers::future::TimeoutFuture;
+use js_sys::{Array, Promise, Reflect};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{
+    MediaStream, RtcBundlePolicy, RtcConfiguration, RtcIceCandidateInit, RtcIceConnectionState,
+    RtcIceTransportPolicy, RtcOfferOptions, RtcPeerConnection, RtcPeerConnectionIceEvent,
+    RtcPeerConnectionState, RtcRtpTransceiverDirection, RtcRtpTransceiverInit, RtcSdpType,
+    RtcSessionDescriptionInit, RtcSignalingState, RtcTrackEvent,
+};
+
+use super::data_channel::Channels;
+use super::devices;
+use super::listener::{Listener, Soon};
+use super::options::{IceServers, Setup};
+use super::registry::{Held, hold};
+use super::throwing::{Connection, throwing};
+use super::thrown;
+use crate::call::LegState;
+use crate::error::{Code, Error};
+use crate::proto::Candidate;
+use crate::transfer::Lane;
+
+/// How many remote candidates are kept until they can be added.
+const MOST_EARLY_CANDIDATES: usize = 64;
+/// How long a description waits for its first candidate, and then for others, in milliseconds: those of this
+/// machine's networks come together, travel in it, and need no request of their own.
+const HEAD_START: u32 = 20;
+const REST: u32 = 4;
+
+/// What a peer connection tells.
+pub(crate) enum News {
+    /// A local candidate.
+    Candidate(Candidate),
+    /// It came up, was lost or failed.
+    State(LegState),
+    /// The stream of the other side, with the tracks that have come so far.
+    Stream(MediaStream),
+    /// The other side's audio or video flows.
+    RemoteMedia,
+    ChannelOpen(Lane),
+    ChannelClosed,
+    /// A text message.
+    Text(String),
+    /// A binary message.
+    Message(Vec<u8>),
+    /// So many bytes are in the bulk channel's buffer.
+    Buffered(usize),
+}
+
+/// Hears what a peer connection tells.
+pub(crate) type Sink = Rc<dyn Fn(News)>;
+
+/// How the connections of one client are made.
+#[derive(Clone)]
+pub(crate) struct PeerSetup {
+    ice_servers: IceServers,
+    ice_transport_policy: Option<RtcIceTransportPolicy>,
+    bundle_policy: RtcBundlePolicy,
+}
+
+impl PeerSetup {
+    pub(crate) fn new(setup: &Setup) -> Self {
+        Self {
+            ice_servers: setup.ice_servers.clone(),
+            ice_transport_policy: setup.ice_transport_policy,
+            bundle_policy: setup.bundle_policy,
+        }
+    }
+
+    /// The configuration for a connection; asks for the servers where they may change.
+    async fn configuration(&self) -> Result<RtcConfiguration, Error> {
+        let servers: Array = match &self.ice_servers {
+            IceServers::Fixed(servers) => servers.clone(),
+            IceServers::Asked(source) => source().await.map_err(|words| {
+                let message = "the function iceServers gave no servers";
+                Error::new(Code::MediaFailed, message).with_cause(words)
+            })?,
+        };
+        let configuration = RtcConfiguration::new();
+        configuration.set_ice_servers(&servers);
+        configuration.set_bundle_policy(self.bundle_policy);
+        if let Some(policy) = self.ice_transport_policy {
+            configuration.set_ice_transport_policy(policy);
+        }
+        Ok(configuration)
+    }
+}
+
+/// A peer connection. Its descriptions are made one after the other: in the middle of one change, the next
+/// has no state to begin from.
+pub(crate) struct PeerConnection {
+    setup: PeerSetup,
+    has_data: bool,
+    sink: Sink,
+    turns: Turns,
+    open: RefCell<Option<Rc<Open>>>,
+    is_closed: Cell<bool>,
+    /// Remote candidates, which may not be added before the remote description is set.
+    early: RefCell<Option<Vec<Candidate>>>,
+}
+
+impl PeerConnection {
+    pub(crate) fn new(setup: PeerSetup, has_data: bool, sink: Sink) -> Rc<Self> {
+        Rc::new(Self {
+            setup,
+            has_data,
+            sink,
+            turns: Turns::default(),
+            open: RefCell::default(),
+            is_closed: Cell::default(),
+            early: RefCell::new(Some(Vec::new())),
+        })
+    }
+
+    /// Makes an offer, or an answer to one, that sends what the stream has that is being opened. An offer that
+    /// sends nothing receives audio and video all the same.
+    pub(crate) fn begin<F: Future<Output = Result<MediaStream, Error>>>(
+        self: &Rc<Self>,
+        opening: F,
+        offer: Option<String>,
+    ) -> impl Future<Output = Result<String, Error>> + use<F> {
+        let (turn, peer) = (self.turns.take(), self.clone());
+        turn.run(async move {
+            peer.make().await?;
+            let Some(sdp) = offer else { return peer.first_offer(&opening.await?).await };
+            peer.apply_remote(RtcSdpType::Offer, &sdp).await?;
+            let stream = opening.await?;
+            peer.answer(Some(&stream)).await
+        })
+    }
+
+    /// Makes a new offer with new ICE credentials (W3C WebRTC, section 4.4.1.10).
+    pub(crate) fn restart(self: &Rc<Self>) -> impl Future<Output = Result<String, Error>> + use<> {
+        let (turn, peer) = (self.turns.take(), self.clone());
+        turn.run(async move {
+            // The gateway's new candidates may come before its answer: they belong to that.
+            peer.early.replace(Some(Vec::new()));
+            let open = peer.open()?;
+            if matches!(peer.setup.ice_servers, IceServers::Asked(_)) {
+                let configuration = peer.setup.configuration().await?;
+                throwing::<Connection>(&open.connection)
+                    .set_configuration(&configuration)
+                    .map_err(|thrown| failed("take the new iceServers", &thrown))?;
+            }
+            let options = RtcOfferOptions::new();
+            options.set_ice_restart(true);
+            peer.offer(open.connection.create_offer_with_rtc_offer_options(&options)).await
+        })
+    }
+
+    /// Answers a new offer. One of ours that waits for its answer is taken back by that (W3C WebRTC, section
+    /// 4.4.1.5).
+    pub(crate) fn renegotiate(
+        self: &Rc<Self>,
+        offer: String,
+    ) -> impl Future<Output = Result<String, Error>> + use<> {
+        let (turn, peer) = (self.turns.take(), self.clone());
+        turn.run(async move {
+            peer.apply_remote(RtcSdpType::Offer, &offer).await?;
+            peer.answer(None).await
+        })
+    }
+
+    /// Takes the answer to our offer. One whose offer was taken back meanwhile is late, and no failure.
+    pub(crate) fn accept(self: &Rc<Self>, answer: String) {
+        let (turn, peer) = (self.turns.take(), self.clone());
+        spawn_local(turn.run(async move {
+            let Ok(open) = peer.open() else { return };
+            if open.connection.signaling_state() != RtcSignalingState::HaveLocalOffer {
+                return;
+            }
+            if peer.apply_remote(RtcSdpType::Answer, &answer).await.is_err() {
+                peer.tell(News::State(LegState::Failed));
+            }
+        }));
+    }
+
+    /// Takes remote candidates, early ones too.
+    pub(crate) fn add(self: &Rc<Self>, candidates: Vec<Candidate>) {
+        if let Some(early) = self.early.borrow_mut().as_mut() {
+            let room = MOST_EARLY_CANDIDATES.saturating_sub(early.len());
+            early.extend(candidates.into_iter().take(room));
+            return;
+        }
+        for candidate in candidates {
+            let Candidate::Found { candidate, mid, line } = candidate else { continue };
+            let init = RtcIceCandidateInit::new(&candidate);
+            init.set_sdp_mid(mid.as_deref());
+            init.set_sdp_m_line_index(line);
+            let (turn, peer) = (self.turns.take(), self.clone());
+            spawn_local(turn.run(async move {
+                let Ok(open) = peer.open() else { return };
+                let connection = &open.connection;
+                // A candidate that the browser cannot use is no loss: others may do.
+                let _ = JsFuture::from(
+                    connection.add_ice_candidate_with_opt_rtc_ice_candidate_init(Some(&init)),
+                )
+                .await;
+            }));
+        }
+    }
+
+    /// Sends a binary message.
+    pub(crate) fn send(&self, lane: Lane, message: &[u8]) -> Result<(), JsValue> {
+        self.with_channels(|channels| channels.send(lane, message))
+    }
+
+    /// Sends a text, as janus.js does.
+    pub(crate) fn send_text(&self, text: &str) -> Result<(), JsValue> {
+        self.with_channels(|channels| channels.send_text(text))
+    }
+
+    fn with_channels(
+        &self,
+        send: impl FnOnce(&Channels) -> Result<(), JsValue>,
+    ) -> Result<(), JsValue> {
+        let open = self.open.borrow().clone();
+        match open.as_ref().and_then(|open| open.channels.as_ref()) {
+            Some(channels) => send(channels),
+            None => Ok(()),
+        }
+    }
+
+    /// Closes it: nothing of it is heard any more.
+    pub(crate) fn close(&self) {
+        self.is_closed.set(true);
+        let open = self.open.take();
+        if let Some(open) = open {
+            open.close();
+        }
+    }
+
+    fn tell(&self, news: News) {
+        if !self.is_closed.get() {
+            (self.sink)(news);
+        }
+    }
+
+    async fn make(&self) -> Result<(), Error> {
+        let configuration = self.setup.configuration().await?;
+        if self.is_closed.get() {
+            return Err(closed());
+        }
+        let open = Open::new(&configuration, self.has_data, &self.sink)
+            .map_err(|thrown| failed("make a peer connection (check iceServers)", &thrown))?;
+        *self.open.borrow_mut() = Some(open);
+        Ok(())
+    }
+
+    fn open(&self) -> Result<Rc<Open>, Error> {
+        self.open.borrow().clone().ok_or_else(closed)
+    }
+
+    async fn first_offer(self: &Rc<Self>, stream: &MediaStream) -> Result<String, Error> {
+        let open = self.open()?;
+        open.add_tracks(stream).map_err(|thrown| failed("make an offer", &thrown))?;
+        self.offer(open.connection.create_offer()).await
+    }
+
+    async fn offer(self: &Rc<Self>, making: Promise) -> Result<String, Error> {
+        let description = attempt("make an offer", making).await?;
+        self.apply_local(description).await
+    }
+
+    async fn answer(self: &Rc<Self>, stream: Option<&MediaStream>) -> Result<String, Error> {
+        let open = self.open()?;
+        if let Some(stream) = stream {
+            open.send(stream).map_err(|thrown| failed("make an answer", &thrown))?;
+        }
+        let description = attempt("make an answer", open.connection.create_answer()).await?;
+        self.apply_local(description).await
+    }
+
+    async fn apply_local(&self, description: JsValue) -> Result<String, Error> {
+        let open = self.open()?;
+        let connection = &open.connection;
+        open.is_described.set(false);
+        let applying = connection.set_local_description(description.unchecked_ref());
+        attempt("apply its own description", applying).await?;
+        let first = open.first_candidate();
+        let rested = Box::pin(async move {
+            if first.await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            TimeoutFuture::new(REST).await;
+        });
+        match select(TimeoutFuture::new(HEAD_START), rested).await {
+            Either::Left(_) | Either::Right(_) => {}
+        }
+        open.is_described.set(true);
+        connection.local_description().map(|local| local.sdp()).ok_or_else(closed)
+    }
+
+    async fn apply_remote(self: &Rc<Self>, kind: RtcSdpType, sdp: &str) -> Result<(), Error> {
+        let open = self.open()?;
+        let description = RtcSessionDescriptionInit::new(kind);
+        description.set_sdp(sdp);
+        let applying = open.connection.set_remote_description(&description);
+        attempt("apply the other side's description", applying).await?;
+        let early = self.early.take();
+        self.add(early.unwrap_or_default());
+        Ok(())
+    }
+}
+
+/// A connection that the browser has made.
+struct Open {
+    connection: RtcPeerConnection,
+    channels: Option<Channels>,
+    /// One stream of our own: what streams the other side says its tracks are in does not matter.
+    stream: MediaStream,
+    flows: Cell<bool>,
+    /// Candidates travel in the description that is being made; that those were all, the gateway does not
+    /// read there.
+    is_described: Cell<bool>,
+    /// Told of the next candidate.
+    first: RefCell<Option<oneshot::Sender<()>>>,
+    listeners: RefCell<Vec<Listener>>,
+    /// Video tracks that are about to join the stream.
+    joining: RefCell<Vec<Soon>>,
+    held: RefCell<Option<Held>>,
+}
+
+impl Open {
+    fn new(
+        configuration: &RtcConfiguration,
+        has_data: bool,
+        sink: &Sink,
+    ) -> Result<Rc<Self>, JsValue> {
+        let connection = RtcPeerConnection::new_with_configuration(configuration)?;
+        let held = hold(&connection, "close");
+        let channels = if has_data { Some(Channels::new(&connection, sink)?) } else { None };
+        let open = Rc::new(Self {
+            channels,
+            stream: MediaStream::new()?,
+            flows: Cell::default(),
+            is_described: Cell::default(),
+            first: RefCell::default(),
+            listeners: RefCell::default(),
+            joining: RefCell::default(),
+            held: RefCell::new(Some(held)),
+            connection,
+        });
+        open.listen(sink);
+        Ok(open)
+    }
+
+    fn listen(self: &Rc<Self>, sink: &Sink) {
+        let on = |event: &'static str, act: fn(&Rc<Self>, web_sys::Event, &Sink)| {
+            let (open, sink) = (Rc::downgrade(self), sink.clone());
+            Listener::new(&self.connection, event, move |event| {
+                if let Some(open) = Weak::upgrade(&open) {
+                    act(&open, event, &sink);
+                }
+            })
+        };
+        let state = match self.has_connection_state() {
+            true => on("connectionstatechange", Self::handle_state),
+            false => on("iceconnectionstatechange", Self::handle_ice_state),
+        };
+        let listeners = vec![
+            on("icecandidate", Self::handle_candidate),
+            on("track", Self::handle_track),
+            state,
+        ];
+        *self.listeners.borrow_mut() = listeners;
+    }
+
+    /// Firefox before 113 has only the state of ICE.
+    fn has_connection_state(&self) -> bool {
+        Reflect::has(&self.connection, &"connectionState".into()).unwrap_or(true)
+    }
+
+    fn handle_candidate(self: &Rc<Self>, event: web_sys::Event, sink: &Sink) {
+        let found = event.unchecked_into::<RtcPeerConnectionIceEvent>().candidate();
+        let first = self.first.take();
+        if let Some(first) = first {
+            let _ = first.send(());
+        }
+        if found.is_some() && !self.is_described.get() {
+            return;
+        }
+        // An empty one is the end of one generation of them (RFC 8838).
+        let found = found.filter(|found| !found.candidate().is_empty());
+        sink(News::Candidate(found.map_or(Candidate::End, |found| Candidate::Found {
+            candidate: found.candidate(),
+            mid: found.sdp_mid(),
+            line: found.sdp_m_line_index(),
+        })));
+    }
+
+    fn handle_state(self: &Rc<Self>, _: web_sys::Event, sink: &Sink) {
+        let state = match self.connection.connection_state() {
+            RtcPeerConnectionState::Connected => LegState::Connected,
+            RtcPeerConnectionState::Disconnected => LegState::Disconnected,
+            RtcPeerConnectionState::Failed => LegState::Failed,
+            _ => return,
+        };
+        sink(News::State(state));
+    }
+
+    fn handle_ice_state(self: &Rc<Self>, _: web_sys::Event, sink: &Sink) {
+        let state = match self.connection.ice_connection_state() {
+            RtcIceConnectionState::Connected | RtcIceConnectionState::Completed => {
+                LegState::Connected
+            }
+            RtcIceConnectionState::Disconnected => LegState::Disconnected,
+            RtcIceConnectionState::Failed => LegState::Failed,
+            _ => return,
+        };
+        sink(News::State(state));
+    }
+
+    fn handle_track(self: &Rc<Self>, event: web_sys::Event, sink: &Sink) {
+        let track = event.unchecked_into::<RtcTrackEvent>().track();
+        // A remote track is muted until its first packet.
+        let (open, told) = (Rc::downgrade(self), sink.clone());
+        let listener = Listener::new(&track, "unmute", move |_| {
+            if let Some(open) = open.upgrade()
+                && !open.flows.replace(true)
+            {
+                told(News::RemoteMedia);
+            }
+        });
+        self.listeners.borrow_mut().push(listener);
+        sink(News::Stream(Clone::clone(&self.stream)));
+        let (stream, told, kind) = (Clone::clone(&self.stream), sink.clone(), track.kind());
+        let join = move || {
+            stream.add_track(&track);
+            told(News::Stream(stream));
+        };
+        // Chromium plays no audio before the first frame, unless the video comes to an element that plays
+        // already: a task later.
+        if kind != "video" {
+            join();
+        } else if let Ok(soon) = Soon::new(join) {
+            self.joining.borrow_mut().push(soon);
+        }
+    }
+
+    /// Hears of the next candidate.
+    fn first_candidate(&self) -> oneshot::Receiver<()> {
+        let (tell, first) = oneshot::channel();
+        *self.first.borrow_mut() = Some(tell);
+        first
+    }
+
+    fn send(&self, stream: &MediaStream) -> Result<(), JsValue> {
+        for track in devices::tracks(stream) {
+            throwing::<Connection>(&self.connection).add_track(&track, stream)?;
+        }
+        Ok(())
+    }
+
+    /// Sends what the stream has, and receives audio and video where it has none of either.
+    fn add_tracks(&self, stream: &MediaStream) -> Result<(), JsValue> {
+        self.send(stream)?;
+        if devices::tracks(stream).next().is_none() {
+            let init = RtcRtpTransceiverInit::new();
+            init.set_direction(RtcRtpTransceiverDirection::Recvonly);
+            for kind in ["audio", "video"] {
+                throwing::<Connection>(&self.connection).add_transceiver(kind, &init)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn close(self: &Rc<Self>) {
+        drop((self.listeners.take(), self.joining.take()));
+        let open = self.clone();
+        // It takes the browser tens of milliseconds, in which the page would not hear yet that the call is over.
+        spawn_local(async move {
+            open.connection.close();
+            drop(open.held.take());
+        });
+    }
+}
+
+/// Lets what changes a description go one after the other, in the order in which turns were taken.
+#[derive(Default)]
+struct Turns(RefCell<Option<oneshot::Receiver<()>>>);
+
+struct Turn {
+    before: Option<oneshot::Receiver<()>>,
+    done: oneshot::Sender<()>,
+}
+
+impl Turns {
+    fn take(&self) -> Turn {
+        let (done, after) = oneshot::channel();
+        Turn { before: self.0.replace(Some(after)), done }
+    }
+}
+
+impl Turn {
+    async fn run<T>(self, act: impl Future<Output = T>) -> T {
+        let Self { before, done } = self;
+        if let Some(before) = before {
+            // It ends by being dropped.
+            let _ = before.await;
+        }
+        let result = act.await;
+        drop(done);
+        result
+    }
+}
+
+async fn attempt(what: &str, doing: Promise) -> Result<JsValue, Error> {
+    JsFuture::from(doing).await.map_err(|thrown| failed(what, &thrown))
+}
+
+fn failed(what: &str, thrown: &JsValue) -> Error {
+    Error::new(Code::MediaFailed, format!("the browser could not {what}"))
+        .with_cause(thrown::words(thrown))
+}
+
+fn closed() -> Error {
+    Error::new(Code::MediaFailed, "the peer connection was closed")
+}

@@ -1,0 +1,43 @@
+//! What must be undone when the module has broken down: connections, tracks, requests, elements.
+//!
+//! After a trap no code of the module runs any more, so no destructor does. The loader's guard in JavaScript
+//! (`pkg-template/guard.js`) then undoes what is listed here. Where there is no guard, nothing is listed.
+
+use std::cell::RefCell;
+
+use js_sys::Map;
+use wasm_bindgen::prelude::*;
+
+thread_local! {
+    static LIST: RefCell<Option<Map>> = const { RefCell::new(None) };
+}
+
+/// Lists in this map from now on.
+pub(crate) fn keep_in(map: Map) {
+    LIST.set(Some(map));
+}
+
+fn list() -> Option<Map> {
+    LIST.with_borrow(Clone::clone)
+}
+
+/// An entry of the list, which is taken off when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Held(JsValue);
+
+/// Lists an object with what the guard does with it: `"close"`, `"stop"`, `"abort"`, `"remove"`, `"clear"`
+/// or `"call"`.
+pub(crate) fn hold(object: &JsValue, undo: &str) -> Held {
+    if let Some(list) = list() {
+        list.set(object, &undo.into());
+    }
+    Held(object.clone())
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(list) = list() {
+            list.delete(&self.0);
+        }
+    }
+}

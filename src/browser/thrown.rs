@@ -1,0 +1,33 @@
+//! What JavaScript threw, in words.
+
+use js_sys::{Object, Reflect};
+use wasm_bindgen::prelude::*;
+
+/// One line for a `cause`. It may be anything, and may throw again when it is looked at.
+pub(crate) fn words(thrown: &JsValue) -> String {
+    if let Some(text) = thrown.as_string() {
+        return text;
+    }
+    if !thrown.is_object() && !thrown.is_function() {
+        return "something that is no error".into();
+    }
+    match (text(thrown, "name"), text(thrown, "message")) {
+        (Ok(name), Ok(message)) => format!("{name}: {message}"),
+        _ => "something that cannot be read".into(),
+    }
+}
+
+/// The name of an exception, such as `NotAllowedError`.
+pub(crate) fn name(thrown: &JsValue) -> String {
+    text(thrown, "name").unwrap_or_default()
+}
+
+fn text(thrown: &JsValue, key: &str) -> Result<String, JsValue> {
+    let value = Reflect::get(thrown, &key.into())?;
+    match value.as_string() {
+        Some(text) => Ok(text),
+        None if value.is_undefined() => Ok("undefined".into()),
+        // Whatever it is, as JavaScript writes it.
+        None => Object::from(value).to_string().as_string().ok_or(JsValue::UNDEFINED),
+    }
+}

@@ -1,0 +1,217 @@
+//! The page's side of a call's messages and files: what is read from, what has arrived, how far both are. All of
+//! the content is in the browser's blobs; what is sent when, what has arrived and how a transfer ends is the
+//! core's to say.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use wasm_bindgen_futures::spawn_local;
+use web_sys::Blob;
+
+use super::blob::{self, Arriving};
+use super::call::Call;
+use super::event::{CallEvent, Direction, TransferState, TransferStatus};
+use super::thrown;
+use crate::call::{Command, Data, Transfer, TransferId};
+use crate::config::UserName;
+use crate::error::{Code, Error};
+use crate::log::Level;
+use crate::transfer::{Content, Meta};
+
+/// What goes out.
+pub(crate) enum Source {
+    /// A text that travels in one message.
+    Text(String),
+    /// What is read as it is sent; `is_text` if it was a text and arrives as one.
+    Blob { blob: Blob, is_text: bool },
+}
+
+/// What is under way in both directions.
+#[derive(Default)]
+pub(crate) struct Transfers {
+    outgoing: RefCell<BTreeMap<Command, Sending>>,
+    incoming: RefCell<BTreeMap<TransferId, Arriving>>,
+}
+
+struct Sending {
+    status: TransferStatus,
+    source: Option<Blob>,
+    is_text: bool,
+}
+
+impl Transfers {
+    /// Something begins to be sent.
+    pub(crate) fn begin(&self, status: TransferStatus, source: Source) {
+        let TransferId::Outgoing(command) = status.id else { return };
+        let (source, is_text) = match source {
+            Source::Text(_) => (None, true),
+            Source::Blob { blob, is_text } => (Some(blob), is_text),
+        };
+        self.outgoing.borrow_mut().insert(command, Sending { status, source, is_text });
+    }
+
+    /// What was sent ended, as its command is about to. Returns where it stands then.
+    pub(crate) fn finish(
+        &self,
+        command: Command,
+        result: Result<(), &Error>,
+        emit: impl Fn(CallEvent),
+    ) -> Option<TransferStatus> {
+        let sending = self.outgoing.borrow_mut().remove(&command);
+        // The core refused it before it began.
+        let Sending { mut status, source, is_text } = sending?;
+        match result {
+            Ok(()) => (status.state, status.transferred) = (TransferState::Done, status.size),
+            Err(error) => status.state = TransferState::Failed(error.clone()),
+        }
+        if source.is_some() {
+            emit(CallEvent::Progress(status.clone()));
+        }
+        if !is_text {
+            emit(match result {
+                Ok(()) => CallEvent::FileSent(status.clone()),
+                Err(_) => CallEvent::FileFailed(status.clone()),
+            });
+        }
+        Some(status)
+    }
+
+    /// Does what the core wants done with content, or tells the page of it.
+    pub(crate) fn handle(call: &Rc<Call>, data: Data) {
+        match data {
+            Data::Read { command, offset, length } => read(call, command, offset, length),
+            Data::Keep(id, bytes) => keep(call, id, &bytes),
+            Data::Deliver(transfer, peer, content) => deliver(call, transfer, &peer, content),
+            Data::PlainText(peer, text) => call.emit(CallEvent::Text {
+                kind: "text/plain".into(),
+                text,
+                filename: None,
+                peer: peer.to_string(),
+            }),
+            Data::PlainBytes(peer, bytes) => give_bytes(call, &peer, &bytes),
+            Data::Changed(transfer, peer) => change(call, transfer, &peer),
+            // The peer connection's.
+            Data::Send(..) | Data::SendText(..) => {}
+        }
+    }
+}
+
+fn read(call: &Rc<Call>, command: Command, offset: u64, length: u64) {
+    let source = {
+        let outgoing = call.transfers.outgoing.borrow();
+        outgoing.get(&command).and_then(|sending| sending.source.clone())
+    };
+    let Some(source) = source else { return };
+    let call = call.clone();
+    spawn_local(async move {
+        let read = blob::read(&source, offset, length).await.map_err(|thrown| {
+            let message = "the file could not be read: it may have been changed or removed";
+            Error::new(Code::TransferFailed, message).with_cause(thrown::words(&thrown))
+        });
+        call.input(|core, now| core.handle_read(command, offset, read, now));
+    });
+}
+
+fn keep(call: &Rc<Call>, id: TransferId, bytes: &[u8]) {
+    let incoming = &call.transfers.incoming;
+    let arriving = incoming.borrow_mut().remove(&id);
+    let mut arriving = arriving.unwrap_or_else(Arriving::new);
+    match arriving.push(bytes) {
+        Ok(()) => drop(incoming.borrow_mut().insert(id, arriving)),
+        Err(thrown) => lose(call, id, &thrown),
+    }
+}
+
+fn lose(call: &Rc<Call>, id: TransferId, thrown: &wasm_bindgen::JsValue) {
+    call.log(Level::Error, &format!("data could not be kept: {}", thrown::words(thrown)));
+    call.input(|core, now| core.handle_delivered(id, false, now));
+}
+
+/// Something is whole: a short text, or what was kept. It counts as done once the page can have it.
+fn deliver(call: &Rc<Call>, transfer: Transfer, peer: &UserName, content: Content) {
+    let (id, peer) = (transfer.id, peer.to_string());
+    let Meta { kind, filename, is_text, .. } = transfer.meta.clone();
+    if let Content::Text(text) = content {
+        call.emit(CallEvent::Text { kind, text, filename, peer });
+        return call.input(|core, now| core.handle_delivered(id, true, now));
+    }
+    let arriving = call.transfers.incoming.borrow_mut().remove(&id);
+    let blob = match arriving.unwrap_or_else(Arriving::new).finish(&kind) {
+        Ok(blob) => blob,
+        Err(thrown) => return lose(call, id, &thrown),
+    };
+    let mut status = status_of(transfer, &peer);
+    status.transferred = status.size;
+    status.state = TransferState::Done;
+    let give = move |call: &Rc<Call>, event: CallEvent| {
+        call.emit(CallEvent::Progress(status));
+        call.emit(event);
+        call.input(|core, now| core.handle_delivered(id, true, now));
+    };
+    if !is_text {
+        return give(call, CallEvent::Data { kind, blob, filename, peer });
+    }
+    let call = call.clone();
+    spawn_local(async move {
+        match blob::read_text(&blob).await {
+            Ok(text) => give(&call, CallEvent::Text { kind, text, filename, peer }),
+            Err(thrown) => lose(&call, id, &thrown),
+        }
+    });
+}
+
+/// Bytes of a peer that does not use this library.
+fn give_bytes(call: &Rc<Call>, peer: &UserName, bytes: &[u8]) {
+    let kind = "application/octet-stream";
+    let mut arriving = Arriving::new();
+    match arriving.push(bytes).and_then(|()| arriving.finish(kind)) {
+        Ok(blob) => call.emit(CallEvent::Data {
+            kind: kind.into(),
+            blob,
+            filename: None,
+            peer: peer.to_string(),
+        }),
+        Err(thrown) => {
+            call.log(Level::Error, &format!("data could not be kept: {}", thrown::words(&thrown)));
+        }
+    }
+}
+
+/// Bytes moved, or what was coming is lost.
+fn change(call: &Rc<Call>, transfer: Transfer, peer: &UserName) {
+    let status = match transfer.id {
+        TransferId::Outgoing(command) => {
+            let mut outgoing = call.transfers.outgoing.borrow_mut();
+            let Some(sending) = outgoing.get_mut(&command) else { return };
+            sending.status.peer = Some(peer.to_string());
+            sending.status.transferred = transfer.transferred;
+            sending.status.clone()
+        }
+        TransferId::Incoming(..) => {
+            if matches!(transfer.state, TransferState::Failed(_)) {
+                let arrived = call.transfers.incoming.borrow_mut().remove(&transfer.id);
+                drop(arrived);
+            }
+            status_of(transfer, peer.as_str())
+        }
+    };
+    call.emit(CallEvent::Progress(status));
+}
+
+fn status_of(transfer: Transfer, peer: &str) -> TransferStatus {
+    let Transfer { id, meta, transferred, state } = transfer;
+    TransferStatus {
+        id,
+        direction: match id {
+            TransferId::Outgoing(_) => Direction::Outgoing,
+            TransferId::Incoming(..) => Direction::Incoming,
+        },
+        kind: meta.kind,
+        filename: meta.filename,
+        size: meta.size,
+        transferred,
+        state,
+        peer: Some(peer.to_owned()),
+    }
+}
