@@ -299,16 +299,3 @@ impl Default for Policy {
         Self { enabled: true, allowed: None, max_size: 1 << 30 }
     }
 }
-
-impl ServerUrl {
-    /// TEMPORARY
-    pub fn parse(text: &str) -> Result<Self, crate::error::Error> {
-        Ok(Self::new(text))
-    }
-}
-impl UserName {
-    /// TEMPORARY
-    pub fn checked(text: &str) -> Result<Self, crate::error::Error> {
-        Self::parse(text).ok_or_else(|| crate::error::Error::invalid("a bad name"))
-    }
-}

@@ -28,8 +28,5 @@ mod vec_map;
 pub mod api;
 #[cfg(target_family = "wasm")]
 mod browser;
-
-// Less than half as large as the standard library's allocator, and it gives back and joins what is freed.
 #[cfg(all(target_family = "wasm", feature = "js"))]
-#[global_allocator]
-static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
+pub mod js;
