@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::Serialize;
+
 /// A gateway's base URL: `http` or `https`, no query, no fragment, no slash at the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerUrl(String);
@@ -21,7 +23,7 @@ impl ServerUrl {
 
 /// The name of a user at the gateway: 1 to 128 characters, none of them a control character (the
 /// gateway's JSON parser refuses NUL, and the others have no place in a name).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct UserName(String);
 
 impl UserName {
