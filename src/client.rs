@@ -1,5 +1,6 @@
 //! One page's connection: the session and its video calls, joined. Still pure.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -10,9 +11,7 @@ use crate::event::Event;
 use crate::log::Level;
 use crate::proto::{self, Answer, HandleId, HttpId, HttpRequest, HttpResponse, Session, Ticket};
 use crate::proto::{Backoff, given_up, not_connected};
-use crate::queue::Queue;
 use crate::time::{Time, earliest};
-use crate::vec_map::VecMap;
 
 /// Names a video call object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,12 +64,12 @@ pub struct Client {
     trouble: Option<Time>,
     random: Rc<dyn Fn() -> u64>,
     phase: Phase,
-    calls: VecMap<CallId, Slot>,
+    calls: BTreeMap<CallId, Slot>,
     /// A handle for the next call object, asked for with the session.
     spare: Spare,
-    tickets: VecMap<Ticket, Purpose>,
+    tickets: BTreeMap<Ticket, Purpose>,
     last_call: u64,
-    outputs: Queue<Output>,
+    outputs: VecDeque<Output>,
 }
 
 enum Phase {
@@ -130,11 +129,11 @@ impl Client {
             session: Session::new(config, random.clone()),
             random,
             phase: Phase::Disconnected,
-            calls: VecMap::new(),
+            calls: BTreeMap::new(),
             spare: Spare::None,
-            tickets: VecMap::new(),
+            tickets: BTreeMap::new(),
             last_call: 0,
-            outputs: Queue::default(),
+            outputs: VecDeque::new(),
         }
     }
 
@@ -417,7 +416,7 @@ impl Client {
 
     /// Takes their handles from the calls, which end.
     fn unhandle(&mut self, words: &str, error: &Error, now: Time) {
-        self.tickets = VecMap::new();
+        self.tickets = BTreeMap::new();
         for id in self.calls.keys().copied().collect::<Vec<_>>() {
             let Some(slot) = self.calls.get_mut(&id) else { continue };
             slot.handle = None;
@@ -584,7 +583,7 @@ impl Client {
         match output {
             call::Output::Request { id: request, body, jsep } => {
                 let sent = with_handle(handle)
-                    .and_then(|handle| self.session.message(handle, body, jsep.as_ref(), now));
+                    .and_then(|handle| self.session.message(handle, &body, jsep.as_ref(), now));
                 match sent {
                     Ok(ticket) => {
                         self.tickets.insert(ticket, Purpose::Request(id, request));

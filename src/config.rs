@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::error::{Error, excerpt};
 
 /// A gateway's base URL: `http` or `https`, no user name, no query, no fragment.
@@ -149,7 +151,7 @@ fn trim(text: &str) -> &str {
 
 /// The name of a user at the gateway: 1 to 128 characters, none of them a control character (the
 /// gateway's JSON parser refuses NUL, and the others have no place in a name).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct UserName(String);
 
 impl UserName {

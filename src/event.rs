@@ -1,5 +1,7 @@
 //! What the page is told.
 
+use serde::Serialize;
+
 use crate::config::UserName;
 use crate::error::Error;
 
@@ -49,12 +51,15 @@ pub enum Event {
 }
 
 /// What `setCall()` sets at the gateway.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Settings {
     /// Whether the gateway relays my audio.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub audio: Option<bool>,
     /// Whether the gateway relays my video.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub video: Option<bool>,
     /// The ceiling of my video in bits per second; 0 takes it away.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub bitrate: Option<u32>,
 }

@@ -1,32 +1,70 @@
 //! Video calls between web pages through a Janus gateway.
 //!
-//! The library is a pure core, and a thin shell in JavaScript (`pkg-template/`). The core never touches a
-//! browser: commands, answers and the time go in, requests and events come out. Its one rule: after every
-//! input, drain the outputs, then set one timer. So all that is hard runs natively on a virtual clock.
+//! A page uses the class `VideoRTC` of the npm package, which is this crate compiled to WebAssembly. A Rust web
+//! app uses the same crate without its default feature `js`, and gets neither the classes nor their allocator:
 //!
-//! `boundary` is what the shell calls. It stands on [`client`], which joins [`proto`] (the gateway) and
-//! [`call`] (the video call plugin, with [`transfer`] for what goes through its data channels). The rest are
-//! words that all share. Each layer imports only from those below it.
+//! ```toml
+//! [dependencies]
+//! videortc = { version = "0.1", default-features = false }
+//! ```
+//!
+#![cfg_attr(target_family = "wasm", doc = "```no_run")]
+#![cfg_attr(not(target_family = "wasm"), doc = "```ignore")]
+//! use futures::StreamExt;
+//! use videortc::{CallEvent, CallOptions, Error, VideoRtc};
+//!
+//! async fn answer_everybody() -> Result<(), Error> {
+//!     let app = VideoRtc::new("https://example.com/janus")?;
+//!     let usecases = app.connect().await?;
+//!     let (call, mut events) = usecases.video_call(CallOptions::new()).await?;
+//!     call.register(Some("Tom")).await?;
+//!     while let Some(event) = events.next().await {
+//!         if let CallEvent::IncomingCall(_) = event {
+//!             call.accept().await?;
+//!         }
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # The one rule
+//!
+//! The library is a pure core and a thin shell. The core never touches a browser: commands, answers and the time
+//! go in, requests and events come out. After every input, the shell drains the outputs, then sets one timer.
+//! So all that is hard runs natively on a virtual clock, and the shell stays too simple to be wrong.
+//!
+//! # Modules
+//!
+//! `js` (the classes of a page) stands on `api` (the Rust API, which is exported here), that on `browser` (the
+//! shell), and that on the core: `client` joins `proto` (the gateway) and `call` (the video call plugin, with
+//! `transfer` for what goes through its data channels). The rest are words that all share. Each imports only
+//! from those behind it. The core is public for the tests and the fuzzers of this repository alone.
 
+#[doc(hidden)]
 pub mod call;
+#[doc(hidden)]
 pub mod client;
 pub mod config;
+#[doc(hidden)]
 pub mod error;
+#[doc(hidden)]
 pub mod event;
-pub mod json;
 pub mod log;
+#[doc(hidden)]
 pub mod proto;
-mod queue;
 #[doc(hidden)]
 pub mod table;
-mod text;
+#[doc(hidden)]
 pub mod time;
+#[doc(hidden)]
 pub mod transfer;
-mod vec_map;
 
 #[cfg(target_family = "wasm")]
-pub mod api;
+mod api;
 #[cfg(target_family = "wasm")]
 mod browser;
 #[cfg(all(target_family = "wasm", feature = "js"))]
 pub mod js;
+
+#[cfg(target_family = "wasm")]
+pub use api::*;

@@ -31,9 +31,9 @@ impl std::ops::Add<Duration> for Time {
     }
 }
 
-/// Whole milliseconds. `Duration::as_millis` reckons with 128 bits, which is not free in WebAssembly.
+/// Whole milliseconds, in the 64 bits that [`Time`] has.
 pub(crate) fn millis(duration: Duration) -> u64 {
-    duration.as_secs().saturating_mul(1000).saturating_add(duration.subsec_millis().into())
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The earlier of two deadlines, where either may be absent.

@@ -15,10 +15,13 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use videortc::config::{GatewayConfig, Secret, ServerUrl};
+use serde_json::json;
+use videortc::call;
+use videortc::config::{GatewayConfig, Secret, ServerUrl, UserName};
 use videortc::error::{Code, Error};
+use videortc::event::Settings;
 use videortc::log::Level;
-use videortc::proto::{Answer, HttpRequest, HttpResponse, Output, Session};
+use videortc::proto::{Answer, Candidate, HttpRequest, HttpResponse, Jsep, Output, Session};
 use videortc::time::Time;
 
 /// A session, and what it asked for.
@@ -257,6 +260,82 @@ fn where_no_server_answers_there_is_no_handle() {
     assert_eq!(rig.opened.unwrap().unwrap_err().code, Code::GatewayUnreachable);
     assert_eq!(rig.answers[0].as_ref().unwrap_err().code, Code::GatewayUnreachable);
     assert_eq!(rig.session.poll_timeout(), None);
+}
+
+#[test]
+fn requests_are_written_as_janus_reads_them() {
+    let mut rig = Rig::open();
+    rig.requests.clear();
+    rig.session.attach("janus.plugin.videocall", rig.now).unwrap();
+    rig.drain();
+    rig.answer(attached);
+    let Some(Ok(Answer::Attached(handle))) = rig.answers.pop() else { panic!("not attached") };
+    let offer = Jsep::offer("v=0\r\n".into());
+    let host = |mid: Option<&str>, line| Candidate::Found {
+        candidate: "candidate:1 1 udp 1 192.0.2.1 9 typ host".into(),
+        mid: mid.map(str::to_owned),
+        line,
+    };
+    let request = call::Request::Register { username: UserName::parse("Tom \"T\"").unwrap() };
+    rig.session.message(handle, &request, None, rig.now).unwrap();
+    rig.drain();
+    let written = |rig: &mut Rig| {
+        let request = rig.requests.remove(0);
+        let mut body = body(&request);
+        assert!(body["transaction"].take().is_string());
+        rig.session.handle_http(request.id, ok(r#"{"janus":"ack","transaction":"0"}"#), rig.now);
+        rig.drain();
+        body
+    };
+    assert_eq!(
+        written(&mut rig),
+        json!({ "janus": "message", "transaction": null,
+            "body": { "request": "register", "username": "Tom \"T\"" } })
+    );
+    let settings = Settings { audio: Some(false), video: None, bitrate: Some(0) };
+    for (request, jsep, wanted) in [
+        (call::Request::List, None, json!({ "request": "list" })),
+        (call::Request::Accept, Some(&offer), json!({ "request": "accept" })),
+        (
+            call::Request::Hangup { reason: "Hung up".into() },
+            None,
+            json!({ "request": "hangup", "reason": "Hung up" }),
+        ),
+        (
+            call::Request::Set(settings),
+            None,
+            json!({ "request": "set", "audio": false, "bitrate": 0 }),
+        ),
+        (call::Request::Set(Settings::default()), Some(&offer), json!({ "request": "set" })),
+    ] {
+        rig.session.message(handle, &request, jsep, rig.now).unwrap();
+        rig.drain();
+        let body = written(&mut rig);
+        assert_eq!(body["body"], wanted);
+        match jsep {
+            Some(_) => assert_eq!(body["jsep"], json!({ "type": "offer", "sdp": "v=0\r\n" })),
+            None => assert_eq!(body.get("jsep"), None),
+        }
+    }
+    let line = "candidate:1 1 udp 1 192.0.2.1 9 typ host";
+    for (candidates, wanted) in [
+        (vec![Candidate::End], json!({ "candidate": { "completed": true } })),
+        (
+            vec![host(Some("0"), Some(0))],
+            json!({ "candidate": { "candidate": line, "sdpMid": "0", "sdpMLineIndex": 0 } }),
+        ),
+        (
+            vec![host(None, None), Candidate::End],
+            json!({ "candidates": [{ "candidate": line }, { "completed": true }] }),
+        ),
+    ] {
+        rig.session.trickle(handle, &candidates, rig.now).unwrap();
+        rig.drain();
+        let mut body = written(&mut rig);
+        let fields = body.as_object_mut().unwrap();
+        fields.retain(|key, _| !["janus", "transaction"].contains(&key.as_str()));
+        assert_eq!(body, wanted);
+    }
 }
 
 #[test]

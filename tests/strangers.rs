@@ -43,11 +43,6 @@ fn the_corpus_of_descriptions_holds() {
 }
 
 #[test]
-fn the_corpus_of_json_holds() {
-    replay_texts("json", stranger::json::check);
-}
-
-#[test]
 fn a_peer_that_asks_for_the_call_again_and_again_is_given_up() {
     let calls = stranger::gateway::calls_of_a_peer_that_is_never_content();
     assert!((2..=6).contains(&calls), "{calls} calls");
@@ -83,12 +78,5 @@ proptest! {
         end in prop::sample::select(vec!["\r\n", "\n", "\r\r\n"]),
     ) {
         stranger::sdp::check(&lines.join(end));
-    }
-
-    #[test]
-    fn any_text_is_json_for_both_readers_or_for_none(
-        text in "[-\\[\\]{}:,\"\\\\u0-9a-eE.truefalsn ]{0,32}",
-    ) {
-        stranger::json::check(&text);
     }
 }

@@ -26,4 +26,5 @@ mod web {
     mod media;
     mod objects;
     mod requests;
+    mod rust_api;
 }

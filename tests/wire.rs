@@ -104,10 +104,160 @@ fn a_body_beyond_all_measure_is_not_parsed() {
     assert!(error.message.contains("8400002 bytes"), "{}", error.message);
 }
 
+/// A batch in which a hang-up follows a message with this reason.
+fn with_reason(reason: &str) -> String {
+    format!(
+        r#"[{{"janus":"hangup","sender":7,"reason":"{reason}"}},{{"janus":"webrtcup","sender":7}}]"#
+    )
+}
+
+fn hang_up_reason(batch: &[Message]) -> &str {
+    match batch {
+        [
+            Message::Notice { notice: Notice::Hangup(reason), .. },
+            Message::Notice { notice: Notice::WebrtcUp, .. },
+        ] => reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn escapes_are_read() {
+    let read = |reason: &str| {
+        hang_up_reason(
+            &parse_batch(&with_reason(reason)).unwrap_or_else(|e| panic!("{reason}: {e}")),
+        )
+        .to_owned()
+    };
+    assert_eq!(read(r#"\"\\\/\b\f\n\r\t"#), "\"\\/\u{8}\u{c}\n\r\t");
+    assert_eq!(read(r"\u00e9\u20AC\ud83d\ude00\udbff\udfff"), "é€😀\u{10ffff}");
+}
+
+#[test]
+fn half_a_surrogate_pair_loses_no_message() {
+    for (reason, wanted) in [
+        (r"a\ud83db", "a\u{fffd}b"),
+        (r"a\ude00b", "a\u{fffd}b"),
+        (r"\ud83d", "\u{fffd}"),
+        (r"\ud83d\u0041", "\u{fffd}A"),
+        (r"\ud83d\ud83d\ude00", "\u{fffd}😀"),
+        (r"\ud83d\ude00\ude00", "😀\u{fffd}"),
+        (r"\ud83d\\ud83d", "\u{fffd}\\ud83d"),
+        (r"\\\ud83d\n", "\\\u{fffd}\n"),
+        (r"é\uDBFFé", "é\u{fffd}é"),
+    ] {
+        assert_eq!(hang_up_reason(&parse_batch(&with_reason(reason)).unwrap()), wanted, "{reason}");
+    }
+    let list = r#"{"janus":"event","sender":7,"transaction":"1","plugindata":{"data":{
+        "videocall":"event","result":{"list":["Tom","J\ud800ck","Anna"]}}}}"#;
+    let batch = parse_batch(list).unwrap();
+    let [Message::Reply { data, .. }] = &batch[..] else { panic!("{batch:?}") };
+    assert_eq!(
+        format!("{:?}", parse_plugin_message(data)),
+        "Ok(List([\"Tom\", \"J\u{fffd}ck\", \"Anna\"]))"
+    );
+}
+
+#[test]
+fn what_is_not_json_is_refused() {
+    let reasons = [r"\x", r"\u12g4", r"\u12", r"\", "\n", r"\ud83d\x", r"\ud83d\u12", "\\é"];
+    for reason in reasons {
+        assert!(parse_batch(&with_reason(reason)).is_err(), "{reason}");
+    }
+    for body in ["nul", "[1,]", "[1 2]", "{\"a\"}", "{\"a\":}", "{a:1}", "{\"a\":1,}", "{} {}"] {
+        assert!(parse_batch(body).is_err(), "{body}");
+    }
+}
+
+#[test]
+fn a_nest_deeper_than_the_stack_allows_is_refused() {
+    let nest = |depth: usize| {
+        format!(
+            r#"{{"janus":"hangup","sender":7,"reason":"Close PC","deep":{}{}}}"#,
+            "[".repeat(depth),
+            "]".repeat(depth)
+        )
+    };
+    assert!(matches!(parse_batch(&nest(120)).unwrap()[..], [Message::Notice { .. }]));
+    assert!(parse_batch(&nest(200)).is_err());
+    assert!(parse_batch(&"[{\"a\":".repeat(150_000)).is_err());
+}
+
+/// The ids that a session can have are those that JavaScript keeps exactly.
+#[test]
+fn ids_are_read_exactly() {
+    for id in [1, 4_294_967_296, 9_007_199_254_740_991_u64] {
+        let body = format!(r#"{{"janus":"success","transaction":"1","data":{{"id":{id}}}}}"#);
+        let batch = parse_batch(&body).unwrap();
+        assert!(matches!(batch[..], [Message::Success { id: Some(read), .. }] if read == id));
+    }
+}
+
+#[test]
+fn a_field_of_the_wrong_type_loses_that_field_only() {
+    let slow = |lost: &str| {
+        let body = format!(
+            r#"{{"janus":"slowlink","sender":7,"media":"audio","uplink":true,"lost":{lost}}}"#
+        );
+        match parse_batch(&body).unwrap().remove(0) {
+            Message::Notice { notice: Notice::SlowLink { lost, .. }, .. } => lost,
+            other => panic!("{lost}: {other:?}"),
+        }
+    };
+    assert_eq!(slow("3"), 3);
+    for lost in ["3.0", "1e3", "-1", "18446744073709551616", "\"3\"", "null", "[3]"] {
+        assert_eq!(slow(lost), 0, "{lost}");
+    }
+    let jsep = r#"{"janus":"event","sender":7,"plugindata":{"data":{"result":{"event":"update"}}},
+        "jsep":{"type":"offer","sdp":17}}"#;
+    assert!(matches!(
+        &parse_batch(jsep).unwrap()[..],
+        [Message::Notice { notice: Notice::Event { jsep: None, .. }, .. }]
+    ));
+    let error = r#"{"janus":"error","transaction":"5","error":{"code":"four","reason":["Full"]}}"#;
+    assert!(matches!(
+        &parse_batch(error).unwrap()[..],
+        [Message::Error { transaction: Some(5), code: 490, reason }] if reason.is_empty()
+    ));
+}
+
+/// RFC 8259, section 4, leaves open which of them counts.
+#[test]
+fn a_field_that_is_there_twice_loses_no_message() {
+    let body = r#"{"janus":"hangup","sender":7,"reason":"a","reason":"b","sender":7}"#;
+    assert!(matches!(
+        &parse_batch(body).unwrap()[..],
+        [Message::Notice { notice: Notice::Hangup(reason), .. }] if ["a", "b"].contains(&reason.as_str())
+    ));
+}
+
 proptest! {
     #[test]
     fn no_text_makes_the_decoder_panic(body in ".{0,400}") {
         let _ = parse_batch(&body);
+    }
+
+    /// Every string that JSON can hold arrives, however it is escaped.
+    #[test]
+    fn any_reason_is_read_as_it_was_written(reason in any::<String>(), escapes in any::<bool>()) {
+        let mut body = serde_json::json!([
+            {"janus": "hangup", "sender": 7, "reason": reason},
+            {"janus": "webrtcup", "sender": 7},
+        ])
+        .to_string();
+        if escapes {
+            body = body
+                .chars()
+                .flat_map(|c| match c {
+                    ..='~' => vec![c],
+                    _ => c.encode_utf16(&mut [0; 2]).iter()
+                        .flat_map(|unit| format!("\\u{unit:04x}").chars().collect::<Vec<_>>())
+                        .collect(),
+                })
+                .collect();
+        }
+        let batch = parse_batch(&body).unwrap();
+        prop_assert_eq!(hang_up_reason(&batch), &reason);
     }
 
     #[test]

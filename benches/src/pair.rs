@@ -8,12 +8,13 @@ use serde_json::{Value, json};
 use videortc_e2e::{Devices, Page, Rig};
 
 use crate::line::Line;
+use crate::settings;
 
 /// Whose client is in the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
     Ours,
-    /// janus.js.
+    /// janus.js, or another build of this library: see [`settings::baseline`].
     Theirs,
 }
 
@@ -30,6 +31,7 @@ impl Side {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Ours => "videortc",
+            Self::Theirs if settings::baseline().is_some() => "baseline",
             Self::Theirs => "janus.js",
         }
     }
@@ -37,6 +39,7 @@ impl Side {
     fn page(self) -> &'static str {
         match self {
             Self::Ours => "/bench/ours.html",
+            Self::Theirs if settings::baseline().is_some() => "/bench/baseline.html",
             Self::Theirs => "/bench/theirs.html",
         }
     }

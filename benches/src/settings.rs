@@ -1,6 +1,7 @@
 //! What the environment asks for.
 
 use std::env;
+use std::ffi::OsString;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -26,6 +27,12 @@ pub(crate) fn round_trip(usual: u64) -> Result<Duration> {
     let is_asked = env::var_os("VIDEORTC_BENCH_ROUND_TRIPS").is_some();
     let asked = if is_asked { round_trips()?.first().copied() } else { None };
     Ok(asked.unwrap_or(Duration::from_millis(usual)))
+}
+
+/// Another build of this library's script to measure beside, in place of janus.js:
+/// `VIDEORTC_BASELINE`.
+pub(crate) fn baseline() -> Option<OsString> {
+    env::var_os("VIDEORTC_BASELINE")
 }
 
 /// How long idling is looked on, in seconds: `VIDEORTC_BENCH_SECONDS`.

@@ -23,9 +23,9 @@ use crate::log::Level;
 /// of its calls is dropped.
 ///
 /// ```no_run
-/// # async fn example() -> Result<(), videortc::api::Error> {
+/// # async fn example() -> Result<(), videortc::Error> {
 /// use futures::StreamExt;
-/// use videortc::api::{CallEvent, CallOptions, VideoRtc};
+/// use videortc::{CallEvent, CallOptions, VideoRtc};
 ///
 /// let app = VideoRtc::new("https://example.com/janus")?;
 /// let usecases = app.connect().await?;

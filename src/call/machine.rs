@@ -10,27 +10,24 @@ mod healing;
 mod peer;
 mod restart;
 
+use std::collections::{BTreeMap, VecDeque};
 use std::mem::take;
 use std::rc::Rc;
 use std::time::Duration;
 
 use super::data::{Data, Transfer, TransferId, TransferState};
 use super::guest::guest_name;
-use super::messages::{self, PluginEvent};
+use super::messages::{self, PluginEvent, Request};
 use super::reason;
 use super::refusal::{already_registered, calling_self, code, media_failed, refused, unexpected};
 use super::talk::{Doom, LegId, Negotiation, Path, Stage, Talk};
 use crate::config::{CallConfig, UserName};
 use crate::error::{Code, Error};
 use crate::event::{Event, Settings};
-use crate::json::Object;
 use crate::log::Level;
 use crate::proto::{Answer, Backoff, Candidate, Jsep, JsepKind, Notice};
-use crate::queue::Queue;
-use crate::text::contains;
 use crate::time::{Time, earliest};
 use crate::transfer::{Lane, Meta, sdp};
-use crate::vec_map::VecMap;
 
 /// How long the user may take to grant the devices.
 const DEVICES: Duration = Duration::from_secs(120);
@@ -130,7 +127,7 @@ pub enum Output {
         /// Comes back with the answer.
         id: RequestId,
         /// The message.
-        body: Object,
+        body: Request,
         /// An offer or answer that goes with it.
         jsep: Option<Jsep>,
     },
@@ -166,7 +163,7 @@ pub struct Call {
     last_offer: String,
     /// With whom the last conversation was, and when it ended.
     last: Option<(UserName, Time)>,
-    requests: VecMap<RequestId, Asked>,
+    requests: BTreeMap<RequestId, Asked>,
     healing: Healing,
     candidates: Batch,
     /// Remote candidates that came before there was a leg to give them to. The gateway may tell them
@@ -174,7 +171,7 @@ pub struct Call {
     early_candidates: Vec<Candidate>,
     last_request: u64,
     last_leg: u64,
-    outputs: Queue<Output>,
+    outputs: VecDeque<Output>,
 }
 
 #[derive(Debug)]
@@ -309,13 +306,13 @@ impl Call {
             rest_until: Time::default(),
             last_offer: String::new(),
             last: None,
-            requests: VecMap::new(),
+            requests: BTreeMap::new(),
             healing: Healing::default(),
             candidates: Batch::default(),
             early_candidates: Vec::new(),
             last_request: 0,
             last_leg: 0,
-            outputs: Queue::default(),
+            outputs: VecDeque::new(),
         }
     }
 
@@ -421,7 +418,7 @@ impl Call {
         }
     }
 
-    fn request(&mut self, purpose: Purpose, body: Object, jsep: Option<Jsep>) -> RequestId {
+    fn request(&mut self, purpose: Purpose, body: Request, jsep: Option<Jsep>) -> RequestId {
         self.last_request = self.last_request.saturating_add(1);
         let id = RequestId(self.last_request);
         self.requests.insert(id, Asked { purpose, jsep: jsep.clone() });

@@ -1,55 +1,56 @@
 //! The plugin's messages: requests as JSON, answers and events as words.
 
+use serde::Serialize;
+use serde_json::Value;
+
 use crate::config::UserName;
 use crate::error::excerpt;
 use crate::event::Settings;
-use crate::json::{Object, Value};
 
-pub(super) fn list() -> Object {
-    Object::new("request", "list")
+/// What the plugin is asked.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "request", rename_all = "lowercase")]
+pub enum Request {
+    /// Everybody's names.
+    List,
+    /// Take a name.
+    Register {
+        /// The name.
+        username: UserName,
+    },
+    /// Call somebody.
+    Call {
+        /// Whom.
+        username: UserName,
+    },
+    /// Accept the call that rings here.
+    Accept,
+    /// Hang up, cancel or decline.
+    Hangup {
+        /// Why, for the other side.
+        reason: String,
+    },
+    /// Change what is relayed; with a description and no settings, pass that on to the peer.
+    Set(Settings),
 }
 
-pub(super) fn register(name: &UserName) -> Object {
-    with_name("register", name)
-}
-
-pub(super) fn call(name: &UserName) -> Object {
-    with_name("call", name)
-}
-
-fn with_name(request: &str, name: &UserName) -> Object {
-    let mut object = Object::new("request", request);
-    object.text("username", name.as_str());
-    object
-}
-
-pub(super) fn accept() -> Object {
-    Object::new("request", "accept")
-}
-
-pub(super) fn hang_up(reason: &str) -> Object {
-    let reason: String = reason.chars().take(LONGEST_REASON).collect();
-    let mut object = Object::new("request", "hangup");
-    object.text("reason", &reason);
-    object
-}
-
-pub(super) fn set(settings: &Settings) -> Object {
-    let mut object = Object::new("request", "set");
-    for (key, flag) in [("audio", settings.audio), ("video", settings.video)] {
-        if let Some(flag) = flag {
-            object.flag(key, flag);
-        }
+impl Request {
+    pub(super) fn register(name: &UserName) -> Self {
+        Self::Register { username: name.clone() }
     }
-    if let Some(bitrate) = settings.bitrate {
-        object.number("bitrate", bitrate.into());
-    }
-    object
-}
 
-/// Carries a new description to the peer.
-pub(super) fn renegotiate() -> Object {
-    Object::new("request", "set")
+    pub(super) fn call(name: &UserName) -> Self {
+        Self::Call { username: name.clone() }
+    }
+
+    pub(super) fn hang_up(reason: &str) -> Self {
+        Self::Hangup { reason: reason.chars().take(LONGEST_REASON).collect() }
+    }
+
+    /// Carries a new description to the peer.
+    pub(super) fn renegotiate() -> Self {
+        Self::Set(Settings::default())
+    }
 }
 
 /// What the plugin says, asked or unasked.
@@ -103,31 +104,38 @@ const LONGEST_REASON: usize = 200;
 
 /// Reads a message of the plugin. It cannot fail: what is not understood is `Unknown`.
 pub fn parse(data: &Value) -> PluginReply {
-    if let Some(code) = data.get("error_code").as_i64() {
-        return Err((code, excerpt(data.get("error").as_str().unwrap_or_default())));
+    if let Some(code) = data.get("error_code").and_then(Value::as_i64) {
+        return Err((code, excerpt(text(data, "error"))));
     }
     let unknown = |what: &str| PluginEvent::Unknown(format!("the plugin's \"{}\"", excerpt(what)));
-    let result = data.get("result");
-    if result.is_null() {
+    let Some(result) = data.get("result").filter(|result| !result.is_null()) else {
         return Ok(unknown("message without a result"));
-    }
-    if let Some(names) = result.get("list").as_list() {
+    };
+    if let Some(Value::Array(names)) = result.get("list") {
         // Names that could not be called back are left out: they are a stranger's mischief.
         let names = names.iter().filter_map(Value::as_str);
         let names =
             names.filter(|name| UserName::parse(name).is_some()).map(str::to_owned).collect();
         return Ok(PluginEvent::List(names));
     }
-    let text = |key: &str| result.get(key).as_str().unwrap_or_default();
-    Ok(match text("event") {
+    Ok(match text(result, "event") {
         "registered" => PluginEvent::Registered,
         "calling" => PluginEvent::Calling,
-        "incomingcall" => PluginEvent::IncomingCall(UserName::of_stranger(text("username"))),
+        "incomingcall" => {
+            PluginEvent::IncomingCall(UserName::of_stranger(text(result, "username")))
+        }
         "accepted" => PluginEvent::Accepted,
         "set" => PluginEvent::Set,
         "update" => PluginEvent::Update,
-        "hangup" => PluginEvent::HangUp(text("reason").chars().take(LONGEST_REASON).collect()),
+        "hangup" => {
+            PluginEvent::HangUp(text(result, "reason").chars().take(LONGEST_REASON).collect())
+        }
         "slow_link" => PluginEvent::SlowLink,
         other => unknown(other),
     })
+}
+
+/// The text under a key; empty where there is none.
+fn text<'a>(object: &'a Value, key: &str) -> &'a str {
+    object.get(key).and_then(Value::as_str).unwrap_or_default()
 }

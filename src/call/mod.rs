@@ -9,6 +9,7 @@ mod talk;
 
 pub use data::{Data, Transfer, TransferId, TransferState};
 pub use machine::{Call, Command, LegState, Media, Output, Reply, RequestId};
+pub use messages::Request;
 pub use talk::LegId;
 
 #[doc(hidden)]

@@ -1,20 +1,20 @@
 //! The session: connecting, transactions with deadlines, and the end.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::mem::take;
 use std::rc::Rc;
 use std::time::Duration;
 
+use serde::Serialize;
+use serde_json::Value;
+
 use super::backoff::Backoff;
 use super::poll::Poll;
-use super::wire::{self, Candidate, HandleId, Jsep, Message, Notice, Request, SessionId};
+use super::wire::{self, Candidate, Envelope, HandleId, Jsep, Message, Notice, Request, SessionId};
 use crate::config::{GatewayConfig, Secret, ServerUrl};
 use crate::error::{Code, Error, excerpt};
-use crate::json::{Object, Value, quote};
 use crate::log::Level;
-use crate::queue::Queue;
-use crate::text::{join, replace};
-use crate::time::{Time, earliest, millis};
-use crate::vec_map::VecMap;
+use crate::time::{Time, earliest};
 
 /// How long the farewell may take. The user waits for it, and the gateway forgets us anyway.
 const FAREWELL: Duration = Duration::from_secs(3);
@@ -135,10 +135,10 @@ pub struct Session {
     /// A failing poll does not end the session: more than the session would end with it.
     is_patient: bool,
     /// Requests without an answer, the oldest first.
-    pending: VecMap<Ticket, Pending>,
+    pending: BTreeMap<Ticket, Pending>,
     last_ticket: u64,
     last_http: u64,
-    outputs: Queue<Output>,
+    outputs: VecDeque<Output>,
 }
 
 enum State {
@@ -241,10 +241,10 @@ impl Session {
             state: State::Closed,
             poll: Poll::default(),
             is_patient: false,
-            pending: VecMap::new(),
+            pending: BTreeMap::new(),
             last_ticket: 0,
             last_http: 0,
-            outputs: Queue::default(),
+            outputs: VecDeque::new(),
         }
     }
 
@@ -277,7 +277,7 @@ impl Session {
         let id = SessionId::from_random((self.random)());
         let url = server.as_str().to_owned();
         self.state = State::Opening { server, id, rest, failures };
-        self.request(Kind::Create, Lane::Free, url, Request::Create(id), now);
+        self.request(Kind::Create, Lane::Free, url, Request::Create { id }, now);
         self.attach_early(Kind::EarlyAttach, now);
     }
 
@@ -316,11 +316,13 @@ impl Session {
     pub fn message(
         &mut self,
         handle: HandleId,
-        body: Object,
+        body: &impl Serialize,
         jsep: Option<&Jsep>,
         now: Time,
     ) -> Result<Ticket, Error> {
         let url = self.url(Some(handle))?;
+        // What cannot be written is `null`, which the gateway refuses.
+        let body = serde_json::to_value(body).unwrap_or_default();
         let request = Request::Message { body, jsep };
         Ok(self.request(Kind::Message, Lane::Messages(handle), url, request, now))
     }
@@ -333,7 +335,7 @@ impl Session {
         now: Time,
     ) -> Result<Ticket, Error> {
         let url = self.url(Some(handle))?;
-        let request = Request::Trickle(candidates);
+        let request = Request::Trickle(candidates.into());
         Ok(self.request(Kind::Trickle, Lane::Candidates(handle), url, request, now))
     }
 
@@ -459,7 +461,7 @@ impl Session {
                 }
                 Stage::Queued | Stage::Again(_) => {}
             }
-            let limit = millis(self.config.request_timeout);
+            let limit = self.config.request_timeout.as_millis();
             let message = format!(
                 "the gateway did not answer {} within {limit} ms; try again",
                 kind.as_str()
@@ -536,12 +538,13 @@ impl Session {
     fn body(&mut self, request: Request<'_>) -> (Ticket, String) {
         self.last_ticket = self.last_ticket.saturating_add(1);
         let ticket = Ticket(self.last_ticket);
-        let mut object = request.into_json();
-        object.text("transaction", &ticket.0.to_string());
-        for (key, secret) in self.secrets() {
-            object.text(key, secret.reveal());
-        }
-        (ticket, object.finish())
+        let envelope = Envelope {
+            request,
+            transaction: ticket.0.to_string(),
+            apisecret: self.config.api_secret.as_ref().map(Secret::reveal),
+            token: self.config.token.as_ref().map(Secret::reveal),
+        };
+        (ticket, envelope.to_json())
     }
 
     fn secrets(&self) -> impl Iterator<Item = (&'static str, &Secret)> {
@@ -634,21 +637,21 @@ impl Session {
     /// A text without the secrets, however spelled, and without the session's id. JSON stays JSON.
     pub fn without_secrets(&self, text: &str) -> String {
         let mut text = text.to_owned();
-        for (_, secret) in self.secrets() {
-            text = replace(&text, &percent_encode(secret.reveal()), "…");
+        // An empty one is no secret, and would be found between any two characters.
+        for (_, secret) in self.secrets().filter(|(_, secret)| !secret.reveal().is_empty()) {
+            text = text.replace(&percent_encode(secret.reveal()), "…");
             // As it is, as a string of JSON, and as one that is quoted in another.
             let mut spelling = secret.reveal().to_owned();
             for _ in 0..3 {
-                text = replace(&text, &spelling, "…");
-                let mut quoted = String::new();
-                quote(&mut quoted, &spelling);
-                quoted.pop();
-                spelling = quoted.split_off(1);
+                text = text.replace(&spelling, "…");
+                let quoted = Value::from(spelling).to_string();
+                let inner = quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+                spelling = inner.unwrap_or(&quoted).to_owned();
             }
         }
         match &self.state {
             State::Opening { id, .. } | State::Open { id, .. } | State::Closing { id, .. } => {
-                replace(&text, &id.0.to_string(), "0")
+                text.replace(&id.0.to_string(), "0")
             }
             State::Closed => text,
         }
@@ -1000,7 +1003,7 @@ fn none_answered(failures: Vec<(ServerUrl, Error)>) -> Error {
         .map(|(server, error)| format!("{}: {}", server.as_str(), error.message))
         .collect();
     let mut error =
-        Error::new(code, format!("no gateway took the connection. {}", join(&said, " | ")));
+        Error::new(code, format!("no gateway took the connection. {}", said.join(" | ")));
     if let [(_, only)] = failures.as_slice() {
         error.gateway_code = only.gateway_code;
         error.cause = only.cause.clone();

@@ -1,8 +1,10 @@
 //! The gateway's messages: JSON in, typed words out, and the requests the other way.
 
+use serde::Serialize;
+use serde::ser::{SerializeStruct, Serializer};
+use serde_json::Value;
+
 use crate::error::{Code, Error, excerpt};
-use crate::json::{Object, Value};
-use crate::text::join;
 
 /// The largest integer that JavaScript, and so the gateway, keeps exactly: 2^53 - 1.
 const LARGEST_ID: u64 = (1 << 53) - 1;
@@ -12,7 +14,7 @@ const LARGEST_ID: u64 = (1 << 53) - 1;
 pub(super) const LONGEST_BODY: usize = 1 << 20;
 
 /// Names a session at the gateway. Whoever knows it owns the session.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct SessionId(pub(super) u64);
 
 impl SessionId {
@@ -34,7 +36,8 @@ impl std::fmt::Debug for SessionId {
 pub struct HandleId(pub(super) u64);
 
 /// Whether a session description is an offer or an answer (RFC 9429, section 5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum JsepKind {
     /// An offer.
     Offer,
@@ -53,9 +56,10 @@ impl JsepKind {
 }
 
 /// A session description, as the gateway carries it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Jsep {
     /// Offer or answer.
+    #[serde(rename = "type")]
     pub kind: JsepKind,
     /// The SDP.
     pub sdp: String,
@@ -72,65 +76,61 @@ impl Jsep {
         Self { kind: JsepKind::Answer, sdp }
     }
 
-    fn parse(value: &Value) -> Option<Self> {
-        let kind = match value.get("type").as_str()? {
+    /// Takes the description out of a message, where there is one.
+    fn take(message: &mut Value) -> Option<Self> {
+        let jsep = message.get_mut("jsep")?;
+        let kind = match jsep.get("type")?.as_str()? {
             "offer" => JsepKind::Offer,
             "answer" => JsepKind::Answer,
             _ => return None,
         };
-        Some(Self { kind, sdp: value.get("sdp").as_str()?.to_owned() })
-    }
-
-    fn to_json(&self) -> String {
-        let mut object = Object::new("type", self.kind.as_str());
-        object.text("sdp", &self.sdp);
-        object.finish()
+        match jsep.get_mut("sdp")?.take() {
+            Value::String(sdp) => Some(Self { kind, sdp }),
+            _ => None,
+        }
     }
 }
 
 /// An ICE candidate, or the word that there are no more.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
 pub enum Candidate {
     /// One candidate (RFC 8839, section 5.1).
     Found {
         /// The `candidate-attribute`.
         candidate: String,
         /// Which media section it is for, by name.
+        #[serde(rename = "sdpMid", skip_serializing_if = "Option::is_none")]
         mid: Option<String>,
         /// Which media section it is for, by place.
+        #[serde(rename = "sdpMLineIndex", skip_serializing_if = "Option::is_none")]
         line: Option<u16>,
     },
     /// Gathering is complete.
+    #[serde(serialize_with = "completed")]
     End,
 }
 
 impl Candidate {
-    fn parse(value: &Value) -> Option<Self> {
-        if value.get("completed").as_bool() == Some(true) {
+    fn read(value: &Value) -> Option<Self> {
+        if value.get("completed").and_then(Value::as_bool) == Some(true) {
             return Some(Self::End);
         }
+        let mid = value.get("sdpMid").and_then(Value::as_str);
+        let line = value.get("sdpMLineIndex").and_then(Value::as_u64);
         Some(Self::Found {
-            candidate: value.get("candidate").as_str()?.to_owned(),
-            mid: value.get("sdpMid").as_str().map(str::to_owned),
-            line: value.get("sdpMLineIndex").as_u64().and_then(|line| u16::try_from(line).ok()),
+            candidate: value.get("candidate")?.as_str()?.to_owned(),
+            mid: mid.map(str::to_owned),
+            line: line.and_then(|line| line.try_into().ok()),
         })
     }
+}
 
-    pub(crate) fn to_json(&self) -> String {
-        match self {
-            Self::End => "{\"completed\":true}".to_owned(),
-            Self::Found { candidate, mid, line } => {
-                let mut object = Object::new("candidate", candidate);
-                if let Some(mid) = mid {
-                    object.text("sdpMid", mid);
-                }
-                if let Some(line) = line {
-                    object.number("sdpMLineIndex", (*line).into());
-                }
-                object.finish()
-            }
-        }
-    }
+/// The gateway expects this object after the last candidate.
+fn completed<S: Serializer>(serializer: S) -> Result<S::Ok, S::Error> {
+    let mut object = serializer.serialize_struct("End", 1)?;
+    object.serialize_field("completed", &true)?;
+    object.end()
 }
 
 /// What the gateway tells about a handle, unasked.
@@ -221,28 +221,29 @@ pub enum Message {
 
 impl Message {
     /// Reads one message. It cannot fail: what is not understood is [`Message::Unknown`], so that it
-    /// never takes the rest of its batch with it.
-    pub fn parse(mut value: Value) -> Self {
-        let Value::Text(kind) = value.take("janus") else {
+    /// never takes the rest of its batch with it. A field of the wrong type counts as missing.
+    pub fn read(mut message: Value) -> Self {
+        let Some(Value::String(kind)) = message.get_mut("janus").map(Value::take) else {
             return Self::Unknown("a message without \"janus\"".into());
         };
-        let transaction = value.get("transaction").as_str().and_then(|t| t.parse().ok());
-        let sender = value.get("sender").as_u64().map(HandleId);
+        let transaction = message.get("transaction").and_then(Value::as_str);
+        let transaction = transaction.and_then(|transaction| transaction.parse().ok());
+        let sender = message.get("sender").and_then(Value::as_u64).map(HandleId);
         let known = match (kind.as_str(), sender) {
             ("ack", _) => transaction.map(|transaction| Self::Ack { transaction }),
             ("success", _) => transaction.map(|transaction| Self::Success {
                 transaction,
-                id: value.get("data").get("id").as_u64(),
-                data: plugin_data(&mut value),
+                id: message.pointer("/data/id").and_then(Value::as_u64),
+                data: plugin_data(&mut message),
             }),
             ("error", _) => Some(Self::Error {
                 transaction,
-                code: value.get("error").get("code").as_i64().unwrap_or(490),
-                reason: text(value.get("error").get("reason")),
+                code: message.pointer("/error/code").and_then(Value::as_i64).unwrap_or(490),
+                reason: text(message.pointer("/error/reason")),
             }),
             ("keepalive", _) => Some(Self::Keepalive),
             ("timeout", _) => Some(Self::Timeout),
-            (kind, Some(sender)) => Self::parse_from_handle(kind, sender, transaction, &mut value),
+            (kind, Some(sender)) => Self::read_from_handle(kind, sender, transaction, &mut message),
             _ => None,
         };
         known.unwrap_or_else(|| {
@@ -250,16 +251,16 @@ impl Message {
         })
     }
 
-    fn parse_from_handle(
+    fn read_from_handle(
         kind: &str,
         sender: HandleId,
         transaction: Option<u64>,
-        value: &mut Value,
+        message: &mut Value,
     ) -> Option<Self> {
         let notice = match kind {
             "event" => {
-                let data = plugin_data(value)?;
-                let jsep = Jsep::parse(value.get("jsep"));
+                let data = plugin_data(message)?;
+                let jsep = Jsep::take(message);
                 match transaction {
                     Some(transaction) => {
                         return Some(Self::Reply { transaction, sender, data, jsep });
@@ -267,18 +268,18 @@ impl Message {
                     None => Notice::Event { data, jsep },
                 }
             }
-            "trickle" => Notice::Candidates(match value.get("candidates").as_list() {
-                Some(several) => several.iter().filter_map(Candidate::parse).collect(),
-                None => vec![Candidate::parse(value.get("candidate"))?],
+            "trickle" => Notice::Candidates(match message.get("candidates") {
+                Some(Value::Array(several)) => several.iter().filter_map(Candidate::read).collect(),
+                _ => vec![Candidate::read(message.get("candidate")?)?],
             }),
             "webrtcup" => Notice::WebrtcUp,
             "media" => Notice::Media,
             "slowlink" => Notice::SlowLink {
-                media: text(value.get("media")),
-                uplink: value.get("uplink").as_bool()?,
-                lost: value.get("lost").as_u64().unwrap_or(0),
+                media: text(message.get("media")),
+                uplink: message.get("uplink")?.as_bool()?,
+                lost: message.get("lost").and_then(Value::as_u64).unwrap_or(0),
             },
-            "hangup" => Notice::Hangup(text(value.get("reason"))),
+            "hangup" => Notice::Hangup(text(message.get("reason"))),
             "detached" => Notice::Detached,
             "ice-failed" => Notice::IceFailed,
             _ => return None,
@@ -290,15 +291,15 @@ impl Message {
 /// Reads a body that is one message or an array of them (`maxev` above 1).
 pub fn parse_batch(body: &str) -> Result<Vec<Message>, Error> {
     Ok(match parse_body(body)? {
-        Value::List(messages) => messages.into_iter().map(Message::parse).collect(),
-        message => vec![Message::parse(message)],
+        Value::Array(messages) => messages.into_iter().map(Message::read).collect(),
+        message => vec![Message::read(message)],
     })
 }
 
 /// Reads a body that is one message, as every answer to a POST is.
 pub(super) fn parse_one(body: &str) -> Result<Message, Error> {
     match parse_body(body)? {
-        value @ Value::Object(_) => Ok(Message::parse(value)),
+        value @ Value::Object(_) => Ok(Message::read(value)),
         _ => Err(not_the_gateway(body, "the JSON is not an object")),
     }
 }
@@ -310,7 +311,33 @@ fn parse_body(body: &str) -> Result<Value, Error> {
             format!("the answer has {} bytes; at most {LONGEST_BODY} are read", body.len()),
         ));
     }
-    Value::parse(body).ok_or_else(|| not_the_gateway(body, "it is not JSON"))
+    serde_json::from_str(body)
+        .or_else(|_| serde_json::from_str(&without_lone_surrogates(body)))
+        .map_err(|_| not_the_gateway(body, "it is not JSON"))
+}
+
+/// The JSON with U+FFFD in place of every escaped surrogate that has no other half. RFC 8259, section 8.2,
+/// leaves open what they mean, and `serde_json` refuses them: one such user name would lose a whole batch.
+fn without_lone_surrogates(json: &str) -> String {
+    let mut whole = String::with_capacity(json.len());
+    let mut rest = json;
+    while let Some((before, escape)) = rest.find('\\').and_then(|at| rest.split_at_checked(at)) {
+        let (kept, length) = match (code_unit(escape), escape.get(6..).and_then(code_unit)) {
+            (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => (escape.get(..12), 12),
+            (Some(0xd800..=0xdfff), _) => (Some("\\ufffd"), 6),
+            _ => (escape.get(..2), 2),
+        };
+        whole.push_str(before);
+        whole.push_str(kept.unwrap_or(escape));
+        rest = escape.get(length..).unwrap_or_default();
+    }
+    whole.push_str(rest);
+    whole
+}
+
+/// The UTF-16 code unit of the `\uXXXX` that a text begins with.
+fn code_unit(text: &str) -> Option<u16> {
+    u16::from_str_radix(text.strip_prefix("\\u")?.get(..4)?, 16).ok()
 }
 
 fn not_the_gateway(body: &str, why: &str) -> Error {
@@ -337,64 +364,70 @@ pub(super) fn checked_id(id: Option<u64>) -> Result<u64, Error> {
     }
 }
 
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
+fn text(value: Option<&Value>) -> String {
+    value.and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
-/// The plugin's own part of a message.
-fn plugin_data(value: &mut Value) -> Option<Value> {
-    Some(value.take("plugindata").take("data")).filter(|data| !data.is_null())
+/// Takes the plugin's own part out of a message.
+fn plugin_data(message: &mut Value) -> Option<Value> {
+    message.pointer_mut("/plugindata/data").map(Value::take).filter(|data| !data.is_null())
 }
 
-/// A request, before the transaction and the secrets are added.
+/// A request as it is posted.
+#[derive(Serialize)]
+pub(super) struct Envelope<'a> {
+    #[serde(flatten)]
+    pub(super) request: Request<'a>,
+    pub(super) transaction: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) apisecret: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) token: Option<&'a str>,
+}
+
+impl Envelope<'_> {
+    pub(super) fn to_json(&self) -> String {
+        // Only a map whose keys are no strings cannot be written, and there is none.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// What is asked of the gateway.
+#[derive(Serialize)]
+#[serde(tag = "janus", rename_all = "lowercase")]
 pub(super) enum Request<'a> {
-    Create(SessionId),
-    Attach { plugin: &'a str, opaque_id: Option<&'a str> },
-    Message { body: Object, jsep: Option<&'a Jsep> },
-    Trickle(&'a [Candidate]),
+    Create {
+        id: SessionId,
+    },
+    Attach {
+        plugin: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        opaque_id: Option<&'a str>,
+    },
+    Message {
+        body: Value,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        jsep: Option<&'a Jsep>,
+    },
+    Trickle(Candidates<'a>),
     Detach,
     Keepalive,
     Destroy,
 }
 
-impl Request<'_> {
-    pub(super) fn into_json(self) -> Object {
-        match self {
-            Self::Create(id) => {
-                let mut object = Object::new("janus", "create");
-                object.number("id", id.0);
-                object
-            }
-            Self::Attach { plugin, opaque_id } => {
-                let mut object = Object::new("janus", "attach");
-                object.text("plugin", plugin);
-                if let Some(opaque_id) = opaque_id {
-                    object.text("opaque_id", opaque_id);
-                }
-                object
-            }
-            Self::Message { body, jsep } => {
-                let mut object = Object::new("janus", "message");
-                object.raw("body", &body.finish());
-                if let Some(jsep) = jsep {
-                    object.raw("jsep", &jsep.to_json());
-                }
-                object
-            }
-            Self::Trickle(candidates) => {
-                let mut object = Object::new("janus", "trickle");
-                match candidates {
-                    [one] => object.raw("candidate", &one.to_json()),
-                    several => {
-                        let several: Vec<String> = several.iter().map(Candidate::to_json).collect();
-                        object.raw("candidates", &format!("[{}]", join(&several, ",")));
-                    }
-                }
-                object
-            }
-            Self::Detach => Object::new("janus", "detach"),
-            Self::Keepalive => Object::new("janus", "keepalive"),
-            Self::Destroy => Object::new("janus", "destroy"),
+/// Local candidates: one, or a batch.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum Candidates<'a> {
+    One { candidate: &'a Candidate },
+    Several { candidates: &'a [Candidate] },
+}
+
+impl<'a> From<&'a [Candidate]> for Candidates<'a> {
+    fn from(candidates: &'a [Candidate]) -> Self {
+        match candidates {
+            [candidate] => Self::One { candidate },
+            candidates => Self::Several { candidates },
         }
     }
 }

@@ -1,5 +1,6 @@
 //! One call's data: the greeting, both directions, and what each side of the channel is told.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::frame::{Broken, Frame, Verdict};
@@ -11,7 +12,6 @@ use super::{LONGEST_INLINE, LONGEST_MESSAGE, Lane, Meta, VERSION, WINDOW};
 use crate::config::Policy;
 use crate::error::{Code, Error, excerpt};
 use crate::log::Level;
-use crate::queue::Queue;
 use crate::time::Time;
 
 /// How soon an unanswered greeting is repeated; each time twice as late, up to the second.
@@ -106,7 +106,7 @@ pub struct Link {
     /// When the page was last told of each transfer's progress.
     told: Vec<(Key, Time)>,
     /// What came before the call was up.
-    early: Queue<Output>,
+    early: VecDeque<Output>,
     /// How much of what a stranger does wrong was told.
     complaints: u32,
     /// How often the other side said that it has heard nothing.
@@ -114,7 +114,7 @@ pub struct Link {
     /// The other side has hung up, and why.
     bye: Option<String>,
     last_number: u64,
-    outputs: Queue<Output>,
+    outputs: VecDeque<Output>,
 }
 
 #[derive(Default)]

@@ -1,10 +1,8 @@
 //! The sending side: reads ahead, sends what the window allows, and settles every transfer once.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::time::Duration;
-
-use crate::queue::Queue;
-use crate::vec_map::VecMap;
 
 use super::frame::{CHUNK_FRAME, Frame, Verdict};
 use super::pace::Pace;
@@ -52,14 +50,14 @@ pub(super) enum Want {
 #[derive(Default)]
 pub(super) struct Outgoing {
     /// What waits for a slot. Messages keep their order, and so do files; neither waits for the other.
-    messages: Queue<Queued>,
-    files: Queue<Queued>,
+    messages: VecDeque<Queued>,
+    files: VecDeque<Queued>,
     /// What has a slot.
-    transfers: VecMap<Number, Transfer>,
+    transfers: BTreeMap<Number, Transfer>,
     /// The last id that was used in each slot.
-    last_ids: VecMap<u32, u32>,
+    last_ids: BTreeMap<u32, u32>,
     /// What is being read or sent, across all transfers: the first is sent, the others are read.
-    blocks: Queue<Block>,
+    blocks: VecDeque<Block>,
     /// Which transfer the last block was of; the next one's turn comes after it.
     last_turn: Number,
     pace: Pace,
@@ -453,7 +451,7 @@ impl Outgoing {
     pub(super) fn take_queued(&mut self) -> Vec<Queued> {
         let mut all = Vec::new();
         loop {
-            let number = |queue: &Queue<Queued>| queue.front().map(|queued| queued.number);
+            let number = |queue: &VecDeque<Queued>| queue.front().map(|queued| queued.number);
             let next = match (number(&self.messages), number(&self.files)) {
                 (Some(message), Some(file)) if message > file => &mut self.files,
                 (None, _) => &mut self.files,

@@ -3,7 +3,6 @@
 use super::frame::Verdict;
 use super::{LONGEST_TEXT, Meta};
 use crate::config::Policy;
-use crate::text::split_once;
 
 /// The longest type and the longest file name, in bytes of UTF-8.
 pub(super) const LONGEST_NAME: usize = 255;
@@ -35,7 +34,7 @@ impl Policy {
 
 /// A MIME type without its parameters.
 fn essence(kind: &str) -> &str {
-    split_once(kind, ";").map_or(kind, |(essence, _)| essence).trim()
+    kind.split_once(';').map_or(kind, |(essence, _)| essence).trim()
 }
 
 /// Whether a text can be a type: something, on one line, and not too long.

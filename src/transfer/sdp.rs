@@ -2,8 +2,6 @@
 //! are ignored) travels through the gateway: so it is known before the channel opens whether the other
 //! side speaks this protocol, and a stock janus.js peer is never sent a frame that it would show as text.
 
-use crate::text::{contains, lines};
-
 /// The attribute of the data section. Its value is the highest version, or 0: no data, please.
 const ATTRIBUTE: &str = "a=x-videortc-data:";
 
@@ -28,7 +26,7 @@ pub fn announce(sdp: &str, version: u8) -> String {
     let attribute = format!("{ATTRIBUTE}{version}\r\n");
     let mut out = String::with_capacity(sdp.len().saturating_add(attribute.len()));
     let mut in_data = false;
-    for line in lines(sdp) {
+    for line in sdp.lines() {
         if line.starts_with("m=") {
             if in_data {
                 out.push_str(&attribute);
@@ -45,12 +43,12 @@ pub fn announce(sdp: &str, version: u8) -> String {
 }
 
 fn is_data(line: &str) -> bool {
-    line.starts_with("m=application ") && contains(line, "SCTP")
+    line.starts_with("m=application ") && line.contains("SCTP")
 }
 
 /// What the other side's description says about data.
 pub fn support(sdp: &str) -> Support {
-    let mut lines = lines(sdp).map(str::trim_end).skip_while(|line| !is_data(line));
+    let mut lines = sdp.lines().map(str::trim_end).skip_while(|line| !is_data(line));
     let Some(head) = lines.next() else { return Support::None };
     // Port 0 refuses, unless the section only goes in another's transport (RFC 9143, section 6): so Firefox
     // offers with the policy "max-bundle".

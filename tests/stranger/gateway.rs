@@ -473,7 +473,7 @@ impl Rig {
 
 /// A field of a request.
 fn number_of(request: &HttpRequest, key: &str) -> Option<String> {
-    let body = videortc::json::Value::parse(request.body.as_deref()?)?;
-    let value = body.get(key);
+    let body: serde_json::Value = serde_json::from_str(request.body.as_deref()?).ok()?;
+    let value = body.get(key)?;
     value.as_str().map(str::to_owned).or_else(|| value.as_u64().map(|number| number.to_string()))
 }

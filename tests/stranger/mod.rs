@@ -4,5 +4,4 @@
 #![allow(dead_code, unreachable_pub)]
 
 pub mod gateway;
-pub mod json;
 pub mod sdp;

@@ -27,6 +27,8 @@ pub(crate) struct Request {
     /// Name and value of every header that the page determines.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) credentials: String,
+    /// Whether it outlives the page.
+    pub(crate) is_kept_alive: bool,
     pub(crate) body: Value,
     signal: JsValue,
 }
@@ -51,6 +53,7 @@ impl Request {
             url: text(&real, "url"),
             headers: pairs.iter().map(|pair| (part(&pair, 0), part(&pair, 1))).collect(),
             credentials: text(&real, "credentials"),
+            is_kept_alive: get(&real, "keepalive").is_truthy(),
             signal: get(init, "signal"),
             method,
             body,

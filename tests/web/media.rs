@@ -324,3 +324,53 @@ async fn an_ice_server_that_the_browser_refuses_fails_the_call() {
     assert!(rig.gateway.requests("call").is_empty());
     rig.end().await;
 }
+
+#[wasm_bindgen_test]
+async fn a_browser_that_tells_the_state_of_ice_alone_keeps_its_call() {
+    // Firefox before 113.
+    let state =
+        js("Object.getOwnPropertyDescriptor(RTCPeerConnection.prototype, 'connectionState')");
+    js("delete RTCPeerConnection.prototype.connectionState");
+    let rig = Rig::connected().await;
+    let listeners = Listeners::new();
+    let call = rig.video_call_with(&listeners, &UNDEFINED, "{ connectTimeout: 1000 }").await;
+    fulfilled(call.register(&super::gateway::ME.into())).await;
+    let mut far = FarEnd::new().await;
+    fulfilled(call.call(&PEER.into())).await;
+    far.answer(&rig.gateway).await;
+    listeners.heard("onRemoteStreamReady").await;
+    let past = js("performance.now() + 1500").as_f64().unwrap();
+    until("connectTimeout has passed", || js("performance.now()").as_f64().unwrap() > past).await;
+    let ends = listeners.count("onHangUp");
+    let define = js(
+        "(state) => Object.defineProperty(RTCPeerConnection.prototype, 'connectionState', state)",
+    );
+    define.unchecked_into::<js_sys::Function>().call1(&UNDEFINED, &state).unwrap();
+    assert_eq!(ends, 0, "the call is up, and nobody ended it");
+    rig.end().await;
+}
+
+#[wasm_bindgen_test]
+async fn a_camera_that_is_gone_is_not_toggled() {
+    let rig = Rig::connected().await;
+    let listeners = Listeners::new();
+    let call = rig.registered(&listeners, &UNDEFINED).await;
+    fulfilled(call.call(&PEER.into())).await;
+    let local = stream(&listeners, "onReadyLocalStream").await;
+    tracks(&local).iter().filter(|track| track.kind() == "video").for_each(|track| track.stop());
+    for _ in 0..2 {
+        let error = rejected(call.toggle_video()).await;
+        assert_error(&error, "DEVICE_NOT_FOUND", "this call sends no video");
+    }
+    assert_eq!(fulfilled(call.toggle_audio()).await, JsValue::FALSE);
+    rig.end().await;
+}
+
+#[wasm_bindgen_test]
+async fn an_estimate_that_changes_is_no_other_network() {
+    let rig = Rig::connected().await;
+    js("navigator.connection?.dispatchEvent(new Event('change'))");
+    // Firefox has no such object. What is asked for at another network is asked for at once.
+    assert!(rig.gateway.requests("keepalive").is_empty());
+    rig.end().await;
+}

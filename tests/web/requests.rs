@@ -13,6 +13,11 @@ use super::page::{
     words,
 };
 
+/// The headers of a body that needs no preflight.
+fn plain() -> Vec<(String, String)> {
+    vec![("content-type".to_owned(), "text/plain;charset=UTF-8".to_owned())]
+}
+
 #[wasm_bindgen_test]
 async fn no_request_needs_a_preflight() {
     let rig = Rig::connected().await;
@@ -25,10 +30,9 @@ async fn no_request_needs_a_preflight() {
         assert!(requests.iter().any(|request| request.kind == kind), "no {kind}");
     }
     for request in requests {
-        let plain = vec![("content-type".to_owned(), "text/plain;charset=UTF-8".to_owned())];
         let (method, headers) = match request.kind.as_str() {
             "poll" => ("GET", vec![]),
-            _ => ("POST", plain),
+            _ => ("POST", plain()),
         };
         assert_eq!(
             (request.method.as_str(), &request.headers),
@@ -139,26 +143,22 @@ async fn a_page_that_is_left_says_so_and_one_that_comes_back_goes_on() {
     let rig = Rig::connected().await;
     let listeners = Listeners::new();
     let call = rig.registered(&listeners, &UNDEFINED).await;
-    let sent = Rc::new(RefCell::new(Vec::new()));
-    let _beacon = {
-        let sent = sent.clone();
-        Patch::new(&js("navigator"), "sendBeacon", move |_, body| {
-            sent.borrow_mut().push(body.as_string().unwrap());
-            JsValue::TRUE
-        })
-    };
     let turn = |event: &str| {
         js(&format!("dispatchEvent(new PageTransitionEvent('{event}', {{ persisted: true }}))"))
     };
     turn("pagehide");
-    assert!(sent.borrow().iter().any(|body| body.contains("destroy")), "{:?}", sent.borrow());
+    // At once, and such that it outlives the page.
+    let goodbyes = rig.gateway.requests("destroy");
+    assert_eq!(goodbyes.len(), 1);
+    assert!(goodbyes[0].is_kept_alive);
+    assert_eq!(goodbyes[0].headers, plain());
     turn("pageshow");
     listeners.heard("onReconnected").await;
     fulfilled(call.get_peers()).await;
-    rig.end().await;
-    sent.borrow_mut().clear();
+    fulfilled(rig.app.disconnect()).await;
+    let said = rig.gateway.requests("destroy").len();
     turn("pagehide");
-    assert!(sent.borrow().is_empty(), "nobody listens after disconnect()");
+    assert_eq!(rig.gateway.requests("destroy").len(), said, "nobody listens after disconnect()");
 }
 
 #[wasm_bindgen_test]

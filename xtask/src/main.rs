@@ -18,6 +18,7 @@ mod names;
 mod package;
 mod process;
 mod release;
+mod rust_app;
 mod size;
 mod suites;
 mod tarball;

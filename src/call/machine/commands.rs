@@ -44,7 +44,7 @@ impl Call {
         command: Option<Command>,
         guests_left: u8,
     ) {
-        let body = messages::register(&name);
+        let body = Request::register(&name);
         self.name = Name::Asked { name, command, guests_left, again: None };
         // Without a handle, the next one asks.
         if !self.healing.detached {
@@ -60,7 +60,7 @@ impl Call {
         match self.healing.detached {
             true => self.healing.lists.push(command),
             false => {
-                self.request(Purpose::List(command), messages::list(), None);
+                self.request(Purpose::List(command), Request::List, None);
             }
         }
     }
@@ -68,7 +68,7 @@ impl Call {
     /// Changes what the gateway relays.
     pub fn set(&mut self, command: Command, settings: Settings) {
         if !self.refuse_if_closed(command) && !self.refuse_if_detached(command) {
-            self.request(Purpose::Set(command, settings), messages::set(&settings), None);
+            self.request(Purpose::Set(command, settings), Request::Set(settings), None);
         }
     }
 

@@ -48,12 +48,12 @@ impl Call {
         let stage = match &talk.stage {
             Stage::Offered { sdp } if self.rest_until <= now => {
                 let jsep = Jsep::offer(sdp::announce(sdp, version));
-                let body = messages::call(&talk.peer);
+                let body = Request::call(&talk.peer);
                 Stage::Dialing(self.request(Purpose::Dial, body, Some(jsep)))
             }
             Stage::Answered { sdp } => {
                 let jsep = Jsep::answer(sdp::announce(sdp, version));
-                Stage::Accepting(self.request(Purpose::Accept, messages::accept(), Some(jsep)))
+                Stage::Accepting(self.request(Purpose::Accept, Request::Accept, Some(jsep)))
             }
             _ => return,
         };

@@ -62,7 +62,7 @@ impl Call {
             }
             Farewell::Refused | Farewell::Await | Farewell::Hear => None,
             Farewell::HangUp(words) => {
-                Some(self.request(Purpose::HangUp, messages::hang_up(words), None))
+                Some(self.request(Purpose::HangUp, Request::hang_up(words), None))
             }
         };
         // Its DTLS goodbye ends the call at the gateway, where the words are still to come.
@@ -89,7 +89,7 @@ impl Call {
 
     /// Tells the gateway that this call is not wanted, while another conversation is being prepared.
     pub(super) fn decline(&mut self, words: &str, now: Time) {
-        let id = self.request(Purpose::HangUp, messages::hang_up(words), None);
+        let id = self.request(Purpose::HangUp, Request::hang_up(words), None);
         let old = self.teardown.take().unwrap_or_default();
         self.teardown = Some(Teardown {
             request: Some(id),

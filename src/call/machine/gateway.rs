@@ -135,7 +135,7 @@ impl Call {
                 if error
                     .cause
                     .as_ref()
-                    .is_some_and(|words| contains(words, &format!("({name})"))) =>
+                    .is_some_and(|words| words.contains(&format!("({name})"))) =>
             {
                 return self.hold(name, command, now);
             }

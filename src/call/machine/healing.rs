@@ -92,7 +92,7 @@ impl Call {
     pub fn handle_attached(&mut self, now: Time) {
         self.healing.detached = false;
         for command in take(&mut self.healing.lists) {
-            self.request(Purpose::List(command), messages::list(), None);
+            self.request(Purpose::List(command), Request::List, None);
         }
         match &mut self.name {
             Name::Asked { again, .. } => {
@@ -111,7 +111,7 @@ impl Call {
 
     /// Forgets every request; what they were for.
     pub(super) fn abandoned(&mut self) -> Vec<Purpose> {
-        let open = take(&mut self.requests).into_iter().map(|(_, asked)| asked.purpose);
+        let open = take(&mut self.requests).into_values().map(|asked| asked.purpose);
         let unsure = take(&mut self.healing.unsure).into_iter().map(|(_, asked, _)| asked.purpose);
         open.chain(unsure).collect()
     }
@@ -153,7 +153,7 @@ impl Call {
             && let Name::Asked { name, again: Some(again), .. } = &mut self.name
         {
             again.due = None;
-            let body = messages::register(name);
+            let body = Request::register(name);
             self.request(Purpose::Register, body, None);
         }
     }
@@ -167,9 +167,9 @@ impl Call {
         }
         for (id, asked, error) in take(&mut self.healing.unsure) {
             let body = match (&asked.purpose, &self.name) {
-                (Purpose::Register, Name::Asked { name, .. }) => messages::register(name),
-                (Purpose::List(_), _) => messages::list(),
-                (Purpose::Set(_, settings), _) => messages::set(settings),
+                (Purpose::Register, Name::Asked { name, .. }) => Request::register(name),
+                (Purpose::List(_), _) => Request::List,
+                (Purpose::Set(_, settings), _) => Request::Set(*settings),
                 _ => {
                     self.healing.unsure.push((id, asked, error));
                     continue;
@@ -177,7 +177,7 @@ impl Call {
             };
             self.request(asked.purpose, body, None);
         }
-        self.request(Purpose::Query, messages::accept(), None);
+        self.request(Purpose::Query, Request::Accept, None);
         self.healing.asks = true;
         // The poll that failed may take this answer too: Janus does not know yet that it is dead.
         let patience = PATIENCE.saturating_mul(2u32.saturating_pow(self.healing.attempts.into()));
@@ -278,8 +278,8 @@ impl Call {
     fn ask_once_more(&mut self, asked: Asked) {
         let Some(talk) = &mut self.talk else { return };
         let body = match asked.purpose {
-            Purpose::Dial => messages::call(&talk.peer),
-            _ => messages::accept(),
+            Purpose::Dial => Request::call(&talk.peer),
+            _ => Request::Accept,
         };
         let id = self.request(asked.purpose, body, asked.jsep);
         if let Some(talk) = &mut self.talk {

@@ -106,7 +106,7 @@ impl Call {
                 return;
             }
         };
-        self.request(Purpose::Renegotiate, messages::renegotiate(), Some(jsep));
+        self.request(Purpose::Renegotiate, Request::renegotiate(), Some(jsep));
     }
 
     /// The gateway passed our offer or answer on, or did not.

@@ -42,6 +42,11 @@ impl Site {
             .nest_service("/files", ServeDir::new(here.join("../../examples/files")))
             .nest_service("/bench", ServeDir::new(here.join("../../benches/pages")))
             .fallback_service(ServeDir::new(here.join("pages")));
+        // Another build of the library, to be measured beside it.
+        let router = match std::env::var_os("VIDEORTC_BASELINE") {
+            Some(file) => router.route_service("/baseline.js", ServeFile::new(file)),
+            None => router,
+        };
         let router = match peers() {
             Ok(peers) => router.nest_service("/peers", ServeDir::new(peers)),
             // Most suites go without; Rig::janus_js() says what is missing.
