@@ -62,12 +62,18 @@ export type DebugLevel = "none" | "error" | "warn" | "info" | "debug" | "trace";
 /** An ICE server as browsers take it; the old spelling `url` is taken for `urls`. */
 export type IceServer = RTCIceServer | (Omit<RTCIceServer, "urls"> & { url: string | string[] });
 
+/** Gives a credential that expires each time it is asked for one, at once or by a promise. */
+export type Source<T> = () => T | PromiseLike<T>;
+
 /** How to reach the gateway, and how patiently. A key that is not among these is warned about. */
 export interface VideoRTCOptions {
   /** Janus' `apisecret`, sent with every request. Whoever reads the page can read it. */
   apiSecret?: string | null;
-  /** Janus' `token`, sent with every request. */
-  token?: string | null;
+  /**
+   * Janus' `token`, sent with every request. A function is asked for it by `connect()`, and again when the gateway
+   * refuses it.
+   */
+  token?: string | Source<string> | null;
   /** Shown to the gateway's administrator as the `opaque_id` of every handle. */
   account?: string | null;
   /** Whether cookies go to a gateway of another origin. Default `false`. */
@@ -124,16 +130,16 @@ export default class VideoRTC {
   /**
    * Checks its arguments; touches neither network nor any browser API.
    * @param servers gateway base URLs, such as `"https://example.com/janus"`, tried in order
-   * @param iceServers STUN and TURN servers. Default: none
-   * @param debugLevel how much goes to the console. Default `"error"`
-   * @param options secrets, tuning
+   * @param iceServers STUN and TURN servers, or a function that gives them before each peer connection. Default: none
+   * @param debugLevel how much goes to the console; of several words the most talkative counts. Default `"error"`
+   * @param options secrets, tuning; a string is the API secret
    * @throws {VideoRTCError} `INVALID_ARGUMENT`, which names the value and what is wrong with it
    */
   constructor(
     servers: string | readonly string[],
-    iceServers?: readonly IceServer[] | null,
-    debugLevel?: DebugLevel | null,
-    options?: VideoRTCOptions | null,
+    iceServers?: readonly IceServer[] | Source<readonly IceServer[] | null | undefined> | null,
+    debugLevel?: DebugLevel | readonly DebugLevel[] | null,
+    options?: VideoRTCOptions | string | null,
   );
   /**
    * Makes a session on the first server that answers, and loads the WebAssembly module if it is not there yet.
@@ -272,14 +278,35 @@ export interface VideoCallEvents {
   onError?(error: VideoRTCError): void;
 }
 
+/** A jQuery object, or anything like it. */
+export interface ElementList {
+  /** The version of the library that made it. */
+  readonly jquery: string;
+  /** How many elements are in it. */
+  readonly length: number;
+  /** Each of them. */
+  readonly [index: number]: Element;
+}
+
 /** Where the pictures go: a container for elements made here, or elements of the page. */
 export interface DomElements {
-  /** A `<video>` is appended for each picture without an element of its own, and removed when the call ends. */
-  videos?: Element | null;
+  /**
+   * A `<video>` is appended for each picture without an element of its own, and removed when the call ends. A selector
+   * or a jQuery object must find one element.
+   */
+  videos?: Element | string | ElementList | null;
   /** For my own picture; it is muted. */
   localVideo?: HTMLVideoElement | null;
+  /** The same as `localVideo`, which counts where both are given. */
+  local?: HTMLVideoElement | null;
   /** For the other side's picture. */
   remoteVideo?: HTMLVideoElement | null;
+  /** The same as `remoteVideo`, which counts where both are given. */
+  remote?: HTMLVideoElement | null;
+  /** For my own screen. Has no effect yet. */
+  screenLocal?: unknown;
+  /** For the other side's screen. Has no effect yet. */
+  screenRemote?: unknown;
 }
 
 /** What a call sends, and from which devices. */
@@ -288,13 +315,16 @@ export interface StreamOptions {
   audioEnabled?: boolean | null;
   /** Open and send a camera. Default `true`. */
   videoEnabled?: boolean | null;
-  /** Whether calls carry data. */
+  /** Whether calls carry data; `false` here or in `dataChannel` is enough. Default `true`. */
   dataEnabled?: boolean | null;
-  /** This microphone and no other: a `deviceId` of `getDevices()`. */
+  /** This microphone and no other: a `deviceId` of `getDevices()`. `""` is the browser's choice. */
   aDeviceId?: string | null;
-  /** This camera and no other: a `deviceId` of `getDevices()`. */
+  /** This camera and no other: a `deviceId` of `getDevices()`. `""` is the browser's choice. */
   vDeviceId?: string | null;
-  /** A wish in pixels, such as `"640x480"`: whole sides, 1 to 8192. */
+  /**
+   * A wish in pixels, such as `"640x480"`: whole sides, 1 to 8192. Or a word: `"qvga"`, `"vga"`, `"fwvga"`, `"hd"`,
+   * `"full-hd"`, `"4k"`, `"8k"`.
+   */
   resolution?: string | { width: number; height: number } | null;
   /** A wish in frames per second, 1 to 240. */
   frameRate?: number | null;
@@ -308,7 +338,10 @@ export interface DataChannelOptions {
   dataEnabled?: boolean | null;
   /** The MIME types accepted from the peer, such as `"text/plain"` or `"image/*"`; absent means every type. */
   allowedTypes?: readonly string[] | null;
-  /** The largest message or file accepted from the peer, in bytes. Default 1 GiB; a string is never more than 16 MiB. */
+  /**
+   * The largest message or file accepted from the peer, in bytes. Default 1073741824 (1 GiB); a string is never more
+   * than 16 MiB.
+   */
   maxSize?: number | null;
 }
 
@@ -325,6 +358,8 @@ export interface VideoCallOptions {
    * 1000 to 3600000. Default 30000.
    */
   connectTimeout?: number | null;
+  /** Shown to the gateway's administrator as the `opaque_id` of this handle. Default: that of the connection. */
+  account?: string | null;
 }
 
 /** How `sendData()` sends. */
@@ -369,7 +404,7 @@ export interface VideoCall {
   setCall(
     audio?: boolean | null,
     video?: boolean | null,
-    quality?: number | "low" | "medium" | "high" | "max" | null,
+    quality?: number | "low" | "medium" | "high" | "ultra" | "max" | null,
   ): Promise<CallSettings>;
   /** Mutes and unmutes me. Resolves with the new state: `true` if I am heard. */
   toggleAudio(): Promise<boolean>;

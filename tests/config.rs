@@ -1,16 +1,90 @@
-//! What a user may set: names, checked once.
+//! What a user may set: addresses and names, checked once.
 
 #![cfg(not(target_family = "wasm"))]
 #![allow(missing_docs)]
 
-use videortc::config::UserName;
+use serde_json::Value;
+use videortc::config::{ServerUrl, UserName};
+
+/// The loader checks addresses too, and reads the same table.
+fn servers() -> Value {
+    serde_json::from_str(include_str!("servers.json")).unwrap()
+}
+
+/// An error as text, after its code.
+fn refusal<T: std::fmt::Debug>(result: Result<T, videortc::error::Error>) -> String {
+    let error = result.unwrap_err().to_string();
+    error.strip_prefix("INVALID_ARGUMENT: ").expect(&error).to_owned()
+}
+
+#[test]
+fn addresses_are_taken_as_they_are_but_for_white_space_and_slashes_at_the_end() {
+    for (address, taken) in servers()["taken"].as_object().unwrap() {
+        assert_eq!(ServerUrl::parse(address).unwrap().as_str(), taken, "{address:?}");
+    }
+}
+
+#[test]
+fn addresses_that_are_none_are_refused_and_no_secret_is_repeated() {
+    for (address, sentence) in servers()["refused"].as_object().unwrap() {
+        let refusal = refusal(ServerUrl::parse(address));
+        assert_eq!(&refusal, sentence, "{address:?}");
+        assert!(!refusal.contains("S3CRET"));
+    }
+    let long = refusal(ServerUrl::parse(&"x".repeat(500)));
+    assert!(long.starts_with(&format!("\"{}…\" is not", "x".repeat(120))), "{long}");
+}
+
+#[test]
+fn addresses_of_other_transports_are_skipped_while_another_is_left() {
+    for list in servers()["lists"].as_array().unwrap() {
+        let texts: Vec<String> = serde_json::from_value(list["servers"].clone()).unwrap();
+        let parsed = ServerUrl::parse_list(&texts);
+        match list.get("taken") {
+            Some(taken) => {
+                let parsed: Vec<_> =
+                    parsed.unwrap().iter().map(|url| url.as_str().into()).collect();
+                assert_eq!(taken, &Value::Array(parsed), "{texts:?}");
+            }
+            None => assert_eq!(refusal(parsed), list["refused"], "{texts:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_path_is_joined_by_one_slash() {
+    for (base, path, joined) in [
+        ("https://gateway.test/janus", "12/3", "https://gateway.test/janus/12/3"),
+        ("https://gateway.test/janus/", "12/3", "https://gateway.test/janus/12/3"),
+        ("https://gateway.test/janus/", "/12", "https://gateway.test/janus/12"),
+        ("https://gateway.test/janus", "", "https://gateway.test/janus"),
+        ("https://gateway.test/janus/", "", "https://gateway.test/janus/"),
+    ] {
+        assert_eq!(ServerUrl::parse(base).unwrap().join(path), joined);
+    }
+}
 
 #[test]
 fn names_are_one_to_128_characters_without_control_characters() {
-    for good in ["T", "<img src=x onerror=alert(1)>", "Σωκράτης 🏺", &"é".repeat(128)] {
-        assert_eq!(UserName::parse(good).map(|name| name.to_string()), Some(good.to_owned()));
+    for good in ["T", " Tom ", "<img src=x onerror=alert(1)>", "Σωκράτης 🏺", &"é".repeat(128)]
+    {
+        assert_eq!(UserName::checked(good).unwrap().as_str(), good);
+        assert!(UserName::parse(good).is_some());
     }
-    for bad in ["", "  ", "a\0b", "a\nb", "\u{7f}", &"é".repeat(129)] {
-        assert_eq!(UserName::parse(bad), None, "{bad:?}");
+    let long = "é".repeat(129);
+    let too_long = format!(
+        "the user name \"{}…\" has 129 characters; at most 128 are allowed",
+        "é".repeat(120)
+    );
+    for (bad, sentence) in [
+        ("", "a user name must not be empty"),
+        (" \t\u{feff}", "a user name must not be empty"),
+        ("a\0b", "the user name \"a b\" holds a control character; leave it out"),
+        ("a\nb", "the user name \"a b\" holds a control character; leave it out"),
+        ("a\u{7f}", "the user name \"a \" holds a control character; leave it out"),
+        (long.as_str(), too_long.as_str()),
+    ] {
+        assert_eq!(refusal(UserName::checked(bad)), sentence, "{bad:?}");
+        assert!(UserName::parse(bad).is_none());
     }
 }
