@@ -160,6 +160,6 @@ impl ServerUrl {
 impl UserName {
     /// TEMPORARY
     pub fn checked(text: &str) -> Result<Self, crate::error::Error> {
-        Self::parse(text).ok_or_else(|| crate::error::Error::invalid("a bad name"))
+        Self::parse(text).ok_or_else(|| crate::error::Error::invalid_argument("a bad name"))
     }
 }
