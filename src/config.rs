@@ -5,20 +5,149 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-/// A gateway's base URL: `http` or `https`, no query, no fragment, no slash at the end.
+use crate::error::Error;
+use crate::log::excerpt;
+
+/// A gateway's base URL: `http` or `https`, no user name, no query, no fragment.
+///
+/// One slash at the end is kept, since a proxy may serve `/janus/` and not `/janus`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerUrl(String);
 
 impl ServerUrl {
-    /// Takes an address as `pkg-template/arguments.js` has checked it: that must be done before the module is there.
+    /// An address that was checked before.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The URL as text.
+    /// Refuses what could never be a gateway's address. All else is the browser's to judge (RFC 3986).
+    ///
+    /// # Errors
+    ///
+    /// [`Code::InvalidArgument`](crate::error::Code::InvalidArgument), which says what is wrong. A
+    /// secret that stands in the address is not repeated.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let url = trim(text);
+        let (scheme, rest) = split(url)?;
+        if let Some(why) = fault(scheme, rest) {
+            return Err(Error::invalid_argument(format!(
+                "\"{}\" is not a gateway address: {why}; write it like \"https://example.com/janus\"",
+                excerpt(text)
+            )));
+        }
+        let base = url.trim_end_matches('/');
+        let slash = if base.len() < url.len() { "/" } else { "" };
+        Ok(Self(format!("{base}{slash}")))
+    }
+
+    /// Parses a list of addresses. Those of transports that are not spoken are skipped while
+    /// another is left; the second list says so, a sentence for each.
+    ///
+    /// # Errors
+    ///
+    /// As [`ServerUrl::parse`]; also where the list is empty.
+    pub fn parse_list(texts: &[String]) -> Result<(Vec<Self>, Vec<String>), Error> {
+        let (mut servers, mut skipped) = (Vec::new(), Vec::new());
+        for (i, text) in texts.iter().enumerate() {
+            if split(trim(text))?.0.is_some_and(is_websocket) {
+                skipped.push(format!(
+                    "servers[{i}], \"{}\", is skipped: {NO_WEBSOCKET}",
+                    excerpt(text)
+                ));
+            } else {
+                servers.push(Self::parse(text)?);
+            }
+        }
+        match texts.first() {
+            None => Err(Error::invalid_argument(
+                "servers is an empty array: it must hold a gateway address",
+            )),
+            Some(first) if servers.is_empty() => Self::parse(first).map(|_| (servers, skipped)),
+            Some(_) => Ok((servers, skipped)),
+        }
+    }
+
+    /// The URL as the page wrote it, but for white space around it and all slashes at its end but one.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The URL of something below this one; the base itself for an empty path.
+    pub fn join(&self, path: &str) -> String {
+        match path {
+            "" => self.0.clone(),
+            path => {
+                format!("{}/{}", self.0.trim_end_matches('/'), path.trim_start_matches('/'))
+            }
+        }
+    }
+}
+
+const NO_WEBSOCKET: &str = "only the http and https transports are spoken here";
+
+/// Scheme and rest of an address; an error where a secret may stand in it, before anything is quoted.
+fn split(url: &str) -> Result<(Option<&str>, &str), Error> {
+    let (scheme, rest) = match url.split_once("://") {
+        Some((scheme, rest)) => (Some(scheme), rest),
+        None => (None, url),
+    };
+    let before_path = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if before_path.contains('@') {
+        return Err(Error::invalid_argument(
+            "a gateway address holds a user name, which browsers refuse to send: leave out what \
+             stands before the @",
+        ));
+    }
+    if rest.contains(['?', '#']) {
+        return Err(Error::invalid_argument(
+            "a gateway address must not have a query or a fragment: leave out what follows the ? or \
+             #, and give secrets as apiSecret or token",
+        ));
+    }
+    Ok((scheme, rest))
+}
+
+/// What is wrong with an address, if anything.
+fn fault(scheme: Option<&str>, rest: &str) -> Option<&'static str> {
+    let Some(scheme) = scheme else { return Some("it has no http:// or https://") };
+    let host = rest.split('/').next().unwrap_or_default();
+    // Colons before a bracket are those of an IPv6 address.
+    let after_brackets = host.rsplit_once(']').map_or(host, |(_, after)| after);
+    let port = after_brackets.split_once(':').map(|(_, port)| port);
+    if is_websocket(scheme) {
+        Some(NO_WEBSOCKET)
+    } else if !["http", "https"].iter().any(|known| known.eq_ignore_ascii_case(scheme)) {
+        Some("it must begin with http:// or https://")
+    } else if host.is_empty() {
+        Some("it names no host")
+    } else if rest.contains(is_foreign_to_urls) {
+        Some("it holds a character that URLs do not have")
+    } else if !port.is_none_or(is_port) {
+        Some("its port is not a number below 65536")
+    } else {
+        None
+    }
+}
+
+fn is_websocket(scheme: &str) -> bool {
+    ["ws", "wss"].iter().any(|known| known.eq_ignore_ascii_case(scheme))
+}
+
+fn is_port(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok()
+}
+
+fn is_foreign_to_urls(c: char) -> bool {
+    is_space(c) || c.is_control() || matches!(c, '<' | '>' | '"' | '\\')
+}
+
+/// White space as JavaScript's `trim()` has it.
+fn is_space(c: char) -> bool {
+    c.is_whitespace() || c == '\u{feff}'
+}
+
+fn trim(text: &str) -> &str {
+    text.trim_matches(is_space)
 }
 
 /// The name of a user at the gateway: 1 to 128 characters, none of them a control character (the
@@ -30,12 +159,35 @@ impl UserName {
     /// The longest name, in characters.
     pub const LONGEST: usize = 128;
 
-    /// A name that fits. What a page gives is checked by JavaScript, which says what does not.
+    /// A name that fits.
     pub fn parse(text: &str) -> Option<Self> {
-        let fits = !text.trim().is_empty()
-            && text.chars().count() <= Self::LONGEST
-            && !text.chars().any(char::is_control);
-        fits.then(|| Self(text.to_owned()))
+        Self::checked(text).ok()
+    }
+
+    /// A name that fits, or what is wrong with it.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::InvalidArgument`](crate::error::Code::InvalidArgument).
+    pub fn checked(text: &str) -> Result<Self, Error> {
+        let count = text.chars().count();
+        if trim(text).is_empty() {
+            return Err(Error::invalid_argument("a user name must not be empty"));
+        }
+        if count > Self::LONGEST {
+            return Err(Error::invalid_argument(format!(
+                "the user name \"{}\" has {count} characters; at most {} are allowed",
+                excerpt(text),
+                Self::LONGEST
+            )));
+        }
+        if text.chars().any(char::is_control) {
+            return Err(Error::invalid_argument(format!(
+                "the user name \"{}\" holds a control character; leave it out",
+                excerpt(text)
+            )));
+        }
+        Ok(Self(text.to_owned()))
     }
 
     /// A name that the gateway reports. Others may have chosen what this library would refuse, so
@@ -148,18 +300,5 @@ pub struct Policy {
 impl Default for Policy {
     fn default() -> Self {
         Self { enabled: true, allowed: None, max_size: 1 << 30 }
-    }
-}
-
-impl ServerUrl {
-    /// TEMPORARY
-    pub fn parse(text: &str) -> Result<Self, crate::error::Error> {
-        Ok(Self::new(text))
-    }
-}
-impl UserName {
-    /// TEMPORARY
-    pub fn checked(text: &str) -> Result<Self, crate::error::Error> {
-        Self::parse(text).ok_or_else(|| crate::error::Error::invalid_argument("a bad name"))
     }
 }

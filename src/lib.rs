@@ -55,6 +55,8 @@ pub mod media;
 #[doc(hidden)]
 pub mod proto;
 #[doc(hidden)]
+pub mod table;
+#[doc(hidden)]
 pub mod time;
 #[doc(hidden)]
 pub mod transfer;
@@ -63,11 +65,8 @@ pub mod transfer;
 mod api;
 #[cfg(target_family = "wasm")]
 mod browser;
+#[cfg(all(target_family = "wasm", feature = "js"))]
+pub mod js;
 
 #[cfg(target_family = "wasm")]
 pub use api::*;
-
-// Less than half as large as the standard library's allocator, and it gives back and joins what is freed.
-#[cfg(all(target_family = "wasm", feature = "js"))]
-#[global_allocator]
-static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();

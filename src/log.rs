@@ -24,17 +24,18 @@ pub enum Level {
 }
 
 impl Level {
+    /// The words for what a log may hold, from nothing to everything.
+    pub const WORDS: [&str; 6] = ["none", "error", "warn", "info", "debug", "trace"];
+
     /// Reads the page's `debugLevel`; the outer `None` is an unknown word, the inner one `"none"`.
     pub fn parse(word: &str) -> Option<Option<Self>> {
-        Some(match word {
-            "none" => None,
-            "error" => Some(Self::Error),
-            "warn" => Some(Self::Warn),
-            "info" => Some(Self::Info),
-            "debug" => Some(Self::Debug),
-            "trace" => Some(Self::Trace),
-            _ => return None,
-        })
+        let levels = [Self::Error, Self::Warn, Self::Info, Self::Debug, Self::Trace];
+        let levels = std::iter::once(None).chain(levels.map(Some));
+        Self::WORDS
+            .into_iter()
+            .zip(levels)
+            .find(|(known, _)| *known == word)
+            .map(|(_, level)| level)
     }
 }
 

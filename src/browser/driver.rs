@@ -120,7 +120,7 @@ impl Driver {
         setup: CallSetup,
         on_event: OnEvent,
     ) -> Ended<CallId> {
-        let CallSetup { config, stream, elements } = setup;
+        let CallSetup { config, stream, elements, .. } = setup;
         let (driver, has_data) = (Rc::downgrade(self), config.data.enabled);
         let (command, ended) = self.expect(move |outcome| {
             let Outcome::Attached(id) = outcome else { return CallId(0) };
