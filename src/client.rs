@@ -434,7 +434,7 @@ impl Client {
     /// Asks for a session, and in the same breath for a handle in it.
     fn open(&mut self, now: Time) {
         self.session.open(now);
-        if let Ok(ticket) = self.session.attach(call::PLUGIN, now) {
+        if let Ok(ticket) = self.session.attach(call::PLUGIN, None, now) {
             self.spare = Spare::Asked(ticket);
             self.tickets.insert(ticket, Purpose::Spare);
         }
@@ -494,17 +494,22 @@ impl Client {
         if !self.session.is_open() {
             return;
         }
-        match std::mem::replace(&mut self.spare, Spare::None) {
-            Spare::Asked(ticket) => {
-                self.tickets.insert(ticket, Purpose::Attach(id));
-                return;
+        let slot = self.calls.get(&id);
+        let account = slot.and_then(|slot| slot.call.account()).map(str::to_owned);
+        // The spare handle bears the session's account.
+        if account.is_none() {
+            match std::mem::replace(&mut self.spare, Spare::None) {
+                Spare::Asked(ticket) => {
+                    self.tickets.insert(ticket, Purpose::Attach(id));
+                    return;
+                }
+                Spare::Ready(handle) => {
+                    return self.handle_attached(id, Ok(Answer::Attached(handle)), now);
+                }
+                Spare::None => {}
             }
-            Spare::Ready(handle) => {
-                return self.handle_attached(id, Ok(Answer::Attached(handle)), now);
-            }
-            Spare::None => {}
         }
-        if let Ok(ticket) = self.session.attach(call::PLUGIN, now) {
+        if let Ok(ticket) = self.session.attach(call::PLUGIN, account.as_deref(), now) {
             self.tickets.insert(ticket, Purpose::Attach(id));
         }
     }

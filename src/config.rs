@@ -274,6 +274,8 @@ pub struct CallConfig {
     pub connect_timeout: Duration,
     /// What is taken from the other side on the data channel.
     pub data: Policy,
+    /// Shown to the gateway's administrator in place of [`GatewayConfig::account`].
+    pub account: Option<String>,
 }
 
 impl Default for CallConfig {
@@ -282,6 +284,7 @@ impl Default for CallConfig {
             ring_timeout: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(30),
             data: Policy::default(),
+            account: None,
         }
     }
 }

@@ -171,7 +171,7 @@ fn no_such_session(request: &HttpRequest) -> HttpResponse {
 /// A session that is asked for together with a handle in it.
 fn eager(servers: &[&str]) -> Rig {
     let mut rig = Rig::with_servers(servers);
-    rig.session.attach("janus.plugin.videocall", rig.now).unwrap();
+    rig.session.attach("janus.plugin.videocall", None, rig.now).unwrap();
     rig.drain();
     assert_eq!(rig.requests.len(), 1, "it is not to overtake the session");
     rig.run_for(Duration::from_millis(3));
@@ -266,7 +266,7 @@ fn where_no_server_answers_there_is_no_handle() {
 fn requests_are_written_as_janus_reads_them() {
     let mut rig = Rig::open();
     rig.requests.clear();
-    rig.session.attach("janus.plugin.videocall", rig.now).unwrap();
+    rig.session.attach("janus.plugin.videocall", None, rig.now).unwrap();
     rig.drain();
     rig.answer(attached);
     let Some(Ok(Answer::Attached(handle))) = rig.answers.pop() else { panic!("not attached") };
@@ -429,7 +429,7 @@ fn secrets_go_with_every_request_and_into_no_log() {
     rig.answer(created);
     assert!(rig.requests[0].url.ends_with("&apisecret=s3cret%20%26%20more&token=t0ken"));
     rig.answer(|_| HttpResponse::Failed("TypeError".into()));
-    rig.session.attach("janus.plugin.videocall", rig.now).unwrap();
+    rig.session.attach("janus.plugin.videocall", None, rig.now).unwrap();
     rig.drain();
     assert_eq!(body(&rig.requests[0])["token"], "t0ken");
     let log = rig.log.join("\n");
@@ -447,7 +447,7 @@ fn an_answer_that_echoes_the_request_leaks_no_secret() {
         HttpResponse::Answered { status: 502, body }
     };
     rig.answer(echo);
-    rig.session.attach("janus.plugin.videocall", rig.now).unwrap();
+    rig.session.attach("janus.plugin.videocall", None, rig.now).unwrap();
     rig.drain();
     let url = rig.requests[0].url.clone();
     let id = url.rsplit('/').next().unwrap();

@@ -56,6 +56,12 @@ impl CallOptions {
         self
     }
 
+    /// Shown to the gateway's administrator as the `opaque_id`, in place of the connection's own account.
+    pub fn account(mut self, account: impl Into<String>) -> Self {
+        self.0.config.account = Some(account.into());
+        self
+    }
+
     /// How long a call may ring, at either end. Default 60 s.
     pub fn ring_timeout(mut self, limit: Duration) -> Self {
         self.0.config.ring_timeout = limit;

@@ -311,6 +311,11 @@ impl Call {
         }
     }
 
+    /// The account that its handle bears, if it has one of its own.
+    pub fn account(&self) -> Option<&str> {
+        self.config.account.as_deref()
+    }
+
     /// What to do next, if anything.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()

@@ -214,12 +214,12 @@ pub(super) fn video_call(
     let mut config = CallConfig::default();
     set_millis(&mut config.ring_timeout, &found, &call::RING_TIMEOUT);
     set_millis(&mut config.connect_timeout, &found, &call::CONNECT_TIMEOUT);
+    config.account = found.text(&call::ACCOUNT);
     config.data = policy(&data, console);
     // It is switched off by either of the two.
     config.data.enabled &= sent.flag(&stream::DATA_ENABLED).unwrap_or(true);
     Ok(CallSetup {
         config,
-        account: found.text(&call::ACCOUNT),
         stream: stream_options(&sent),
         elements: checked_elements(&places, console)?,
     })

@@ -62,15 +62,10 @@ impl VideoRtc {
         }))
     }
 
-    /// Lists cameras, microphones and speakers.
+    /// Lists cameras, microphones and speakers. The method of that name is the loader's: wasm-bindgen takes the two
+    /// for one.
     #[wasm_bindgen(js_name = getDevices)]
-    pub fn get_devices(&self, config: JsValue) -> Promise {
-        Self::list_devices(config)
-    }
-
-    /// Lists cameras, microphones and speakers.
-    #[wasm_bindgen(js_name = getDevices)]
-    pub fn list_devices(config: JsValue) -> Promise {
+    pub fn get_devices(config: JsValue) -> Promise {
         promise(arguments::device_list(&config).map(|(kind, with_labels)| async move {
             let devices = api::VideoRtc::devices(kind, with_labels).await?;
             let list: Array = devices.iter().map(described).collect();

@@ -272,13 +272,19 @@ impl Session {
 
     /// Attaches to a plugin; answered by [`Answer::Attached`]. While the session is being made, the request
     /// goes with it: the id is ours, and one round trip is saved.
-    pub fn attach(&mut self, plugin: &str, now: Time) -> Result<Ticket, Error> {
+    /// `account` is shown in place of the session's own.
+    pub fn attach(
+        &mut self,
+        plugin: &str,
+        account: Option<&str>,
+        now: Time,
+    ) -> Result<Ticket, Error> {
         let kind = match self.state {
             State::Opening { .. } => Kind::EarlyAttach,
             _ => Kind::Attach,
         };
         let url = self.url(None)?;
-        let account = self.config.account.clone();
+        let account = account.map(str::to_owned).or_else(|| self.config.account.clone());
         let request = Request::Attach { plugin, opaque_id: account.as_deref() };
         Ok(self.request(kind, Lane::Free, url, request, now))
     }
