@@ -40,31 +40,26 @@ impl ServerUrl {
         Ok(Self(format!("{base}{slash}")))
     }
 
-    /// Parses a list of addresses. Those of transports that are not spoken are skipped while
-    /// another is left; the second list says so, a sentence for each.
+    /// Parses a list of addresses. Those of WebSocket transports are skipped while another is left.
     ///
     /// # Errors
     ///
     /// As [`ServerUrl::parse`]; also where the list is empty.
-    pub fn parse_list(texts: &[String]) -> Result<(Vec<Self>, Vec<String>), Error> {
-        let (mut servers, mut skipped) = (Vec::new(), Vec::new());
-        for (i, text) in texts.iter().enumerate() {
-            if split(trim(text))?.0.is_some_and(is_websocket) {
-                skipped.push(format!(
-                    "servers[{i}], \"{}\", is skipped: {NO_WEBSOCKET}",
-                    excerpt(text)
-                ));
-            } else {
-                servers.push(Self::parse(text)?);
-            }
+    pub fn parse_list(texts: &[String]) -> Result<Vec<Self>, Error> {
+        let Some(first) = texts.first() else {
+            let message = "servers is an empty array: it must hold a gateway address";
+            return Err(Error::invalid_argument(message));
+        };
+        let spoken: Vec<_> = texts.iter().filter(|text| !Self::is_websocket(text)).collect();
+        match spoken.is_empty() {
+            true => Self::parse(first).map(|server| vec![server]),
+            false => spoken.into_iter().map(|text| Self::parse(text)).collect(),
         }
-        match texts.first() {
-            None => Err(Error::invalid_argument(
-                "servers is an empty array: it must hold a gateway address",
-            )),
-            Some(first) if servers.is_empty() => Self::parse(first).map(|_| (servers, skipped)),
-            Some(_) => Ok((servers, skipped)),
-        }
+    }
+
+    /// Whether an address is that of a WebSocket transport, which is not spoken here.
+    pub fn is_websocket(text: &str) -> bool {
+        trim(text).split_once("://").is_some_and(|(scheme, _)| is_websocket(scheme))
     }
 
     /// The URL as the page wrote it, but for white space around it and all slashes at its end but one.
@@ -82,8 +77,6 @@ impl ServerUrl {
         }
     }
 }
-
-const NO_WEBSOCKET: &str = "only the http and https transports are spoken here";
 
 /// Scheme and rest of an address; an error where a secret may stand in it, before anything is quoted.
 fn split(url: &str) -> Result<(Option<&str>, &str), Error> {
@@ -115,7 +108,7 @@ fn fault(scheme: Option<&str>, rest: &str) -> Option<&'static str> {
     let after_brackets = host.rsplit_once(']').map_or(host, |(_, after)| after);
     let port = after_brackets.split_once(':').map(|(_, port)| port);
     if is_websocket(scheme) {
-        Some(NO_WEBSOCKET)
+        Some("only the http and https transports are spoken here")
     } else if !["http", "https"].iter().any(|known| known.eq_ignore_ascii_case(scheme)) {
         Some("it must begin with http:// or https://")
     } else if host.is_empty() {

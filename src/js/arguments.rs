@@ -70,9 +70,9 @@ fn checked_servers(value: &JsValue, console: Console) -> Checked<Vec<ServerUrl>>
     for (path, item) in items(value, "servers")? {
         texts.extend(fitting(&path, &item?, &Kind::Text)?.as_string());
     }
-    let (servers, skipped) = ServerUrl::parse_list(&texts)?;
-    for line in skipped {
-        warn(console, &line);
+    let servers = ServerUrl::parse_list(&texts)?;
+    if servers.len() < texts.len() {
+        warn(console, "WebSocket addresses are skipped: only http and https are spoken here");
     }
     Ok(servers)
 }

@@ -12,8 +12,27 @@ use super::{VideoCall, arguments, promise, put, to_error};
 use crate::api;
 use crate::browser::console::Console;
 
+/// What needs no connection. `VideoRTC` inherits it: wasm-bindgen exports a static and a method of one class under
+/// the same symbol, so a class cannot have a `getDevices` of both kinds.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct Browser;
+
+#[wasm_bindgen]
+impl Browser {
+    /// Lists cameras, microphones and speakers.
+    #[wasm_bindgen(js_name = getDevices)]
+    pub fn get_devices(config: JsValue) -> Promise {
+        promise(arguments::device_list(&config).map(|(kind, with_labels)| async move {
+            let devices = api::VideoRtc::devices(kind, with_labels).await?;
+            let list: Array = devices.iter().map(described).collect();
+            Ok(JsValue::from(list))
+        }))
+    }
+}
+
 /// A connection to a Janus gateway: one session, with any number of video calls in it.
-#[wasm_bindgen(js_name = VideoRTC)]
+#[wasm_bindgen(js_name = VideoRTC, extends = Browser)]
 pub struct VideoRtc {
     app: api::VideoRtc,
     console: Console,
@@ -38,7 +57,8 @@ impl VideoRtc {
         let setup = arguments::connection(&servers, &ice_servers, &debug_level, &options)
             .map_err(|error| to_error(&error))?;
         let console = setup.console;
-        Ok(Self { app: api::VideoRtc::with_setup(setup), console, use_cases: Rc::default() })
+        let app = api::VideoRtc::with_setup(setup);
+        Ok(Self { parent: Browser.into(), app, console, use_cases: Rc::default() })
     }
 
     /// Makes a session on the first server that answers.
@@ -62,15 +82,10 @@ impl VideoRtc {
         }))
     }
 
-    /// Lists cameras, microphones and speakers. The method of that name is the loader's: wasm-bindgen takes the two
-    /// for one.
+    /// Lists cameras, microphones and speakers.
     #[wasm_bindgen(js_name = getDevices)]
-    pub fn get_devices(config: JsValue) -> Promise {
-        promise(arguments::device_list(&config).map(|(kind, with_labels)| async move {
-            let devices = api::VideoRtc::devices(kind, with_labels).await?;
-            let list: Array = devices.iter().map(described).collect();
-            Ok(JsValue::from(list))
-        }))
+    pub fn get_devices(&self, config: JsValue) -> Promise {
+        Browser::get_devices(config)
     }
 
     /// The version of the library.
