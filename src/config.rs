@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::error::{Error, excerpt};
+use crate::error::Error;
+use crate::log::excerpt;
 
 /// A gateway's base URL: `http` or `https`, no user name, no query, no fragment.
 ///
@@ -29,7 +30,7 @@ impl ServerUrl {
         let url = trim(text);
         let (scheme, rest) = split(url)?;
         if let Some(why) = fault(scheme, rest) {
-            return Err(Error::invalid(format!(
+            return Err(Error::invalid_argument(format!(
                 "\"{}\" is not a gateway address: {why}; write it like \"https://example.com/janus\"",
                 excerpt(text)
             )));
@@ -47,7 +48,7 @@ impl ServerUrl {
     pub fn parse_list(texts: &[String]) -> Result<Vec<Self>, Error> {
         let Some(first) = texts.first() else {
             let message = "servers is an empty array: it must hold a gateway address";
-            return Err(Error::invalid(message));
+            return Err(Error::invalid_argument(message));
         };
         let spoken: Vec<_> = texts.iter().filter(|text| !Self::is_websocket(text)).collect();
         match spoken.is_empty() {
@@ -85,13 +86,13 @@ fn split(url: &str) -> Result<(Option<&str>, &str), Error> {
     };
     let before_path = rest.split(['/', '?', '#']).next().unwrap_or_default();
     if before_path.contains('@') {
-        return Err(Error::invalid(
+        return Err(Error::invalid_argument(
             "a gateway address holds a user name, which browsers refuse to send: leave out what \
              stands before the @",
         ));
     }
     if rest.contains(['?', '#']) {
-        return Err(Error::invalid(
+        return Err(Error::invalid_argument(
             "a gateway address must not have a query or a fragment: leave out what follows the ? or \
              #, and give secrets as apiSecret or token",
         ));
@@ -164,17 +165,17 @@ impl UserName {
     pub fn checked(text: &str) -> Result<Self, Error> {
         let count = text.chars().count();
         if trim(text).is_empty() {
-            return Err(Error::invalid("a user name must not be empty"));
+            return Err(Error::invalid_argument("a user name must not be empty"));
         }
         if count > Self::LONGEST {
-            return Err(Error::invalid(format!(
+            return Err(Error::invalid_argument(format!(
                 "the user name \"{}\" has {count} characters; at most {} are allowed",
                 excerpt(text),
                 Self::LONGEST
             )));
         }
         if text.chars().any(char::is_control) {
-            return Err(Error::invalid(format!(
+            return Err(Error::invalid_argument(format!(
                 "the user name \"{}\" holds a control character; leave it out",
                 excerpt(text)
             )));
@@ -266,6 +267,8 @@ pub struct CallConfig {
     pub connect_timeout: Duration,
     /// What is taken from the other side on the data channel.
     pub data: Policy,
+    /// Shown to the gateway's administrator in place of [`GatewayConfig::account`].
+    pub account: Option<String>,
 }
 
 impl Default for CallConfig {
@@ -274,6 +277,7 @@ impl Default for CallConfig {
             ring_timeout: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(30),
             data: Policy::default(),
+            account: None,
         }
     }
 }

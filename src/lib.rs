@@ -51,6 +51,8 @@ pub mod error;
 pub mod event;
 pub mod log;
 #[doc(hidden)]
+pub mod media;
+#[doc(hidden)]
 pub mod proto;
 #[doc(hidden)]
 pub mod table;

@@ -11,7 +11,7 @@ use super::video_call::CallRef;
 use crate::browser::driver::Ended;
 use crate::browser::event::TransferStatus;
 use crate::call::TransferId;
-use crate::error::{Code, Error};
+use crate::error::Error;
 
 /// The most bytes of UTF-8 that are handed over as a text; a longer one is read as a blob is.
 pub(crate) const LONGEST_INLINE: usize = 64_000;
@@ -98,8 +98,6 @@ impl Future for Transfer {
     type Output = Result<TransferStatus, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.ended.poll_unpin(context).map(|ended| {
-            ended.unwrap_or_else(|_| Err(Error::new(Code::Closed, "the connection was dropped")))
-        })
+        self.ended.poll_unpin(context).map(|ended| ended.unwrap_or(Err(Error::Dropped)))
     }
 }

@@ -11,7 +11,7 @@ use futures::{Stream, StreamExt};
 use web_sys::MediaStream;
 
 use super::transfer::{Content, LONGEST_INLINE, Outgoing, Transfer};
-use super::video_rtc::{Session, dropped};
+use super::video_rtc::Session;
 use crate::browser::blob;
 use crate::browser::call::Call;
 use crate::browser::driver::Ended;
@@ -19,10 +19,10 @@ use crate::browser::event::{CallEvent, TransferStatus};
 use crate::browser::options::{CallSetup, Elements, StreamOptions};
 use crate::browser::thrown;
 use crate::browser::transfers::Source;
-use crate::call::{self, Command, Reply, TransferId};
+use crate::call::{self, Command, Misuse, Reply, TransferId};
 use crate::client::CallId;
 use crate::config::{Policy, UserName};
-use crate::error::{Code, Error};
+use crate::error::Error;
 use crate::event::Settings;
 use crate::time::Time;
 use crate::transfer::{LONGEST_TEXT, Meta, clean_filename, is_kind};
@@ -53,6 +53,12 @@ impl CallOptions {
     /// What may be received on the data channel.
     pub fn data(mut self, policy: Policy) -> Self {
         self.0.config.data = policy;
+        self
+    }
+
+    /// Shown to the gateway's administrator as the `opaque_id`, in place of the connection's own account.
+    pub fn account(mut self, account: impl Into<String>) -> Self {
+        self.0.config.account = Some(account.into());
         self
     }
 
@@ -235,7 +241,7 @@ impl VideoCall {
 
     /// Mutes or unmutes what this side sends. Gives the new state: whether it is sent.
     pub fn toggle(&self, track: Track) -> Result<bool, Error> {
-        let page = self.0.page().ok_or_else(Error::closed)?;
+        let page = self.0.page().ok_or(call::Error::from(Misuse::Closed))?;
         page.toggle(match track {
             Track::Audio => "audio",
             Track::Video => "video",
@@ -255,7 +261,7 @@ impl VideoCall {
     ) -> Result<Transfer, Error> {
         let Outgoing { kind, content, filename } = outgoing;
         if !is_kind(&kind) {
-            return Err(Error::invalid(
+            return Err(Error::invalid_argument(
                 "the type must be a text such as \"text/plain\", of 1 to 255 bytes and without \
                  control characters",
             ));
@@ -269,7 +275,7 @@ impl VideoCall {
             begun(begun_status);
             status = Some(begun_status.clone());
         });
-        let status = status.ok_or_else(Error::closed)?;
+        let status = status.ok_or(call::Error::from(Misuse::Closed))?;
         Ok(Transfer::new(self.0.clone(), status, ended))
     }
 
@@ -293,7 +299,7 @@ impl VideoCall {
 }
 
 async fn reply(ended: Ended<Reply>) -> Result<Reply, Error> {
-    ended.await.unwrap_or_else(|_| Err(dropped()))
+    ended.await.unwrap_or(Err(Error::Dropped))
 }
 
 /// What content is read from, its size, and whether it arrives as a text.
@@ -306,7 +312,7 @@ fn source_of(content: Content) -> Result<(Source, u64, bool), Error> {
         Content::Text(text) => {
             let parts = js_sys::Array::of1(&text.into());
             let blob = blob::joined(&parts, None).map_err(|thrown| {
-                Error::invalid("the browser cannot read data").with_cause(thrown::words(&thrown))
+                Error::unreadable_argument("the browser cannot read data", thrown::words(&thrown))
             })?;
             (blob, true)
         }
@@ -315,13 +321,10 @@ fn source_of(content: Content) -> Result<(Source, u64, bool), Error> {
     };
     let size = blob.size() as u64;
     if is_text && size > LONGEST_TEXT {
-        return Err(Error::new(
-            Code::InvalidArgument,
-            format!(
-                "data is a string of {size} bytes, and at most {LONGEST_TEXT} can be sent as a \
+        return Err(Error::invalid_argument(format!(
+            "data is a string of {size} bytes, and at most {LONGEST_TEXT} can be sent as a \
                  string: send a Blob instead"
-            ),
-        ));
+        )));
     }
     Ok((Source::Blob { blob, is_text }, size, is_text))
 }

@@ -16,7 +16,7 @@ use crate::browser::event::CallEvent;
 use crate::browser::options::{CallSetup, DeviceKind, IceServers, Setup, Source};
 use crate::browser::{devices, environment};
 use crate::config::{GatewayConfig, Secret, ServerUrl};
-use crate::error::{Code, Error};
+use crate::error::Error;
 use crate::log::Level;
 
 /// A connection to a Janus gateway. Clones are the same connection; it ends when the last of them, of its use cases and
@@ -93,7 +93,7 @@ impl VideoRtc {
             .map(|()| self.0.driver.command(|client, command, now| client.connect(command, now)));
         let session = self.0.clone();
         async move {
-            ended?.await.unwrap_or_else(|_| Err(dropped()))?;
+            ended?.await.unwrap_or(Err(Error::Dropped))?;
             Ok(UseCases(session))
         }
     }
@@ -114,7 +114,7 @@ impl VideoRtc {
         kind: Option<DeviceKind>,
         with_labels: bool,
     ) -> Result<Vec<MediaDeviceInfo>, Error> {
-        devices::list(kind, with_labels).await
+        Ok(devices::list(kind, with_labels).await?)
     }
 
     /// Whether this browser, and this page in it, can make video calls.
@@ -154,7 +154,7 @@ impl UseCases {
         let ended = self.0.driver.video_call(setup, on_event);
         let session = self.0.clone();
         async move {
-            let id = ended.await.unwrap_or_else(|_| Err(dropped()))?;
+            let id = ended.await.unwrap_or(Err(Error::Dropped))?;
             Ok(VideoCall::new(session, id))
         }
     }
@@ -276,8 +276,4 @@ impl Builder {
         }
         Ok(VideoRtc::with_setup(setup))
     }
-}
-
-pub(super) fn dropped() -> Error {
-    Error::new(Code::Closed, "the connection was dropped before the command was done")
 }

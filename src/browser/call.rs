@@ -17,11 +17,12 @@ use super::peer_connection::{News, PeerConnection, PeerSetup};
 use super::thrown;
 use super::transfers::Transfers;
 use super::view::{Side, View};
-use crate::call::{self, Data, LegId, Media};
+use crate::call::{self, Data, LegId, Media, Misuse};
 use crate::client::CallId;
-use crate::error::{Code, Error};
+use crate::error::Error;
 use crate::event::Event;
 use crate::log::Level;
+use crate::media;
 use crate::time::Time;
 
 /// Hears what a call tells the page.
@@ -99,12 +100,9 @@ impl Call {
     }
 
     /// Mutes or unmutes what is sent; returns the new state.
-    pub(crate) fn toggle(&self, kind: &str) -> Result<bool, Error> {
-        let stream = self
-            .local_stream()
-            .ok_or_else(|| Error::new(Code::NoCall, "nothing is being sent: there is no call"))?;
-        devices::toggle(&stream, kind)
-            .ok_or_else(|| Error::new(Code::DeviceNotFound, format!("this call sends no {kind}")))
+    pub(crate) fn toggle(&self, kind: &'static str) -> Result<bool, Error> {
+        let stream = self.local_stream().ok_or(call::Error::from(Misuse::NothingToMute))?;
+        devices::toggle(&stream, kind).ok_or_else(|| media::Error::NotSent { kind }.into())
     }
 
     pub(crate) fn handle_media(self: &Rc<Self>, media: Media) {
@@ -211,7 +209,7 @@ impl Call {
         let peer = PeerConnection::new(self.peer_setup.clone(), self.has_data, sink);
         self.peers.borrow_mut().insert(leg, peer.clone());
         let opening = self.open();
-        let opening = async move { opening.await.unwrap_or_else(|_| Err(cut_short())) };
+        let opening = async move { opening.await.unwrap_or(Err(media::Error::Closed)) };
         self.describe(leg, peer.begin(opening, offer));
     }
 
@@ -219,7 +217,7 @@ impl Call {
     fn describe(
         self: &Rc<Self>,
         leg: LegId,
-        making: impl Future<Output = Result<String, Error>> + 'static,
+        making: impl Future<Output = Result<String, media::Error>> + 'static,
     ) {
         let call = self.clone();
         spawn_local(async move {
@@ -229,7 +227,7 @@ impl Call {
     }
 
     /// Opens the devices, unless they are open.
-    fn open(self: &Rc<Self>) -> oneshot::Receiver<Result<MediaStream, Error>> {
+    fn open(self: &Rc<Self>) -> oneshot::Receiver<Result<MediaStream, media::Error>> {
         let (tell, opened) = oneshot::channel();
         if let Some(stream) = self.local_stream() {
             let _ = tell.send(Ok(stream));
@@ -245,10 +243,14 @@ impl Call {
         opened
     }
 
-    fn handle_opened(&self, conversation: u64, opened: LocalStream) -> Result<MediaStream, Error> {
+    fn handle_opened(
+        &self,
+        conversation: u64,
+        opened: LocalStream,
+    ) -> Result<MediaStream, media::Error> {
         // The conversation is over: nobody hears of its devices.
         if self.conversation.get() != conversation {
-            return MediaStream::new().map_err(|_| cut_short());
+            return MediaStream::new().map_err(|_| media::Error::Closed);
         }
         // Another peer connection of the same conversation was faster.
         if let Some(stream) = self.local_stream() {
@@ -289,8 +291,4 @@ impl Call {
             News::Buffered(bytes) => self.input(|core, now| core.handle_buffered(leg, bytes, now)),
         }
     }
-}
-
-fn cut_short() -> Error {
-    Error::new(Code::MediaFailed, "the call ended while its devices were being opened")
 }

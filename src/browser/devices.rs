@@ -12,7 +12,7 @@ use web_sys::{
 use super::options::{DeviceKind, StreamOptions};
 use super::registry::{Held, hold};
 use super::thrown;
-use crate::error::{Code, Error};
+use crate::media::Error;
 
 /// An open stream of this side. Its devices are released when this is dropped.
 pub(crate) struct LocalStream {
@@ -164,35 +164,9 @@ pub(crate) fn are_there() -> bool {
 fn media_devices() -> Result<MediaDevices, Error> {
     let window = web_sys::window();
     let devices = window.and_then(|window| window.navigator().media_devices().ok());
-    devices.filter(|devices| !devices.is_undefined()).ok_or_else(|| {
-        let message = "this page has no access to cameras and microphones: serve it over https or \
-                       from localhost";
-        Error::new(Code::NotSupported, message)
-    })
+    devices.filter(|devices| !devices.is_undefined()).ok_or(Error::NotSupported)
 }
 
-/// The meaning of what `getUserMedia` refuses with (W3C Media Capture and Streams, section 10.2).
 fn refused(thrown: &JsValue) -> Error {
-    let (code, message) = match thrown::name(thrown).as_str() {
-        "NotAllowedError" | "SecurityError" => (
-            Code::PermissionDenied,
-            "the camera or microphone was refused: allow it in the browser's site settings",
-        ),
-        "NotFoundError" => (
-            Code::DeviceNotFound,
-            "no camera or no microphone was found: plug one in, or set videoEnabled or \
-             audioEnabled to false",
-        ),
-        "OverconstrainedError" => (
-            Code::DeviceNotFound,
-            "no camera or microphone fits what was asked for: check aDeviceId, vDeviceId, \
-             resolution and frameRate",
-        ),
-        "NotReadableError" | "AbortError" => (
-            Code::DeviceInUse,
-            "the camera or microphone could not be started: close other programs that use it",
-        ),
-        _ => (Code::DeviceError, "the camera or microphone could not be opened"),
-    };
-    Error::new(code, message).with_cause(thrown::words(thrown))
+    Error::from_exception(&thrown::name(thrown), thrown::words(thrown))
 }

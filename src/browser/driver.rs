@@ -73,10 +73,6 @@ impl Driver {
         self.console.write(level, line);
     }
 
-    pub(crate) fn console(&self) -> Console {
-        self.console
-    }
-
     /// The page's side of a call, while the call object exists.
     pub(crate) fn call(&self, id: CallId) -> Option<Rc<Call>> {
         self.calls.borrow().get(&id).cloned()

@@ -2,7 +2,7 @@
 
 use js_sys::Reflect;
 
-use crate::error::{Code, Error};
+use crate::error::Error;
 
 /// The globals that a call needs. `pkg-template/loading.js` has the same list, since it must answer before the
 /// module is there.
@@ -20,5 +20,5 @@ pub(crate) fn check() -> Result<(), Error> {
     let place =
         if is_missing("document") { "this is no browser page, and" } else { "this browser" };
     let message = format!("{place} has no {name}: make calls in a current browser");
-    Err(Error::new(Code::NotSupported, message))
+    Err(Error::not_supported(message))
 }

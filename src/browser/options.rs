@@ -56,8 +56,6 @@ pub(crate) enum IceServers {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CallSetup {
     pub(crate) config: CallConfig,
-    /// Shown to the gateway's administrator in place of the connection's.
-    pub(crate) account: Option<String>,
     pub(crate) stream: StreamOptions,
     pub(crate) elements: Elements,
 }

@@ -24,7 +24,7 @@ use super::registry::{Held, hold};
 use super::throwing::{Connection, throwing};
 use super::thrown;
 use crate::call::LegState;
-use crate::error::{Code, Error};
+use crate::media::{Error, Step};
 use crate::proto::Candidate;
 use crate::transfer::Lane;
 
@@ -79,10 +79,9 @@ impl PeerSetup {
     async fn configuration(&self) -> Result<RtcConfiguration, Error> {
         let servers: Array = match &self.ice_servers {
             IceServers::Fixed(servers) => servers.clone(),
-            IceServers::Asked(source) => source().await.map_err(|words| {
-                let message = "the function iceServers gave no servers";
-                Error::new(Code::MediaFailed, message).with_cause(words)
-            })?,
+            IceServers::Asked(source) => {
+                source().await.map_err(|cause| Error::NoIceServers { cause })?
+            }
         };
         let configuration = RtcConfiguration::new();
         configuration.set_ice_servers(&servers);
@@ -148,7 +147,7 @@ impl PeerConnection {
                 let configuration = peer.setup.configuration().await?;
                 throwing::<Connection>(&open.connection)
                     .set_configuration(&configuration)
-                    .map_err(|thrown| failed("take the new iceServers", &thrown))?;
+                    .map_err(|thrown| failed(Step::Other, &thrown))?;
             }
             let options = RtcOfferOptions::new();
             options.set_ice_restart(true);
@@ -247,35 +246,35 @@ impl PeerConnection {
     async fn make(&self) -> Result<(), Error> {
         let configuration = self.setup.configuration().await?;
         if self.is_closed.get() {
-            return Err(closed());
+            return Err(Error::Closed);
         }
         let open = Open::new(&configuration, self.has_data, &self.sink)
-            .map_err(|thrown| failed("make a peer connection (check iceServers)", &thrown))?;
+            .map_err(|thrown| failed(Step::Open, &thrown))?;
         *self.open.borrow_mut() = Some(open);
         Ok(())
     }
 
     fn open(&self) -> Result<Rc<Open>, Error> {
-        self.open.borrow().clone().ok_or_else(closed)
+        self.open.borrow().clone().ok_or(Error::Closed)
     }
 
     async fn first_offer(self: &Rc<Self>, stream: &MediaStream) -> Result<String, Error> {
         let open = self.open()?;
-        open.add_tracks(stream).map_err(|thrown| failed("make an offer", &thrown))?;
+        open.add_tracks(stream).map_err(|thrown| failed(Step::Offer, &thrown))?;
         self.offer(open.connection.create_offer()).await
     }
 
     async fn offer(self: &Rc<Self>, making: Promise) -> Result<String, Error> {
-        let description = attempt("make an offer", making).await?;
+        let description = attempt(Step::Offer, making).await?;
         self.apply_local(description).await
     }
 
     async fn answer(self: &Rc<Self>, stream: Option<&MediaStream>) -> Result<String, Error> {
         let open = self.open()?;
         if let Some(stream) = stream {
-            open.send(stream).map_err(|thrown| failed("make an answer", &thrown))?;
+            open.send(stream).map_err(|thrown| failed(Step::Answer, &thrown))?;
         }
-        let description = attempt("make an answer", open.connection.create_answer()).await?;
+        let description = attempt(Step::Answer, open.connection.create_answer()).await?;
         self.apply_local(description).await
     }
 
@@ -284,7 +283,7 @@ impl PeerConnection {
         let connection = &open.connection;
         open.is_described.set(false);
         let applying = connection.set_local_description(description.unchecked_ref());
-        attempt("apply its own description", applying).await?;
+        attempt(Step::ApplyLocal, applying).await?;
         let first = open.first_candidate();
         let rested = Box::pin(async move {
             if first.await.is_err() {
@@ -296,7 +295,7 @@ impl PeerConnection {
             Either::Left(_) | Either::Right(_) => {}
         }
         open.is_described.set(true);
-        connection.local_description().map(|local| local.sdp()).ok_or_else(closed)
+        connection.local_description().map(|local| local.sdp()).ok_or(Error::Closed)
     }
 
     async fn apply_remote(self: &Rc<Self>, kind: RtcSdpType, sdp: &str) -> Result<(), Error> {
@@ -304,7 +303,7 @@ impl PeerConnection {
         let description = RtcSessionDescriptionInit::new(kind);
         description.set_sdp(sdp);
         let applying = open.connection.set_remote_description(&description);
-        attempt("apply the other side's description", applying).await?;
+        attempt(Step::ApplyRemote, applying).await?;
         let early = self.early.take();
         self.add(early.unwrap_or_default());
         Ok(())
@@ -513,15 +512,10 @@ impl Turn {
     }
 }
 
-async fn attempt(what: &str, doing: Promise) -> Result<JsValue, Error> {
-    JsFuture::from(doing).await.map_err(|thrown| failed(what, &thrown))
+async fn attempt(step: Step, doing: Promise) -> Result<JsValue, Error> {
+    JsFuture::from(doing).await.map_err(|thrown| failed(step, &thrown))
 }
 
-fn failed(what: &str, thrown: &JsValue) -> Error {
-    Error::new(Code::MediaFailed, format!("the browser could not {what}"))
-        .with_cause(thrown::words(thrown))
-}
-
-fn closed() -> Error {
-    Error::new(Code::MediaFailed, "the peer connection was closed")
+fn failed(step: Step, thrown: &JsValue) -> Error {
+    Error::Failed { step, cause: thrown::words(thrown) }
 }

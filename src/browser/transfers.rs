@@ -15,7 +15,7 @@ use super::event::{CallEvent, Direction, TransferState, TransferStatus};
 use super::thrown;
 use crate::call::{Command, Data, Transfer, TransferId};
 use crate::config::UserName;
-use crate::error::{Code, Error};
+use crate::error::Error;
 use crate::log::Level;
 use crate::transfer::{Content, Meta};
 
@@ -105,10 +105,8 @@ fn read(call: &Rc<Call>, command: Command, offset: u64, length: u64) {
     let Some(source) = source else { return };
     let call = call.clone();
     spawn_local(async move {
-        let read = blob::read(&source, offset, length).await.map_err(|thrown| {
-            let message = "the file could not be read: it may have been changed or removed";
-            Error::new(Code::TransferFailed, message).with_cause(thrown::words(&thrown))
-        });
+        let read = blob::read(&source, offset, length).await;
+        let read = read.map_err(|thrown| thrown::words(&thrown));
         call.input(|core, now| core.handle_read(command, offset, read, now));
     });
 }

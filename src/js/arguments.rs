@@ -19,8 +19,9 @@ use crate::browser::options::{
 };
 use crate::browser::thrown;
 use crate::config::{CallConfig, GatewayConfig, Policy, Secret, ServerUrl};
-use crate::error::{Error, excerpt};
+use crate::error::Error;
 use crate::log::Level;
+use crate::log::excerpt;
 use crate::table::{self, Kind, call, data_channel, devices, elements, events, options, stream};
 
 /// What `new VideoRTC(…)` is given.
@@ -213,12 +214,12 @@ pub(super) fn video_call(
     let mut config = CallConfig::default();
     set_millis(&mut config.ring_timeout, &found, &call::RING_TIMEOUT);
     set_millis(&mut config.connect_timeout, &found, &call::CONNECT_TIMEOUT);
+    config.account = found.text(&call::ACCOUNT);
     config.data = policy(&data, console);
     // It is switched off by either of the two.
     config.data.enabled &= sent.flag(&stream::DATA_ENABLED).unwrap_or(true);
     Ok(CallSetup {
         config,
-        account: found.text(&call::ACCOUNT),
         stream: stream_options(&sent),
         elements: checked_elements(&places, console)?,
     })
@@ -320,7 +321,7 @@ fn place(value: &JsValue) -> Checked<Element> {
                 count => count.to_string(),
             };
             let message = format!("{path} must be {wanted}, but {finder} finds {finds}");
-            Err(Error::invalid(message))
+            Err(Error::invalid_argument(message))
         }
     }
 }

@@ -19,7 +19,7 @@ pub(super) fn user_name(value: &JsValue) -> Checked<Option<String>> {
     let Some(name) = optional("the user name", value, &Kind::Text)? else { return Ok(None) };
     // In Rust half a surrogate pair would become U+FFFD: another name than the page's.
     if name.dyn_ref::<JsString>().is_some_and(|name| !name.is_valid_utf16()) {
-        return Err(Error::invalid(format!(
+        return Err(Error::invalid_argument(format!(
             "the user name must be whole characters, but {} holds half a surrogate pair",
             shown(&name)
         )));

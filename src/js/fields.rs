@@ -6,7 +6,8 @@ use wasm_bindgen::prelude::*;
 use super::values::{self, is_absent, is_plain, shown};
 use crate::browser::console::{self, Console};
 use crate::browser::thrown;
-use crate::error::{Error, excerpt};
+use crate::error::Error;
+use crate::log::excerpt;
 use crate::table::{self, Field, Kind, LONGEST_SIDE, Table};
 use crate::transfer::is_kind;
 
@@ -163,10 +164,10 @@ fn is_jquery(value: &JsValue) -> bool {
 }
 
 pub(super) fn wrong(name: &str, wanted: &str, got: &JsValue) -> Error {
-    Error::invalid(format!("{name} must be {wanted}, but is {}", shown(got)))
+    Error::invalid_argument(format!("{name} must be {wanted}, but is {}", shown(got)))
 }
 
 /// An error for what code of the page threw.
 pub(super) fn because(message: &str, thrown: &JsValue) -> Error {
-    Error::invalid(message).with_cause(thrown::words(thrown))
+    Error::unreadable_argument(message, thrown::words(thrown))
 }

@@ -47,17 +47,17 @@ type Checked<T> = Result<T, Error>;
 
 /// The sentence of an error.
 fn sentence(error: Error) -> String {
-    error.message.clone()
+    error.message()
 }
 
 /// An error as the page gets it.
 fn to_error(error: &Error) -> JsValue {
     let class = ERROR_CLASS.with_borrow(Clone::clone);
     let parts = Array::of4(
-        &error.code.as_str().into(),
-        &error.message.as_str().into(),
-        &error.gateway_code.map_or(JsValue::UNDEFINED, |code| (code as f64).into()),
-        &error.cause.as_deref().map_or(JsValue::UNDEFINED, Into::into),
+        &error.code().as_str().into(),
+        &error.message().into(),
+        &error.gateway_code().map_or(JsValue::UNDEFINED, |code| (code as f64).into()),
+        &error.cause().map_or(JsValue::UNDEFINED, Into::into),
     );
     class.and_then(|class| Reflect::construct(&class, &parts).ok()).unwrap_or_else(|| plain(&parts))
 }

@@ -13,7 +13,7 @@ use super::listeners::Listeners;
 use super::{Checked, put, tell, to_error, values};
 use crate::api::{Direction, TransferId, TransferState, TransferStatus, VideoCall};
 use crate::browser::listener::Listener;
-use crate::error::{Code, Error};
+use crate::error::Error;
 use crate::table::sending::ON_PROGRESS;
 
 /// What is under way in both directions, for the page.
@@ -42,8 +42,7 @@ pub(super) fn send(
 ) -> Checked<impl Future<Output = Result<JsValue, JsValue>> + use<>> {
     let Sending { outgoing, is_file, on_progress, signal } = sending;
     if signal.as_ref().is_some_and(values::is_aborted) {
-        let message = "the signal was aborted before anything was sent";
-        return Err(Error::new(Code::TransferCancelled, message));
+        return Err(crate::transfer::Error::Aborted.into());
     }
     let mut begun = None;
     let ended = call.send_with(outgoing, |status| {

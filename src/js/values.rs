@@ -8,7 +8,7 @@ use js_sys::{ArrayBuffer, Function, JsString, Promise, Reflect};
 use wasm_bindgen::prelude::*;
 use web_sys::{AbortSignal, Blob, Element, HtmlVideoElement};
 
-use crate::error::excerpt;
+use crate::log::excerpt;
 
 /// How many UTF-16 units of a text are looked at for a message: more than [`excerpt`] keeps.
 const LOOK: u32 = 256;

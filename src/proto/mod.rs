@@ -4,13 +4,15 @@
 //! answers and the time go in, HTTP requests and what became of them come out.
 
 mod backoff;
+mod error;
 mod poll;
 mod session;
 mod wire;
 
 pub(crate) use backoff::Backoff;
+pub use error::{CoreCode, Error, InvalidAnswer};
+pub(crate) use session::given_up;
 pub use session::{Answer, HttpId, HttpRequest, HttpResponse, Output, Session, Ticket};
-pub(crate) use session::{given_up, not_connected};
 pub use wire::{Candidate, HandleId, Jsep, JsepKind, Notice, SessionId};
 
 #[doc(hidden)]

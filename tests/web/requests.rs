@@ -253,3 +253,14 @@ async fn events_that_nobody_knows_break_nothing() {
     fulfilled(call.get_peers()).await;
     rig.end().await;
 }
+
+#[wasm_bindgen_test]
+async fn a_call_may_bear_an_account_of_its_own() {
+    let rig = Rig::new("error", "{ account: 'the shop' }");
+    fulfilled(rig.app.connect()).await;
+    for (options, account) in [("{}", "the shop"), ("{ account: 'desk 7' }", "desk 7")] {
+        rig.video_call_with(&Listeners::new(), &UNDEFINED, options).await;
+        assert_eq!(rig.gateway.request("attach").await.body["opaque_id"], account);
+    }
+    rig.end().await;
+}
