@@ -27,4 +27,7 @@ mod web {
     mod objects;
     mod requests;
     mod rust_api;
+    mod sending;
+    mod windows;
+    mod words;
 }
