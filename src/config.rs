@@ -20,7 +20,8 @@ impl ServerUrl {
         Self(text.into())
     }
 
-    /// Refuses what could never be a gateway's address. All else is the browser's to judge (RFC 3986).
+    /// Refuses what could never be a gateway's address. All else is the browser's to judge (RFC
+    /// 3986).
     ///
     /// # Errors
     ///
@@ -30,8 +31,9 @@ impl ServerUrl {
         let url = trim(text);
         let (scheme, rest) = split(url)?;
         if let Some(why) = fault(scheme, rest) {
+            let example = "write it like \"https://example.com/janus\"";
             return Err(Error::invalid_argument(format!(
-                "\"{}\" is not a gateway address: {why}; write it like \"https://example.com/janus\"",
+                "\"{}\" is not a gateway address: {why}; {example}",
                 excerpt(text)
             )));
         }
@@ -62,7 +64,8 @@ impl ServerUrl {
         trim(text).split_once("://").is_some_and(|(scheme, _)| is_websocket(scheme))
     }
 
-    /// The URL as the page wrote it, but for white space around it and all slashes at its end but one.
+    /// The URL as the page wrote it, but for white space around it and all slashes at its end but
+    /// one.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -78,7 +81,8 @@ impl ServerUrl {
     }
 }
 
-/// Scheme and rest of an address; an error where a secret may stand in it, before anything is quoted.
+/// Scheme and rest of an address; an error where a secret may stand in it, before anything is
+/// quoted.
 fn split(url: &str) -> Result<(Option<&str>, &str), Error> {
     let (scheme, rest) = match url.split_once("://") {
         Some((scheme, rest)) => (Some(scheme), rest),
@@ -93,8 +97,8 @@ fn split(url: &str) -> Result<(Option<&str>, &str), Error> {
     }
     if rest.contains(['?', '#']) {
         return Err(Error::invalid_argument(
-            "a gateway address must not have a query or a fragment: leave out what follows the ? or \
-             #, and give secrets as apiSecret or token",
+            "a gateway address must not have a query or a fragment: leave out what follows the ? \
+             or #, and give secrets as apiSecret or token",
         ));
     }
     Ok((scheme, rest))
@@ -236,8 +240,8 @@ pub struct GatewayConfig {
     /// How long one request may take until its final answer. Default 10 s, as Janus cuts a request
     /// then.
     pub request_timeout: Duration,
-    /// How long a gateway out of reach is tried again before the session counts as lost for good. Default
-    /// 120 s.
+    /// How long a gateway out of reach is tried again before the session counts as lost for good.
+    /// Default 120 s.
     pub retry_limit: Duration,
     /// How many events one long poll may bring (Janus' `maxev`). Default 10.
     pub poll_events: u32,

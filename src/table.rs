@@ -1,6 +1,6 @@
 //! The objects that a page passes, key by key: what each key is called, what it must be, and what
-//! holds without it. The classes of `js/` read the page's objects by these tables, and `tests/table.rs`
-//! compares `pkg-template/index.d.ts` and `docs/reference.md` with them.
+//! holds without it. The classes of `js/` read the page's objects by these tables, and
+//! `tests/table.rs` compares `pkg-template/index.d.ts` and `docs/reference.md` with them.
 
 use std::borrow::Cow;
 

@@ -1,8 +1,15 @@
-//! The table of what a page passes, and the two documents that say the same: `index.d.ts` and the reference. One that
-//! has a key, a range or a default that the table has not, or lacks one, fails here.
+//! The table of what a page passes, and the two documents that say the same: `index.d.ts` and the
+//! reference. One that has a key, a range or a default that the table has not, or lacks one, fails
+//! here.
 
 #![cfg(not(target_family = "wasm"))]
-#![allow(missing_docs)]
+#![allow(
+    missing_docs,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::unwrap_used
+)]
 
 use std::fmt::Write;
 
@@ -16,7 +23,8 @@ use videortc::table::{
 const DECLARATIONS: &str = include_str!("../pkg-template/index.d.ts");
 const REFERENCE: &str = include_str!("../docs/reference.md");
 
-/// Each table, its interface in the declarations, and the head of its table in the reference's section.
+/// Each table, its interface in the declarations, and the head of its table in the reference's
+/// section.
 const DOCUMENTED: [(Table, &str, &str, &str); 8] = [
     (options::TABLE, "VideoRTCOptions", "### `new VideoRTC(", "option"),
     (devices::TABLE, "DeviceListConfig", "### Methods", "`config`"),

@@ -22,6 +22,7 @@ mod web {
     mod page;
 
     mod arguments;
+    mod guard;
     mod listeners;
     mod media;
     mod objects;

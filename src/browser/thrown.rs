@@ -1,7 +1,14 @@
 //! What JavaScript threw, in words.
 
-use js_sys::{Object, Reflect};
+use js_sys::Reflect;
 use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen]
+extern "C" {
+    /// A value as JavaScript writes it. An object of the page may throw.
+    #[wasm_bindgen(catch, js_name = String)]
+    pub(crate) fn as_text(value: &JsValue) -> Result<String, JsValue>;
+}
 
 /// One line for a `cause`. It may be anything, and may throw again when it is looked at.
 pub(crate) fn words(thrown: &JsValue) -> String {
@@ -23,11 +30,5 @@ pub(crate) fn name(thrown: &JsValue) -> String {
 }
 
 fn text(thrown: &JsValue, key: &str) -> Result<String, JsValue> {
-    let value = Reflect::get(thrown, &key.into())?;
-    match value.as_string() {
-        Some(text) => Ok(text),
-        None if value.is_undefined() => Ok("undefined".into()),
-        // Whatever it is, as JavaScript writes it.
-        None => Object::from(value).to_string().as_string().ok_or(JsValue::UNDEFINED),
-    }
+    as_text(&Reflect::get(thrown, &key.into())?)
 }

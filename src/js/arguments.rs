@@ -1,5 +1,5 @@
-//! What `new VideoRTC`, `getDevices()` and `videoCall()` are given, checked and read once: what the page changes
-//! later has no effect.
+//! What `new VideoRTC`, `getDevices()` and `videoCall()` are given, checked and read once: what the
+//! page changes later has no effect.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -85,7 +85,8 @@ fn asked_ice_servers(value: &JsValue) -> Checked<IceServers> {
     })
 }
 
-/// The old spelling `url` becomes `urls`. What an address holds is checked by the browser, when a call starts.
+/// The old spelling `url` becomes `urls`. What an address holds is checked by the browser, when a
+/// call starts.
 fn checked_ice_servers(value: &JsValue) -> Checked<Array> {
     let clean = Array::new();
     if is_absent(value) {
@@ -234,8 +235,8 @@ fn policy(data: &Fields, console: Console) -> Policy {
     }
 }
 
-/// What an allowed type stands for: one with a dash where its slash should be, as in `text-plain`, for the MIME
-/// type that it means too.
+/// What an allowed type stands for: one with a dash where its slash should be, as in `text-plain`,
+/// for the MIME type that it means too.
 fn meant(kind: &str, console: Console) -> Vec<String> {
     const FAMILIES: [&str; 8] =
         ["application", "audio", "font", "image", "message", "model", "text", "video"];

@@ -122,7 +122,8 @@ impl Filter {
         match self {
             Self::All => Ok(true),
             Self::Part(part) => Ok(name.contains(part.as_str())),
-            // `search` begins at the start, wherever `lastIndex` of a sticky or global expression stands.
+            // `search` begins at the start, wherever `lastIndex` of a sticky or global expression
+            // stands.
             Self::Expression(expression) => JsValue::from(name)
                 .unchecked_ref::<Text>()
                 .search(expression)
@@ -178,8 +179,8 @@ pub(super) fn sending(
     })
 }
 
-/// Short strings stay strings; all else becomes a blob, and so a buffer, which can still change, is copied here
-/// and now.
+/// Short strings stay strings; all else becomes a blob, and so a buffer, which can still change, is
+/// copied here and now.
 fn content(data: &JsValue) -> Checked<Content> {
     if let Some(text) = data.dyn_ref::<JsString>() {
         // No text is shorter in UTF-8 than in UTF-16 units: a long one is not even copied.

@@ -25,8 +25,8 @@ pub(super) fn warn(console: Console, line: &str) {
 pub(super) struct Fields(Vec<(&'static str, JsValue)>);
 
 impl Fields {
-    /// Reads what is known here and nothing else, or says what is wrong. Other keys are most often typing errors:
-    /// they are warned about.
+    /// Reads what is known here and nothing else, or says what is wrong. Other keys are most often
+    /// typing errors: they are warned about.
     pub(super) fn read(table: &Table, object: &JsValue, console: Console) -> Result<Self, Error> {
         let name = table.name;
         if is_absent(object) {
@@ -88,7 +88,8 @@ pub(super) fn get(object: &JsValue, name: &str, key: &str) -> Result<JsValue, Er
         .map_err(|thrown| because(&format!("{name}.{key} threw when it was read"), &thrown))
 }
 
-/// Reads an array, one item after the other. By index, since a page may have another way of iterating.
+/// Reads an array, one item after the other. By index, since a page may have another way of
+/// iterating.
 pub(super) fn items(
     list: &JsValue,
     name: &str,

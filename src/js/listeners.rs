@@ -13,13 +13,15 @@ use crate::browser::console;
 use crate::browser::registry::{Held, hold};
 use crate::table::{Field, events};
 
-/// The page's side of a call. It lives as long as the call object does: its sink of events holds it.
+/// The page's side of a call. It lives as long as the call object does: its sink of events holds
+/// it.
 pub(super) struct Listeners {
     /// The page's object, or `undefined`.
     events: JsValue,
     call: OnceCell<VideoCall>,
     pub(super) transfers: Transfers,
-    /// Should the module break down, the guard tells the page by this: `{ events, peer, transfers }`.
+    /// Should the module break down, the guard tells the page by this: `{ events, peer, transfers
+    /// }`.
     record: Object,
     _held: Held,
 }
@@ -98,7 +100,8 @@ impl Listeners {
         self.fire(&listener, &values);
     }
 
-    /// Calls a listener as a method of the page's object. It is looked up now: a page may replace it at any time.
+    /// Calls a listener as a method of the page's object. It is looked up now: a page may replace
+    /// it at any time.
     pub(super) fn fire(&self, listener: &Field, values: &Array) {
         if !self.events.is_object() {
             return;

@@ -1,8 +1,9 @@
 //! The classes that a page sees, thin over [`crate::api`].
 //!
-//! An argument is checked before anything is done with it, and what is wrong with it rejects the method's promise;
-//! only `new VideoRTC` throws. The methods take `&self` and share what they need with their promise: a page may
-//! drop an object, or free it, in the middle of something. What it drops goes on.
+//! An argument is checked before anything is done with it, and what is wrong with it rejects the
+//! method's promise; only `new VideoRTC` throws. The methods take `&self` and share what they need
+//! with their promise: a page may drop an object, or free it, in the middle of something. What it
+//! drops goes on.
 
 mod arguments;
 mod call_arguments;
@@ -18,7 +19,7 @@ pub use video_rtc::{Browser, UseCases, VideoRtc};
 
 use std::cell::RefCell;
 
-use js_sys::{Array, Function, JsString, Map, Object, Promise, Reflect};
+use js_sys::{Array, Function, Map, Object, Promise, Reflect};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 
@@ -26,7 +27,8 @@ use crate::browser::{console, registry};
 use crate::error::Error;
 use crate::event::Settings;
 
-// Less than half as large as the standard library's allocator, and it gives back and joins what is freed.
+// Less than half as large as the standard library's allocator, and it gives back and joins what is
+// freed.
 #[global_allocator]
 static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
 
@@ -34,8 +36,8 @@ thread_local! {
     static ERROR_CLASS: RefCell<Option<Function>> = const { RefCell::new(None) };
 }
 
-/// Takes over what the loader has: the map of all that must be undone should the module break down, and the class of
-/// errors, which is there before the module is.
+/// Takes over what the loader has: the map of all that must be undone should the module break down,
+/// and the class of errors, which is there before the module is.
 #[wasm_bindgen]
 pub fn adopt(held: Map, error_class: Function) {
     registry::keep_in(held);
@@ -59,36 +61,37 @@ fn to_error(error: &Error) -> JsValue {
         &error.gateway_code().map_or(JsValue::UNDEFINED, |code| (code as f64).into()),
         &error.cause().map_or(JsValue::UNDEFINED, Into::into),
     );
-    class.and_then(|class| Reflect::construct(&class, &parts).ok()).unwrap_or_else(|| plain(&parts))
+    let made = class.and_then(|class| Reflect::construct(&class, &parts).ok());
+    made.unwrap_or_else(|| without_loader(error))
 }
 
 /// The same without the loader, and so without its class.
-fn plain(parts: &Array) -> JsValue {
+fn without_loader(error: &Error) -> JsValue {
     const NAME: &str = "VideoRTCError";
-    let [code, message, gateway_code, cause] = [0, 1, 2, 3].map(|i| parts.get(i));
-    let error = js_sys::Error::new(&message.as_string().unwrap_or_default());
-    error.set_name(NAME);
-    for (key, value) in [("code", &code), ("gatewayCode", &gateway_code), ("cause", &cause)] {
-        if !value.is_undefined() {
-            put(&error, key, value);
-        }
+    let made = js_sys::Error::new(&error.message());
+    made.set_name(NAME);
+    put(&made, "code", &error.code().as_str().into());
+    if let Some(code) = error.gateway_code() {
+        put(&made, "gatewayCode", &(code as f64).into());
     }
-    let line = format!("{NAME} {}: {}", String::from(JsString::from(code)), error.message());
-    let line = JsValue::from(line);
-    // `toString` of a string gives that string.
-    if let Some(to_string) =
-        Reflect::get(&line, &"toString".into()).ok().and_then(|f| values::function(&f))
-    {
-        put(&error, "toString", &to_string.bind0(&line));
+    if let Some(cause) = error.cause() {
+        put(&made, "cause", &cause.into());
     }
-    error.into()
+    // Bound to a string, it gives that string.
+    let line = format!("{NAME} {}: {}", error.code().as_str(), error.message());
+    let to_string = TO_STRING.with(|to_string| to_string.bind0(&line.into()));
+    put(&made, "toString", &to_string);
+    made.into()
 }
 
 #[wasm_bindgen]
 extern "C" {
-    /// `Function.prototype`, which is itself a function that does nothing (ECMAScript, section 20.2.3).
+    /// `Function.prototype`, which is itself a function that does nothing (ECMAScript, section
+    /// 20.2.3).
     #[wasm_bindgen(thread_local_v2, js_namespace = Function, js_name = prototype)]
     static NOTHING: Function;
+    #[wasm_bindgen(thread_local_v2, js_namespace = ["String", "prototype"], js_name = toString)]
+    static TO_STRING: Function;
 
     type Catching;
     #[wasm_bindgen(method, catch, js_name = catch)]

@@ -1,5 +1,5 @@
-//! The objects that tell a page how far its messages and files are: one for each transfer, from its beginning to
-//! its end.
+//! The objects that tell a page how far its messages and files are: one for each transfer, from its
+//! beginning to its end.
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;

@@ -1,25 +1,24 @@
 //! What a value of the page is, whatever window it comes from.
 //!
-//! `instanceof` knows the classes of one window, and a page may pass elements, blobs and buffers of its
-//! iframes. So a value is asked with a getter of this window's prototype, which reads what really is of that
-//! kind and throws for all else (Web IDL, section 3.7.6; ECMAScript, 25.1.6.1).
+//! `instanceof` knows the classes of one window, and a page may pass elements, blobs and buffers of
+//! its iframes. So a value is asked with a getter of this window's prototype, which reads what
+//! really is of that kind and throws for all else (Web IDL, section 3.7.6; ECMAScript, 25.1.6.1).
 
 use js_sys::{ArrayBuffer, Function, JsString, Promise, Reflect};
 use wasm_bindgen::prelude::*;
 use web_sys::{AbortSignal, Blob, Element, HtmlVideoElement};
 
+use crate::browser::thrown::as_text;
 use crate::log::excerpt;
 
 /// How many UTF-16 units of a text are looked at for a message: more than [`excerpt`] keeps.
 const LOOK: u32 = 256;
 
-// With `catch`, since a proxy of the page throws, and so may an object that is made a text.
+// With `catch`: it throws for a proxy that was revoked.
 #[wasm_bindgen]
 extern "C" {
     #[wasm_bindgen(catch, js_namespace = Array, js_name = isArray)]
     fn is_array(value: &JsValue) -> Result<bool, JsValue>;
-    #[wasm_bindgen(catch, js_name = String)]
-    fn to_text(value: &JsValue) -> Result<String, JsValue>;
 }
 
 pub(super) fn is_absent(value: &JsValue) -> bool {
@@ -85,7 +84,8 @@ pub(super) fn is_expression(value: &JsValue) -> bool {
     slot("RegExp", "source", value).is_some()
 }
 
-/// What a getter of this window's class reads from a value; nothing where the value is of another class.
+/// What a getter of this window's class reads from a value; nothing where the value is of another
+/// class.
 fn slot(class: &str, key: &str, value: &JsValue) -> Option<JsValue> {
     if !value.is_object() {
         return None;
@@ -132,5 +132,5 @@ pub(super) fn shown(value: &JsValue) -> String {
 
 /// A value as JavaScript writes it.
 fn text(value: &JsValue) -> String {
-    to_text(value).unwrap_or_default()
+    as_text(value).unwrap_or_default()
 }

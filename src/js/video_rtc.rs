@@ -12,8 +12,8 @@ use super::{VideoCall, arguments, promise, put, to_error};
 use crate::api;
 use crate::browser::console::Console;
 
-/// What needs no connection. `VideoRTC` inherits it: wasm-bindgen exports a static and a method of one class under
-/// the same symbol, so a class cannot have a `getDevices` of both kinds.
+/// What needs no connection. `VideoRTC` inherits it: wasm-bindgen exports a static and a method of
+/// one class under the same symbol, so a class cannot have a `getDevices` of both kinds.
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct Browser;

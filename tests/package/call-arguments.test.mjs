@@ -59,7 +59,7 @@ test("videoCall()", async () => {
     ["{ onHangUp: {} }", "onEvents.onHangUp must be a function, but is an object"],
     ["{ get onError() { throw 'trap' } }", "onEvents.onError threw when it was read"],
     ["null, 'videos'", 'domElements must be an object, but is the string "videos"'],
-    ["null, { videos: '#videos' }", "domElements.videos must be an element, but is the string"],
+    ["null, { videos: '#none' }", 'domElements.videos must be an element, but the selector "#none" finds none'],
     ["null, { videos: document }", "domElements.videos must be an element, but is an object"],
     ["null, { localVideo: document.body }", "domElements.localVideo must be a <video> element"],
     ["null, { remoteVideo: new Audio() }", "domElements.remoteVideo must be a <video> element"],
@@ -172,13 +172,13 @@ test("settings are checked, and words become bits", async () => {
   for (const [args, part] of [
     ["'on'", 'audio must be true or false, but is the string "on"'],
     ["null, 0", "video must be true or false, but is the number 0"],
-    ["null, null, 'best'", 'quality must be "low", "medium", "high", "max" or bits per second from 0 to 1000000000, but'],
+    ["null, null, 'best'", 'quality must be "low", "medium", "high", "ultra", "max" or bits per second from 0 to 1000000000, but'],
     ["null, null, -1", "but is the number -1"],
     ["null, null, 1e10", "but is the number 10000000000"],
     ["null, null, NaN", "but is the number NaN"],
     ["null, null, true", "but is the boolean true"],
   ]) await refuses(`action.setCall(${args})`, part);
-  for (const [quality, bitrate] of [["'low'", 128000], ["'medium'", 512000], ["'high'", 2000000], ["'max'", 0], ["64000", 64000]]) {
+  for (const [quality, bitrate] of [["'low'", 128000], ["'medium'", 512000], ["'high'", 2000000], ["'ultra'", 512000], ["'max'", 0], ["64000", 64000]]) {
     const { value } = await outcome(`action.setCall(null, null, ${quality})`);
     assert.deepEqual(value, { bitrate });
   }

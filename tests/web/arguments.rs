@@ -1,4 +1,4 @@
-//! What a page passes: what is wrong is named with its value, and nothing of it reaches the gateway.
+//! Arguments of the page: an error names the wrong value, and nothing of it reaches the gateway.
 
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -165,7 +165,8 @@ fn what_new_video_rtc_refuses_is_named() {
         ("GATEWAY, [{ get urls() { throw 'trap' } }]", "iceServers[0].urls threw when it was read"),
         (
             "GATEWAY, [], 'loud'",
-            "debugLevel must be one of \"none\", \"error\", \"warn\", \"info\", \"debug\", \"trace\", or an array of them, but is the string \"loud\"",
+            "debugLevel must be one of \"none\", \"error\", \"warn\", \"info\", \"debug\", \
+             \"trace\", or an array of them, but is the string \"loud\"",
         ),
         ("GATEWAY, [], 'ERROR'", "debugLevel must be one of"),
         ("GATEWAY, [], 3", "debugLevel must be one of"),
@@ -215,7 +216,7 @@ fn what_new_video_rtc_refuses_is_named() {
             "options threw when its keys were read",
         ),
         (
-            "GATEWAY, [], 'error', (({ proxy, revoke }) => (revoke(), proxy))(Proxy.revocable({}, {}))",
+            "GATEWAY, [], 'error', (({ proxy: p, revoke }) => (revoke(), p))(Proxy.revocable({}, {}))",
             "options threw when its keys were read",
         ),
     ] {
@@ -233,7 +234,7 @@ fn what_new_video_rtc_takes_is_taken_without_a_warning() {
         "'http://gateway.test/janus/'",
         "['http://a.test', 'http://b.test'], null, null, null",
         "'http://gateway.test', [{ urls: 'stun:a.test' }, { url: 'stun:b.test' }]",
-        "'http://gateway.test', [{ url: ['turn:a.test'], username: 'u', credential: 'c', other: 1 }]",
+        "'http://gateway.test', [{ url: ['turn:a'], username: 'u', credential: 'c', other: 1 }]",
         "'http://gateway.test', () => []",
         "'http://gateway.test', [], []",
         "'http://gateway.test', [], ['error', 'none']",
@@ -433,7 +434,8 @@ async fn what_methods_refuse_is_named() {
         ("null, 0", "video must be true or false, but is the number 0"),
         (
             "null, null, 'best'",
-            "quality must be \"low\", \"medium\", \"high\", \"ultra\", \"max\" or bits per second from 0 to 1000000000, but is the string",
+            "quality must be \"low\", \"medium\", \"high\", \"ultra\", \"max\" or bits per second from \
+             0 to 1000000000, but is the string",
         ),
         ("null, null, -1", "but is the number -1"),
         ("null, null, 1e10", "but is the number 10000000000"),

@@ -78,21 +78,24 @@ async fn wrong_arguments_reject_and_call_c_ko_once() {
     for (arguments, part) in [
         (
             "5, 'a'",
-            "the type must be a text such as \"text/plain\", of 1 to 255 bytes and without control characters, but is the number 5",
+            "the type must be a text such as \"text/plain\", of 1 to 255 bytes and without control \
+             characters, but is the number 5",
         ),
         ("' ', 'a'", "the type must be a text"),
         ("'a\\n', 'a'", "the type must be a text"),
         ("'x'.repeat(256), 'a'", "the type must be a text"),
         (
             "'a', 5",
-            "data must be a string, a Blob, a File, an ArrayBuffer or a view of one, but is the number 5",
+            "data must be a string, a Blob, a File, an ArrayBuffer or a view of one, but is the \
+             number 5",
         ),
         (
             "'a', 'x'.repeat(16 * 1024 * 1024 + 1)",
-            "data is a string of 16777217 bytes, and at most 16777216 can be sent as a string: send a Blob instead",
+            "data is a string of 16777217 bytes, and at most 16777216 can be sent as a string: \
+             send a Blob instead",
         ),
         (
-            "'a', (() => { const b = new ArrayBuffer(1); structuredClone(b, { transfer: [b] }); return b })()",
+            "'a', ((b) => { structuredClone(b, { transfer: [b] }); return b })(new ArrayBuffer(1))",
             "the browser cannot read data",
         ),
         (

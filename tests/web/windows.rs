@@ -68,9 +68,8 @@ async fn objects_and_functions_of_an_iframe_are_taken() {
     let frame = Frame::new();
     let rig = Rig::connected().await;
     let events = frame.js("{ names: [], onGotPeers(names) { this.names.push(...names); } }");
-    let options = frame.js(
-        "{ stream: { resolution: { width: 640, height: 480 } }, dataChannel: { allowedTypes: ['a/b'] } }",
-    );
+    let options = frame.js("{ stream: { resolution: { width: 640, height: 480 } },
+            dataChannel: { allowedTypes: ['a/b'] } }");
     let made = rig.app.video_call(&events, &frame.js("{}"), &options);
     let call = super::gateway::to_video_call(fulfilled(made).await);
     for filter in ["/^J/", "(name) => name === 'Jack'", "'Ja'"] {

@@ -177,7 +177,8 @@ async fn a_container_may_be_found_by_a_selector_or_by_jquery() {
     rig.end().await;
 }
 
-/// Calls, and gives the ICE servers of the peer connection as JSON, or what the call was refused with.
+/// Calls, and gives the ICE servers of the peer connection as JSON, or what the call was refused
+/// with.
 async fn ice_servers_of(ice_servers: &str) -> Result<String, JsValue> {
     let rig = rig(&js(ice_servers), &"none".into(), &UNDEFINED);
     fulfilled(rig.app.connect()).await;
@@ -221,6 +222,8 @@ async fn ice_servers_that_cannot_be_had_fail_the_call() {
     for (ice_servers, cause) in [
         ("() => { throw new Error('no network') }", "Error: no network"),
         ("() => Promise.reject('no network')", "no network"),
+        ("() => { throw { name: null, message: 5 } }", "null: 5"),
+        ("async () => { throw { message: { toString() { throw 1 } } } }", "cannot be read"),
         ("() => ({ get then() { throw new Error('trap') } })", "Error: trap"),
         ("() => 'stun:a.test'", "iceServers must be an array of RTCIceServer, but is the string"),
         ("async () => [{ url: 5 }]", "iceServers[0].urls must be a string or an array of them"),

@@ -15,6 +15,8 @@ const app: VideoRTC = new ByDefault("https://example.com/janus");
 const servers = ["https://a.example.com/janus", "https://b.example.com/janus"] as const;
 new VideoRTC(servers, [{ urls: "stun:stun.example.com" }], "warn", { token: "x", requestTimeout: 5000 });
 new VideoRTC([...servers], [{ url: "turn:turn.example.com", username: "u", credential: "c" }], null, null);
+new VideoRTC(["wss://a.example.com", ...servers], () => [{ urls: "stun:stun.example.com" }], ["warn", "error"], "the API secret");
+new VideoRTC(servers, async () => null, [], { token: async () => "x", account: "the shop" });
 new Inline("https://example.com/janus");
 new Split("https://example.com/janus");
 
@@ -50,6 +52,12 @@ async function talk(video: HTMLVideoElement, container: Element | null): Promise
     { videos: container, localVideo: video },
     { stream: { resolution: "640x480", frameRate: 30, aDeviceId: null }, ringTimeout: 20_000, dataChannel: { allowedTypes: ["text/plain"] } },
   );
+  await usecases.videoCall(
+    null,
+    { videos: "#videos", local: video, remote: null, screenLocal: video },
+    { stream: { resolution: "full-hd", vDeviceId: "" }, account: "desk 7" },
+  );
+  await usecases.videoCall({}, { videos: { jquery: "3.7.1", length: 1, 0: video } });
   const name: string = await action.register("Tom");
   const peers: string[] = await action.getPeers(/^j/i, "asc");
   await action.getPeers((userName) => userName !== name);
@@ -58,6 +66,7 @@ async function talk(video: HTMLVideoElement, container: Element | null): Promise
   await action.acceptCall();
   const { bitrate } = await action.setCall(true, null, "medium");
   await action.setCall(undefined, undefined, bitrate);
+  await action.setCall(null, null, "ultra");
   const isHeard: boolean = await action.toggleAudio();
   const transfer = await action.sendData("text/plain", "hi", (sent) => console.log(sent.size), null, { filename: "a.txt" });
   await action.sendData("application/octet-stream", new Uint8Array(3), null, (error) => console.log(error.code), "b.bin");

@@ -15,6 +15,10 @@ new VideoRTC("https://example.com", "stun:stun.example.com");
 new VideoRTC("https://example.com", [{ username: "u" }]);
 // @ts-expect-error no such level
 new VideoRTC("https://example.com", [], "loud");
+// @ts-expect-error no such level in it
+new VideoRTC("https://example.com", [], ["error", "loud"]);
+// @ts-expect-error it gives no string
+new VideoRTC("https://example.com", [], "error", { token: () => 5 });
 // @ts-expect-error misspelt
 new VideoRTC("https://example.com", [], "error", { apisecret: "x" });
 // @ts-expect-error no number
@@ -30,8 +34,8 @@ const noListener: VideoCallEvents = { onCalling: "Tom" };
 // @ts-expect-error no use case without a session
 app.videoCall();
 app.connect().then((usecases) => {
-  // @ts-expect-error a selector is no element
-  usecases.videoCall({}, { videos: "#videos" });
+  // @ts-expect-error a list without `jquery` is none of jQuery's
+  usecases.videoCall({}, { videos: document.querySelectorAll("div") });
   // @ts-expect-error a container is no video
   usecases.videoCall({}, { localVideo: document.createElement("div") });
   // @ts-expect-error misspelt
