@@ -2,8 +2,8 @@
 //! beginning to its end.
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
+use vecmap::VecMap;
 
 use js_sys::{Object, Set};
 use wasm_bindgen::prelude::*;
@@ -19,7 +19,7 @@ use crate::table::sending::ON_PROGRESS;
 /// What is under way in both directions, for the page.
 #[derive(Default)]
 pub(super) struct Transfers {
-    all: RefCell<BTreeMap<TransferId, Rc<Transfer>>>,
+    all: RefCell<VecMap<TransferId, Rc<Transfer>>>,
     /// The objects of these: what comes in, and files that go out. The guard reads it.
     listed: Set,
 }
