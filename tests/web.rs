@@ -27,4 +27,5 @@ mod web {
     mod objects;
     mod requests;
     mod rust_api;
+    mod rust_docs;
 }
