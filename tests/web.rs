@@ -28,4 +28,7 @@ mod web {
     mod requests;
     mod rust_api;
     mod rust_docs;
+    mod sending;
+    mod windows;
+    mod words;
 }

@@ -20,8 +20,7 @@ use crate::browser::options::{
 use crate::browser::thrown;
 use crate::config::{CallConfig, GatewayConfig, Policy, Secret, ServerUrl};
 use crate::error::Error;
-use crate::log::Level;
-use crate::log::excerpt;
+use crate::log::{Level, excerpt};
 use crate::table::{self, Kind, call, data_channel, devices, elements, events, options, stream};
 
 /// What `new VideoRTC(…)` is given.

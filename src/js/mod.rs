@@ -14,7 +14,7 @@ mod video_call;
 mod video_rtc;
 
 pub use video_call::VideoCall;
-pub use video_rtc::{UseCases, VideoRtc};
+pub use video_rtc::{Browser, UseCases, VideoRtc};
 
 use std::cell::RefCell;
 

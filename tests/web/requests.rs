@@ -1,16 +1,12 @@
 //! What goes out over HTTP, what of it shows in the console, and answers that no gateway gives.
 
-use std::cell::RefCell;
-use std::rc::Rc;
-
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use super::api::VideoRtc;
 use super::gateway::{Gateway, ME, PEER, Rig, Script};
 use super::page::{
-    ConsoleSpy, Listeners, Patch, UNDEFINED, assert_error, fulfilled, get, js, rejected, text,
-    words,
+    ConsoleSpy, Listeners, UNDEFINED, assert_error, fulfilled, get, js, rejected, text, words,
 };
 
 /// The headers of a body that needs no preflight.
