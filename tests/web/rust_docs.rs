@@ -217,7 +217,6 @@ async fn ice_servers_are_asked_for_before_each_peer_connection() {
 }
 
 #[wasm_bindgen_test]
-#[ignore = "the driver asks for no token yet"]
 async fn a_token_is_asked_for_when_connecting() {
     let gateway = Gateway::new();
     let app = asking(gateway.address()).unwrap();
