@@ -15,7 +15,7 @@ use crate::browser::driver::Driver;
 use crate::browser::event::CallEvent;
 use crate::browser::options::{CallSetup, DeviceKind, IceServers, Setup, Source};
 use crate::browser::{devices, environment};
-use crate::config::{GatewayConfig, Secret, ServerUrl};
+use crate::config::{GatewayConfig, Secret, ServerUrl, Token};
 use crate::error::Error;
 use crate::log::Level;
 
@@ -222,12 +222,13 @@ impl Builder {
 
     /// Janus' `token`, sent with every request.
     pub fn token(mut self, token: impl Into<String>) -> Self {
-        self.setup.gateway.token = Some(Secret::new(token));
+        self.setup.gateway.token = Token::Fixed(Secret::new(token));
         self
     }
 
     /// Asks for the token when connecting, and again when the gateway refuses it.
     pub fn token_from(mut self, source: Source<String>) -> Self {
+        self.setup.gateway.token = Token::Asked;
         self.setup.token = Some(source);
         self
     }

@@ -13,16 +13,17 @@ use super::clock;
 use super::console::Console;
 use super::event::{Direction, TransferState, TransferStatus};
 use super::http::{self, Exchange};
-use super::options::{CallSetup, Setup};
+use super::options::{CallSetup, Setup, Source as TokenSource};
 use super::page_lifecycle::{PageEvent, PageLifecycle};
 use super::peer_connection::PeerSetup;
 use super::thrown;
 use super::transfers::Source;
 use crate::call::{Command, Reply, TransferId};
 use crate::client::{CallId, Client, Outcome, Output};
+use crate::config::Secret;
 use crate::error::Error;
 use crate::log::Level;
-use crate::proto::{HttpId, HttpRequest, HttpResponse};
+use crate::proto::{HttpId, HttpRequest, HttpResponse, TokenRequest};
 use crate::time::Time;
 use crate::transfer::Meta;
 
@@ -36,6 +37,7 @@ pub(crate) struct Driver {
     console: Console,
     peer_setup: PeerSetup,
     with_credentials: bool,
+    token: Option<TokenSource<String>>,
     /// The outputs are being taken, further up on the stack: a listener called us.
     is_draining: Cell<bool>,
     timer: RefCell<Option<(Time, Timeout)>>,
@@ -58,6 +60,7 @@ impl Driver {
             console: setup.console,
             peer_setup: PeerSetup::new(&setup),
             with_credentials: setup.with_credentials,
+            token: setup.token,
             client: RefCell::new(Client::new(setup.gateway, Rc::new(clock::random))),
             is_draining: Cell::default(),
             timer: RefCell::default(),
@@ -231,6 +234,7 @@ impl Driver {
                 drop(exchange);
             }
             Output::Beacon { url, body } => http::send_last(&url, &body, self.with_credentials),
+            Output::AskToken(request) => self.ask_token(request),
             Output::Media(id, media) => {
                 if let Some(call) = self.call(id) {
                     call.handle_media(media);
@@ -263,6 +267,16 @@ impl Driver {
             }
             Output::Log(level, line) => self.log(level, &line),
         }
+    }
+
+    fn ask_token(self: &Rc<Self>, request: TokenRequest) {
+        let Some(source) = self.token.clone() else { return };
+        let driver = self.clone();
+        spawn_local(async move {
+            // The page's function is called here: outside of the drain, like any listener.
+            let token = source().await.map(Secret::new);
+            driver.input(|client, now| client.handle_token(request, token, now));
+        });
     }
 
     fn exchange(self: &Rc<Self>, request: HttpRequest) {

@@ -18,7 +18,7 @@ use crate::browser::options::{
     CallSetup, DeviceKind, Elements, IceServers, Setup, Source, StreamOptions,
 };
 use crate::browser::thrown;
-use crate::config::{CallConfig, GatewayConfig, Policy, Secret, ServerUrl};
+use crate::config::{CallConfig, GatewayConfig, Policy, Secret, ServerUrl, Token};
 use crate::error::Error;
 use crate::log::{Level, excerpt};
 use crate::table::{self, Kind, call, data_channel, devices, elements, events, options, stream};
@@ -139,7 +139,13 @@ fn with_options(mut setup: Setup, given: &JsValue) -> Checked<Setup> {
     let found = Fields::read(&options::TABLE, given, setup.console)?;
     let gateway = &mut setup.gateway;
     gateway.api_secret = found.text(&options::API_SECRET).map(Secret::new);
-    gateway.token = found.text(&options::TOKEN).map(Secret::new);
+    gateway.token = match found.value(&options::TOKEN) {
+        None => Token::None,
+        Some(token) => match token.as_string() {
+            Some(token) => Token::Fixed(Secret::new(token)),
+            None => Token::Asked,
+        },
+    };
     gateway.account = found.text(&options::ACCOUNT);
     set_millis(&mut gateway.request_timeout, &found, &options::REQUEST_TIMEOUT);
     set_millis(&mut gateway.retry_limit, &found, &options::RETRY_LIMIT);

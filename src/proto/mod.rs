@@ -4,12 +4,14 @@
 //! answers and the time go in, HTTP requests and what became of them come out.
 
 mod backoff;
+mod credentials;
 mod error;
 mod poll;
 mod session;
 mod wire;
 
 pub(crate) use backoff::Backoff;
+pub use credentials::TokenRequest;
 pub use error::{CoreCode, Error, InvalidAnswer};
 pub(crate) use session::given_up;
 pub use session::{Answer, HttpId, HttpRequest, HttpResponse, Output, Session, Ticket};
