@@ -1,6 +1,5 @@
-//! The table of what a page passes, and the two documents that say the same: `index.d.ts` and the
-//! reference. One that has a key, a range or a default that the table has not, or lacks one, fails
-//! here.
+//! Compares the tables of the page's keys with `index.d.ts` and the reference: keys, ranges, words
+//! and defaults must not drift apart.
 
 #![cfg(not(target_family = "wasm"))]
 #![allow(
