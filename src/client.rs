@@ -1,8 +1,9 @@
 //! One page's connection: the session and its video calls, joined. Still pure.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
+use vecmap::VecMap;
 
 use crate::call::{self, Call, Command, Data, End, Media, Misuse, Reply};
 use crate::config::{CallConfig, GatewayConfig, UserName};
@@ -64,10 +65,10 @@ pub struct Client {
     trouble: Option<Time>,
     random: Rc<dyn Fn() -> u64>,
     phase: Phase,
-    calls: BTreeMap<CallId, Slot>,
+    calls: VecMap<CallId, Slot>,
     /// A handle for the next call object, asked for with the session.
     spare: Spare,
-    tickets: BTreeMap<Ticket, Purpose>,
+    tickets: VecMap<Ticket, Purpose>,
     last_call: u64,
     outputs: VecDeque<Output>,
 }
@@ -129,9 +130,9 @@ impl Client {
             session: Session::new(config, random.clone()),
             random,
             phase: Phase::Disconnected,
-            calls: BTreeMap::new(),
+            calls: VecMap::new(),
             spare: Spare::None,
-            tickets: BTreeMap::new(),
+            tickets: VecMap::new(),
             last_call: 0,
             outputs: VecDeque::new(),
         }
@@ -417,7 +418,7 @@ impl Client {
 
     /// Takes their handles from the calls, which end.
     fn unhandle(&mut self, words: &str, error: &proto::Error, now: Time) {
-        self.tickets = BTreeMap::new();
+        self.tickets = VecMap::new();
         for id in self.calls.keys().copied().collect::<Vec<_>>() {
             let Some(slot) = self.calls.get_mut(&id) else { continue };
             slot.handle = None;

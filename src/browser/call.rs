@@ -2,8 +2,8 @@
 //! call is done here.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
+use vecmap::VecMap;
 
 use futures::channel::oneshot;
 use wasm_bindgen_futures::spawn_local;
@@ -37,7 +37,7 @@ pub(crate) struct Call {
     on_event: OnEvent,
     view: View,
     pub(super) transfers: Transfers,
-    peers: RefCell<BTreeMap<LegId, Rc<PeerConnection>>>,
+    peers: RefCell<VecMap<LegId, Rc<PeerConnection>>>,
     /// The open devices are kept over all the peer connections of one conversation.
     local: RefCell<Option<Rc<LocalStream>>>,
     remote: RefCell<Option<MediaStream>>,

@@ -1,8 +1,8 @@
 //! Feeds the core, and does what it says. No decision is made here.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
+use vecmap::VecMap;
 
 use futures::channel::oneshot;
 use gloo_timers::callback::Timeout;
@@ -40,9 +40,9 @@ pub(crate) struct Driver {
     is_draining: Cell<bool>,
     timer: RefCell<Option<(Time, Timeout)>>,
     page_lifecycle: RefCell<Option<PageLifecycle>>,
-    requests: RefCell<BTreeMap<HttpId, Exchange>>,
-    calls: RefCell<BTreeMap<CallId, Rc<Call>>>,
-    commands: RefCell<BTreeMap<Command, Settle>>,
+    requests: RefCell<VecMap<HttpId, Exchange>>,
+    calls: RefCell<VecMap<CallId, Rc<Call>>>,
+    commands: RefCell<VecMap<Command, Settle>>,
     last_command: Cell<u64>,
 }
 

@@ -3,8 +3,8 @@
 //! core's to say.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
+use vecmap::VecMap;
 
 use wasm_bindgen_futures::spawn_local;
 use web_sys::Blob;
@@ -30,8 +30,8 @@ pub(crate) enum Source {
 /// What is under way in both directions.
 #[derive(Default)]
 pub(crate) struct Transfers {
-    outgoing: RefCell<BTreeMap<Command, Sending>>,
-    incoming: RefCell<BTreeMap<TransferId, Arriving>>,
+    outgoing: RefCell<VecMap<Command, Sending>>,
+    incoming: RefCell<VecMap<TransferId, Arriving>>,
 }
 
 struct Sending {

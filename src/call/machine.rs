@@ -10,10 +10,11 @@ mod healing;
 mod peer;
 mod restart;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::mem::take;
 use std::rc::Rc;
 use std::time::Duration;
+use vecmap::VecMap;
 
 use super::data::{Data, Transfer, TransferId, TransferState};
 use super::error::{End, Error, Misuse, PluginCode};
@@ -158,7 +159,7 @@ pub struct Call {
     last_offer: String,
     /// With whom the last conversation was, and when it ended.
     last: Option<(UserName, Time)>,
-    requests: BTreeMap<RequestId, Asked>,
+    requests: VecMap<RequestId, Asked>,
     healing: Healing,
     candidates: Batch,
     /// Remote candidates that came before there was a leg to give them to. The gateway may tell them
@@ -301,7 +302,7 @@ impl Call {
             rest_until: Time::default(),
             last_offer: String::new(),
             last: None,
-            requests: BTreeMap::new(),
+            requests: VecMap::new(),
             healing: Healing::default(),
             candidates: Batch::default(),
             early_candidates: Vec::new(),

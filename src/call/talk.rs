@@ -1,6 +1,6 @@
 //! One conversation, from the first wish to call, or the first ring, to its one end.
 
-use std::collections::BTreeMap;
+use vecmap::VecMap;
 
 use crate::config::{Policy, UserName};
 use crate::time::Time;
@@ -42,7 +42,7 @@ pub(super) struct Talk {
     /// A data channel closed: until then the end of the call is waited for.
     pub(super) data_ends: Option<Time>,
     /// The page's commands behind the link's numbers.
-    pub(super) sending: BTreeMap<u64, Command>,
+    pub(super) sending: VecMap<u64, Command>,
     /// What the other side's description said about data.
     pub(super) support: sdp::Support,
 }
@@ -152,7 +152,7 @@ impl Talk {
             doom: None,
             link: Link::new(data),
             data_ends: None,
-            sending: BTreeMap::new(),
+            sending: VecMap::new(),
             support: sdp::Support::None,
         }
     }

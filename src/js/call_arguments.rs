@@ -110,8 +110,8 @@ impl Selection {
         // Rust compares by code point.
         match self.is_descending {
             None => {}
-            Some(false) => some.sort(),
-            Some(true) => some.sort_by(|one, other| other.cmp(one)),
+            Some(false) => some.sort_unstable(),
+            Some(true) => some.sort_unstable_by(|one, other| other.cmp(one)),
         }
         Ok(some)
     }

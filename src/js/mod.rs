@@ -18,6 +18,7 @@ pub use video_rtc::{Browser, UseCases, VideoRtc};
 
 use std::cell::RefCell;
 
+use futures::future::LocalBoxFuture;
 use js_sys::{Array, Function, Map, Object, Promise, Reflect};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
@@ -99,17 +100,17 @@ extern "C" {
 fn promise<T: ToPage>(
     command: Checked<impl Future<Output = Result<T, Error>> + 'static>,
 ) -> Promise {
-    promise_of(async move {
+    promise_of(Box::pin(async move {
         let ended = match command {
             Ok(command) => command.await,
             Err(error) => Err(error),
         };
         ended.map(ToPage::to_page).map_err(|error| to_error(&error))
-    })
+    }))
 }
 
 /// A promise for the page. If the page ignores it, it never becomes an unhandled rejection.
-fn promise_of(ending: impl Future<Output = Result<JsValue, JsValue>> + 'static) -> Promise {
+fn promise_of(ending: LocalBoxFuture<'static, Result<JsValue, JsValue>>) -> Promise {
     let promise = future_to_promise(ending);
     let _ = NOTHING.with(|nothing| promise.unchecked_ref::<Catching>().catch_by(nothing));
     promise

@@ -1,8 +1,8 @@
 //! The transfer objects of the page: one for each message or file, from its beginning to its end.
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
+use vecmap::VecMap;
 
 use js_sys::{Object, Set};
 use wasm_bindgen::prelude::*;
@@ -18,7 +18,7 @@ use crate::table::sending::ON_PROGRESS;
 /// The transfers of one call that are under way, in both directions.
 #[derive(Default)]
 pub(super) struct Transfers {
-    all: RefCell<BTreeMap<TransferId, Rc<Transfer>>>,
+    all: RefCell<VecMap<TransferId, Rc<Transfer>>>,
     /// The objects that the guard must fail: incoming transfers and outgoing files.
     listed: Set,
 }

@@ -107,7 +107,7 @@ impl VideoCall {
             .and_then(|()| arguments::callback("cKo", &c_ko))
             .and_then(|()| arguments::sending(&kind, &data, &optional, self.console))
             .and_then(|sending| transfers::send(&self.listeners, &self.call, sending));
-        promise_of(async move {
+        promise_of(Box::pin(async move {
             let ended = match sent {
                 Ok(sent) => sent.await,
                 Err(error) => Err(to_error(&error)),
@@ -117,7 +117,7 @@ impl VideoCall {
                 Err(error) => tell("cKo", &c_ko, error),
             }
             ended
-        })
+        }))
     }
 
     /// Ends the call, frees the name and detaches. Idempotent.

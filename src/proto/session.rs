@@ -1,9 +1,10 @@
 //! The session: connecting, transactions with deadlines, and the end.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::mem::take;
 use std::rc::Rc;
 use std::time::Duration;
+use vecmap::VecMap;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -124,7 +125,7 @@ pub struct Session {
     /// A failing poll does not end the session: more than the session would end with it.
     is_patient: bool,
     /// Requests without an answer, the oldest first.
-    pending: BTreeMap<Ticket, Pending>,
+    pending: VecMap<Ticket, Pending>,
     last_ticket: u64,
     last_http: u64,
     outputs: VecDeque<Output>,
@@ -230,7 +231,7 @@ impl Session {
             state: State::Closed,
             poll: Poll::default(),
             is_patient: false,
-            pending: BTreeMap::new(),
+            pending: VecMap::new(),
             last_ticket: 0,
             last_http: 0,
             outputs: VecDeque::new(),

@@ -2,7 +2,7 @@
 //!
 //! It keeps no content, no timer and no more than [`SLOTS`] entries, whatever a sender does.
 
-use std::collections::BTreeMap;
+use vecmap::VecMap;
 
 use super::frame::{Frame, Verdict};
 use super::policy::clean_filename;
@@ -38,7 +38,7 @@ pub enum Content {
 
 #[derive(Default)]
 pub(super) struct Incoming {
-    slots: BTreeMap<u32, Slot>,
+    slots: VecMap<u32, Slot>,
 }
 
 /// The newest transfer of a slot. What became of it is kept until the sender uses the slot again, which
@@ -217,7 +217,7 @@ impl Incoming {
     /// Every transfer that is not whole, at the end of the link.
     pub(super) fn close(&mut self, wants: &mut Vec<Want>) {
         let mut slots: Vec<Slot> = std::mem::take(&mut self.slots).into_values().collect();
-        slots.sort_by_key(|slot| slot.id);
+        slots.sort_unstable_by_key(|slot| slot.id);
         for slot in slots {
             if let State::Receiving { meta, received, .. } = slot.state {
                 wants.push(Want::Drop(slot.id, meta, received, Verdict::Other));

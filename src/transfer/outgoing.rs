@@ -1,8 +1,9 @@
 //! The sending side: reads ahead, sends what the window allows, and settles every transfer once.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::Duration;
+use vecmap::VecMap;
 
 use super::error::Error;
 use super::frame::{CHUNK_FRAME, Frame, Verdict};
@@ -50,9 +51,9 @@ pub(super) struct Outgoing {
     messages: VecDeque<Queued>,
     files: VecDeque<Queued>,
     /// What has a slot.
-    transfers: BTreeMap<Number, Transfer>,
+    transfers: VecMap<Number, Transfer>,
     /// The last id that was used in each slot.
-    last_ids: BTreeMap<u32, u32>,
+    last_ids: VecMap<u32, u32>,
     /// What is being read or sent, across all transfers: the first is sent, the others are read.
     blocks: VecDeque<Block>,
     /// Which transfer the last block was of; the next one's turn comes after it.
