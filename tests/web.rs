@@ -28,6 +28,7 @@ mod web {
     mod objects;
     mod requests;
     mod rust_api;
+    mod rust_docs;
     mod sending;
     mod windows;
     mod words;

@@ -36,6 +36,8 @@ const files = ["README.md", ...(await readdir(join(root, "docs"))).map((name) =>
 for (const file of files.filter((name) => name.endsWith(".md"))) {
   const text = await readFile(join(root, file), "utf8");
   for (const found of text.matchAll(/(?:<!-- sample: ([^\n]*) -->\n)?^```(\w*)\n(.*?)^```$/gms)) {
+    // `tests/docs.rs` has those of Rust.
+    if (["rust", "toml"].includes(found[2])) continue;
     const line = text.slice(0, found.index).split("\n").length;
     samples.push({ file, line, needs: found[1] ?? "alone", language: found[2], code: found[3] });
   }
