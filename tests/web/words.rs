@@ -203,12 +203,12 @@ async fn ice_servers_of(ice_servers: &str) -> Result<String, JsValue> {
 
 #[wasm_bindgen_test]
 async fn ice_servers_may_come_from_a_function() {
-    let clean = "[{\"urls\":\"stun:127.0.0.1:9\"}]";
+    let clean = "[{\"urls\":\"stun:127.0.0.1:3478\"}]";
     for ice_servers in [
-        "[{ url: 'stun:127.0.0.1:9', other: 1 }]",
-        "() => [{ urls: 'stun:127.0.0.1:9' }]",
-        "async () => [{ url: 'stun:127.0.0.1:9', other: 1 }]",
-        "() => ({ then(resolve) { resolve([{ urls: 'stun:127.0.0.1:9' }]) } })",
+        "[{ url: 'stun:127.0.0.1:3478', other: 1 }]",
+        "() => [{ urls: 'stun:127.0.0.1:3478' }]",
+        "async () => [{ url: 'stun:127.0.0.1:3478', other: 1 }]",
+        "() => ({ then(resolve) { resolve([{ urls: 'stun:127.0.0.1:3478' }]) } })",
     ] {
         assert_eq!(ice_servers_of(ice_servers).await.unwrap(), clean, "{ice_servers}");
     }
