@@ -59,7 +59,7 @@ impl ServerUrl {
         }
     }
 
-    /// Whether an address is that of a WebSocket transport, which is not spoken here.
+    /// Tells whether an address belongs to a WebSocket transport, which is not spoken here.
     pub fn is_websocket(text: &str) -> bool {
         trim(text).split_once("://").is_some_and(|(scheme, _)| is_websocket(scheme))
     }
@@ -104,7 +104,7 @@ fn split(url: &str) -> Result<(Option<&str>, &str), Error> {
     Ok((scheme, rest))
 }
 
-/// What is wrong with an address, if anything.
+/// The fault of an address, if it has one.
 fn fault(scheme: Option<&str>, rest: &str) -> Option<&'static str> {
     let Some(scheme) = scheme else { return Some("it has no http:// or https://") };
     let host = rest.split('/').next().unwrap_or_default();

@@ -1,6 +1,6 @@
-//! The objects that a page passes, key by key: what each key is called, what it must be, and what
-//! holds without it. The classes of `js/` read the page's objects by these tables, and
-//! `tests/table.rs` compares `pkg-template/index.d.ts` and `docs/reference.md` with them.
+//! The objects that a page passes, key by key: name, type and default. The classes of `js/` read the
+//! page's objects by these tables, and `tests/table.rs` compares `pkg-template/index.d.ts` and
+//! `docs/reference.md` with them.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use crate::log::Level;
 /// An object of the page.
 #[derive(Debug)]
 pub struct Table {
-    /// As an error calls the object.
+    /// The object's name in errors.
     pub name: &'static str,
     /// Its keys, in the order in which they are read.
     pub fields: &'static [Field],
@@ -20,13 +20,13 @@ pub struct Table {
 pub struct Field {
     /// The key.
     pub name: &'static str,
-    /// What its value must be.
+    /// The type of its value.
     pub kind: Kind,
-    /// What holds without it, as the reference says it; empty where there is nothing to say.
+    /// The default as the reference has it; empty if it has none.
     pub default: &'static str,
 }
 
-/// What a value must be.
+/// The type of a value.
 #[derive(Debug)]
 pub enum Kind {
     /// A string.
@@ -62,7 +62,7 @@ pub enum Kind {
     Video,
     /// An `AbortSignal`.
     Signal,
-    /// Anything: the key is known and has no effect yet, for the reason given.
+    /// Anything: the key is known but has no effect yet, for this reason.
     Later(&'static str),
 }
 
@@ -91,7 +91,7 @@ pub const HIGHEST_BITRATE: u32 = 1_000_000_000;
 const LONGEST: u32 = 3_600_000;
 
 impl Kind {
-    /// What a value must be, as it stands after "must be".
+    /// The words that follow "must be" in an error.
     pub fn wanted(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
             Self::Text | Self::Credential => "a string",
@@ -144,12 +144,12 @@ fn side(text: &str) -> Option<u32> {
     digits.parse().ok().filter(|side| is_number && (1..=LONGEST_SIDE).contains(side))
 }
 
-/// What `debugLevel` must be.
+/// The words that follow "must be" for `debugLevel`.
 pub fn wanted_level() -> String {
     format!("{}, or an array of them", Kind::Word(&Level::WORDS).wanted())
 }
 
-/// What the quality of `setCall()` must be.
+/// The words that follow "must be" for the quality of `setCall()`.
 pub fn wanted_quality() -> String {
     let words = QUALITIES.map(|(word, _)| word).join("\", \"");
     format!("\"{words}\" or bits per second from 0 to {HIGHEST_BITRATE}")
@@ -174,7 +174,7 @@ macro_rules! tables {
                     Field { name: $key, kind: $kind, default: $default };
             )*
 
-            /// All of them.
+            /// The keys above.
             pub const TABLE: Table = Table { name: $name, fields: &[$($field),*] };
         }
     )*};
@@ -199,7 +199,7 @@ tables! {
         POLL_EVENTS = "pollEvents", Kind::Number { unit: "events", least: 1, most: 100 }, "10";
     }
 
-    /// What `getDevices()` takes.
+    /// The argument of `getDevices()`.
     devices = "config" {
         KIND = "kind", Kind::Word(&["audioinput", "videoinput", "audiooutput"]), "all";
         LABELS = "labels", Kind::Flag, "false";
@@ -268,7 +268,7 @@ tables! {
         VOICE_PROCESSOR = "voiceProcessor", Kind::Flag, "true";
     }
 
-    /// What `sendData()` takes last.
+    /// The last argument of `sendData()`.
     sending = "optional" {
         FILENAME = "filename", Kind::Text, "the name of the File";
         ON_PROGRESS = "onProgress", Kind::Function, "";

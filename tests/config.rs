@@ -1,4 +1,4 @@
-//! What a user may set: addresses and names, checked once.
+//! Addresses and names, checked once.
 
 #![cfg(not(target_family = "wasm"))]
 #![allow(missing_docs, clippy::expect_used, clippy::unwrap_used)]
@@ -18,14 +18,14 @@ fn refusal<T: std::fmt::Debug>(result: Result<T, videortc::error::Error>) -> Str
 }
 
 #[test]
-fn addresses_are_taken_as_they_are_but_for_white_space_and_slashes_at_the_end() {
+fn keeps_an_address_but_for_white_space_and_repeated_slashes() {
     for (address, taken) in servers()["taken"].as_object().unwrap() {
         assert_eq!(ServerUrl::parse(address).unwrap().as_str(), taken, "{address:?}");
     }
 }
 
 #[test]
-fn addresses_that_are_none_are_refused_and_no_secret_is_repeated() {
+fn refuses_a_wrong_address_without_repeating_a_secret() {
     for (address, sentence) in servers()["refused"].as_object().unwrap() {
         let refusal = refusal(ServerUrl::parse(address));
         assert_eq!(&refusal, sentence, "{address:?}");
@@ -36,7 +36,7 @@ fn addresses_that_are_none_are_refused_and_no_secret_is_repeated() {
 }
 
 #[test]
-fn addresses_of_other_transports_are_skipped_while_another_is_left() {
+fn skips_websocket_addresses_while_another_is_left() {
     for list in servers()["lists"].as_array().unwrap() {
         let texts: Vec<String> = serde_json::from_value(list["servers"].clone()).unwrap();
         let parsed = ServerUrl::parse_list(&texts);
@@ -52,7 +52,7 @@ fn addresses_of_other_transports_are_skipped_while_another_is_left() {
 }
 
 #[test]
-fn a_path_is_joined_by_one_slash() {
+fn joins_a_path_by_one_slash() {
     for (base, path, joined) in [
         ("https://gateway.test/janus", "12/3", "https://gateway.test/janus/12/3"),
         ("https://gateway.test/janus/", "12/3", "https://gateway.test/janus/12/3"),

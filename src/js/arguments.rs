@@ -1,5 +1,5 @@
-//! What `new VideoRTC`, `getDevices()` and `videoCall()` are given, checked and read once: what the
-//! page changes later has no effect.
+//! The arguments of `new VideoRTC`, `getDevices()` and `videoCall()`. They are checked and copied:
+//! later changes to the page's objects have no effect.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use web_sys::{Element, MediaDeviceKind, RtcBundlePolicy, RtcIceTransportPolicy};
 
 use super::fields::{self, Fields, because, fitting, items, warn, wrong};
 use super::values::{self, is_absent, is_list, is_plain, shown};
-use super::{Checked, sentence};
+use super::{Checked, put, sentence};
 use crate::browser::console::Console;
 use crate::browser::options::{
     CallSetup, DeviceKind, Elements, IceServers, Setup, Source, StreamOptions,
@@ -23,7 +23,7 @@ use crate::error::Error;
 use crate::log::{Level, excerpt};
 use crate::table::{self, Kind, call, data_channel, devices, elements, events, options, stream};
 
-/// What `new VideoRTC(…)` is given.
+/// Checks the arguments of `new VideoRTC`.
 pub(super) fn connection(
     servers: &JsValue,
     ice_servers: &JsValue,
@@ -37,7 +37,7 @@ pub(super) fn connection(
     with_options(setup, options)
 }
 
-/// How much goes to the console. Of several words the most talkative counts.
+/// How much goes to the console. The most talkative of several words counts.
 fn level(value: &JsValue) -> Checked<Option<Level>> {
     let word = |value: &JsValue| Level::parse(&value.as_string()?);
     let default = Some(Level::Error);
@@ -85,8 +85,8 @@ fn asked_ice_servers(value: &JsValue) -> Checked<IceServers> {
     })
 }
 
-/// The old spelling `url` becomes `urls`. What an address holds is checked by the browser, when a
-/// call starts.
+/// Copies the known keys of each server; the old spelling `url` becomes `urls`. The browser checks
+/// the addresses themselves when a call starts.
 fn checked_ice_servers(value: &JsValue) -> Checked<Array> {
     let clean = Array::new();
     if is_absent(value) {
@@ -108,30 +108,28 @@ fn checked_ice_server(name: &str, given: &JsValue) -> Checked<Object> {
     let urls = fields::get(given, name, "urls")?;
     let urls = if is_absent(&urls) { fields::get(given, name, "url")? } else { urls };
     let clean = Object::new();
-    let put = |key: &str, value: &JsValue| Reflect::set(&clean, &key.into(), value).map(drop);
-    let refused = |thrown: JsValue| because(&format!("{name} cannot be copied"), &thrown);
     if is_list(&urls) {
         let copy = Array::new();
         for (_, url) in items(&urls, &format!("{name}.urls"))? {
             copy.push(&url?);
         }
-        put("urls", &copy).map_err(refused)?;
+        put(&clean, "urls", &copy);
     } else if urls.is_string() {
-        put("urls", &urls).map_err(refused)?;
+        put(&clean, "urls", &urls);
     } else {
         return Err(wrong(&format!("{name}.urls"), "a string or an array of them", &urls));
     }
     for key in ["username", "credential", "credentialType"] {
         let value = fields::get(given, name, key)?;
         if !is_absent(&value) {
-            put(key, &value).map_err(refused)?;
+            put(&clean, key, &value);
         }
     }
     Ok(clean)
 }
 
 fn with_options(mut setup: Setup, given: &JsValue) -> Checked<Setup> {
-    // Pages of VideoRTC.js pass the secret itself.
+    // Pages of VideoRTC.js may pass the API secret in place of the options.
     if let Some(secret) = given.as_string() {
         setup.gateway.api_secret = Some(Secret::new(secret));
         return Ok(setup);
@@ -152,7 +150,7 @@ fn with_options(mut setup: Setup, given: &JsValue) -> Checked<Setup> {
     if let Some(events) = found.number(&options::POLL_EVENTS) {
         gateway.poll_events = events as u32;
     }
-    // A method of the page's options may be what gives the token.
+    // It may be a method that uses `this`.
     setup.token = values::function(&found.object(&options::TOKEN))
         .map(|function| source(function, given.clone(), checked_token));
     setup.with_credentials = found.flag(&options::WITH_CREDENTIALS).unwrap_or_default();
@@ -170,7 +168,7 @@ fn checked_token(value: &JsValue) -> Checked<String> {
     value.as_string().ok_or_else(|| wrong(&path, &options::TOKEN.kind.wanted(), value))
 }
 
-/// Asks a function of the page, and checks what it gives or what its promise resolves with.
+/// Calls a function of the page each time, and checks the value that it gives or promises.
 fn source<T: 'static>(
     function: Function,
     this: JsValue,
@@ -190,7 +188,7 @@ fn source<T: 'static>(
     })
 }
 
-/// What `getDevices()` is given: the kind of devices, and whether to ask for their labels.
+/// Checks the argument of `getDevices()`: the kind of devices, and whether to get their labels.
 pub(super) fn device_list(config: &JsValue) -> Checked<(Option<DeviceKind>, bool)> {
     let found = Fields::read(&devices::TABLE, config, Console::default())?;
     let kind = found.value(&devices::KIND).and_then(MediaDeviceKind::from_js_value);
@@ -203,14 +201,14 @@ pub(super) fn device_list(config: &JsValue) -> Checked<(Option<DeviceKind>, bool
     Ok((kind, found.flag(&devices::LABELS).unwrap_or_default()))
 }
 
-/// What `videoCall()` is given.
+/// Checks the arguments of `videoCall()`.
 pub(super) fn video_call(
     on_events: &JsValue,
     dom_elements: &JsValue,
     options: &JsValue,
     console: Console,
 ) -> Checked<CallSetup> {
-    // The listeners themselves are looked up when their events fire.
+    // Each listener is looked up again when its event fires.
     Fields::read(&events::TABLE, on_events, console)?;
     let found = Fields::read(&call::TABLE, options, console)?;
     let data = Fields::read(&data_channel::TABLE, &found.object(&call::DATA_CHANNEL), console)?;
@@ -222,7 +220,7 @@ pub(super) fn video_call(
     set_millis(&mut config.connect_timeout, &found, &call::CONNECT_TIMEOUT);
     config.account = found.text(&call::ACCOUNT);
     config.data = policy(&data, console);
-    // It is switched off by either of the two.
+    // Either of the two switches data off.
     config.data.enabled &= sent.flag(&stream::DATA_ENABLED).unwrap_or(true);
     Ok(CallSetup {
         config,
@@ -241,8 +239,8 @@ fn policy(data: &Fields, console: Console) -> Policy {
     }
 }
 
-/// What an allowed type stands for: one with a dash where its slash should be, as in `text-plain`,
-/// for the MIME type that it means too.
+/// The policy's words for an allowed type. One with a dash in place of its slash, such as
+/// `text-plain`, also stands for that MIME type.
 fn meant(kind: &str, console: Console) -> Vec<String> {
     const FAMILIES: [&str; 8] =
         ["application", "audio", "font", "image", "message", "model", "text", "video"];
@@ -262,7 +260,7 @@ fn meant(kind: &str, console: Console) -> Vec<String> {
 
 fn stream_options(sent: &Fields) -> StreamOptions {
     let default = StreamOptions::default();
-    // Browsers list devices under an empty id until there is a permission: that is no choice.
+    // Without a permission, browsers list devices with an empty id.
     let device = |field| sent.text(field).filter(|id| !id.is_empty());
     StreamOptions {
         audio: sent.flag(&stream::AUDIO_ENABLED).unwrap_or(default.audio),
@@ -294,7 +292,7 @@ fn checked_elements(places: &Fields, console: Console) -> Checked<Elements> {
     })
 }
 
-/// The container for videos: an element, or the only one that a selector or a jQuery object finds.
+/// The container for videos: an element, or the only element of a selector or a jQuery object.
 fn place(value: &JsValue) -> Checked<Element> {
     let path = format!("{}.{}", elements::TABLE.name, elements::VIDEOS.name);
     let wanted = elements::VIDEOS.kind.wanted();
@@ -312,27 +310,27 @@ fn place(value: &JsValue) -> Checked<Element> {
                     &thrown,
                 )
             })?;
-            (JsValue::from(found), format!("the selector \"{}\"", excerpt(&selector)))
+            (JsValue::from(found), format!("the selector \"{}\" finds", excerpt(&selector)))
         }
-        None => (value.clone(), "the jQuery object".into()),
+        None => (value.clone(), "the jQuery object holds".into()),
     };
     let count = fields::get(&found, &path, "length")?.as_f64().unwrap_or_default() as u32;
     let first = fields::get(&found, &path, "0")?;
     match (count, values::element(&first)) {
         (1, Some(element)) => Ok(element),
         (count, _) => {
-            let finds = match count {
+            let found = match count {
                 0 => "none".into(),
                 1 => shown(&first),
                 count => count.to_string(),
             };
-            let message = format!("{path} must be {wanted}, but {finder} finds {finds}");
+            let message = format!("{path} must be {wanted}, but {finder} {found}");
             Err(Error::invalid_argument(message))
         }
     }
 }
 
-/// Durations may have fractions; they are counted in whole milliseconds.
+/// Sets a duration in whole milliseconds; a page may give fractions.
 fn set_millis(duration: &mut Duration, found: &Fields, field: &table::Field) {
     if let Some(millis) = found.number(field) {
         *duration = Duration::from_millis(millis as u64);

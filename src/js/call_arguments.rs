@@ -1,4 +1,4 @@
-//! What the methods of a video call are given, checked.
+//! The arguments of a video call's methods.
 
 use js_sys::{Array, Function, JsString, Reflect, RegExp, Uint8Array};
 use wasm_bindgen::prelude::*;
@@ -14,10 +14,10 @@ use crate::event::Settings;
 use crate::table::{self, HIGHEST_BITRATE, Kind, QUALITIES, sending};
 use crate::transfer::{LONGEST_INLINE, is_kind};
 
-/// A user name; what it holds is checked by the call.
+/// Checks the type of a user name. The call checks the name itself.
 pub(super) fn user_name(value: &JsValue) -> Checked<Option<String>> {
     let Some(name) = optional("the user name", value, &Kind::Text)? else { return Ok(None) };
-    // In Rust half a surrogate pair would become U+FFFD: another name than the page's.
+    // Conversion to UTF-8 would turn a lone surrogate into U+FFFD, and so make another name.
     if name.dyn_ref::<JsString>().is_some_and(|name| !name.is_valid_utf16()) {
         return Err(Error::invalid_argument(format!(
             "the user name must be whole characters, but {} holds half a surrogate pair",
@@ -42,7 +42,7 @@ pub(super) fn settings(audio: &JsValue, video: &JsValue, quality: &JsValue) -> C
     })
 }
 
-/// Bits per second, or a word for them.
+/// The ceiling in bits per second, from a number or a word.
 fn bitrate(quality: &JsValue) -> Checked<Option<u32>> {
     if is_absent(quality) {
         return Ok(None);
@@ -57,10 +57,10 @@ fn bitrate(quality: &JsValue) -> Checked<Option<u32>> {
     }
 }
 
-/// Which names `getPeers()` gives, and in which order.
+/// The filter and the order of `getPeers()`.
 pub(super) struct Selection {
     filter: Filter,
-    /// Whether from the last to the first; absent for the gateway's order.
+    /// `None` keeps the gateway's order.
     is_descending: Option<bool>,
 }
 
@@ -122,8 +122,7 @@ impl Filter {
         match self {
             Self::All => Ok(true),
             Self::Part(part) => Ok(name.contains(part.as_str())),
-            // `search` begins at the start, wherever `lastIndex` of a sticky or global expression
-            // stands.
+            // `search` ignores the `lastIndex` of sticky and global expressions.
             Self::Expression(expression) => JsValue::from(name)
                 .unchecked_ref::<Text>()
                 .search(expression)
@@ -138,10 +137,10 @@ impl Filter {
     }
 }
 
-/// What `sendData()` is given.
+/// The checked arguments of `sendData()`.
 pub(super) struct Sending {
     pub(super) outgoing: Outgoing,
-    /// Whether it is anything but a text.
+    /// Anything but a string.
     pub(super) is_file: bool,
     pub(super) on_progress: JsValue,
     pub(super) signal: Option<AbortSignal>,
@@ -179,11 +178,11 @@ pub(super) fn sending(
     })
 }
 
-/// Short strings stay strings; all else becomes a blob, and so a buffer, which can still change, is
-/// copied here and now.
+/// Short strings stay strings, everything else becomes a blob. That copies a buffer, which the page
+/// may change later.
 fn content(data: &JsValue) -> Checked<Content> {
     if let Some(text) = data.dyn_ref::<JsString>() {
-        // No text is shorter in UTF-8 than in UTF-16 units: a long one is not even copied.
+        // UTF-8 has at least one byte for each UTF-16 unit: this skips the copy of a long text.
         let is_short = text.length() as usize <= LONGEST_INLINE;
         let short =
             is_short.then(|| String::from(text)).filter(|text| text.len() <= LONGEST_INLINE);
@@ -201,7 +200,7 @@ fn content(data: &JsValue) -> Checked<Content> {
         let wanted = "a string, a Blob, a File, an ArrayBuffer or a view of one";
         return Err(wrong("data", wanted, data));
     };
-    // A buffer that was handed on to another thread would be taken for an empty one.
+    // A blob of a detached buffer would be empty; the constructor of a view throws.
     let class = Uint8Array::new_with_length(0).constructor();
     Reflect::construct(&class, &Array::of1(&buffer)).map_err(unreadable)?;
     Blob::new_with_buffer_source_sequence(&Array::of1(data)).map(Content::Blob).map_err(unreadable)
@@ -211,7 +210,7 @@ fn unreadable(thrown: JsValue) -> Error {
     because("the browser cannot read data", &thrown)
 }
 
-/// Checks an argument that is called when something ends.
+/// Checks `cOk` or `cKo`.
 pub(super) fn callback(name: &str, value: &JsValue) -> Checked<()> {
     optional(name, value, &Kind::Function).map(drop)
 }

@@ -1,4 +1,4 @@
-//! Reads an object of the page: its known keys, each once, checked by a [`Table`].
+//! Reads the known keys of a page's object, each once, and checks their values by a [`Table`].
 
 use js_sys::Reflect;
 use wasm_bindgen::prelude::*;
@@ -9,24 +9,20 @@ use crate::browser::thrown;
 use crate::error::Error;
 use crate::log::excerpt;
 use crate::table::{self, Field, Kind, LONGEST_SIDE, Table};
-use crate::transfer::is_kind;
+use crate::transfer::{LARGEST, is_kind};
 
-/// The largest whole number that JavaScript counts without a gap.
-const LARGEST: f64 = 9_007_199_254_740_991.0;
-
-/// Tells whoever writes the page what has no effect; nobody where the page wants no line at all.
+/// Warns the page's developer, unless the page switched all output off.
 pub(super) fn warn(console: Console, line: &str) {
     if !console.is_silent() {
         console::warn_always(line);
     }
 }
 
-/// What an object of the page holds.
+/// The known keys of an object that have a value.
 pub(super) struct Fields(Vec<(&'static str, JsValue)>);
 
 impl Fields {
-    /// Reads what is known here and nothing else, or says what is wrong. Other keys are most often
-    /// typing errors: they are warned about.
+    /// Reads an object. Unknown keys are most often typing errors, so they cause a warning.
     pub(super) fn read(table: &Table, object: &JsValue, console: Console) -> Result<Self, Error> {
         let name = table.name;
         if is_absent(object) {
@@ -82,14 +78,13 @@ impl Fields {
     }
 }
 
-/// Reads a key. A getter or a proxy of the page may throw.
+/// Reads a key. A getter or a proxy may throw.
 pub(super) fn get(object: &JsValue, name: &str, key: &str) -> Result<JsValue, Error> {
     Reflect::get(object, &key.into())
         .map_err(|thrown| because(&format!("{name}.{key} threw when it was read"), &thrown))
 }
 
-/// Reads an array, one item after the other. By index, since a page may have another way of
-/// iterating.
+/// Reads an array item by item. It uses indexes, since a page may have replaced the iterator.
 pub(super) fn items(
     list: &JsValue,
     name: &str,
@@ -104,12 +99,12 @@ pub(super) fn items(
     }))
 }
 
-/// A value that is as wanted, or an error that says what is wrong with it.
+/// Checks a value.
 pub(super) fn fitting(name: &str, value: &JsValue, kind: &Kind) -> Result<JsValue, Error> {
     if fits(value, kind) { Ok(value.clone()) } else { Err(wrong(name, &kind.wanted(), value)) }
 }
 
-/// The same for an argument that may be left out.
+/// Checks an argument that may be absent.
 pub(super) fn optional(name: &str, value: &JsValue, kind: &Kind) -> Result<Option<JsValue>, Error> {
     if is_absent(value) { Ok(None) } else { fitting(name, value, kind).map(Some) }
 }
@@ -126,7 +121,7 @@ fn fits(value: &JsValue, kind: &Kind) -> bool {
             value.as_f64().is_some_and(|n| (f64::from(*least)..=f64::from(*most)).contains(&n))
         }
         Kind::Size => {
-            value.as_f64().is_some_and(|n| n.fract() == 0.0 && (0.0..=LARGEST).contains(&n))
+            value.as_f64().is_some_and(|n| n.fract() == 0.0 && (0.0..=LARGEST as f64).contains(&n))
         }
         Kind::Types => types(value).is_some(),
         Kind::Resolution => resolution(value).is_some(),
@@ -137,7 +132,7 @@ fn fits(value: &JsValue, kind: &Kind) -> bool {
     }
 }
 
-/// MIME types, or words in their place.
+/// Reads an array of types.
 pub(super) fn types(value: &JsValue) -> Option<Vec<String>> {
     if !values::is_list(value) {
         return None;
@@ -146,7 +141,7 @@ pub(super) fn types(value: &JsValue) -> Option<Vec<String>> {
     items.map(|(_, item)| item.ok()?.as_string().filter(|kind| is_kind(kind))).collect()
 }
 
-/// Width and height: `"640x480"`, a word, or `{ width, height }`.
+/// Reads a resolution: `"640x480"`, a word, or `{ width, height }`.
 pub(super) fn resolution(value: &JsValue) -> Option<(u32, u32)> {
     if let Some(text) = value.as_string() {
         return table::resolution(&text);
@@ -159,7 +154,7 @@ pub(super) fn resolution(value: &JsValue) -> Option<(u32, u32)> {
     Some((side("width")?, side("height")?))
 }
 
-/// Whether it is a jQuery object, of any version.
+/// Recognizes a jQuery object of any version.
 fn is_jquery(value: &JsValue) -> bool {
     values::property(value, "jquery").is_some_and(|version| version.is_string())
 }
@@ -168,7 +163,7 @@ pub(super) fn wrong(name: &str, wanted: &str, got: &JsValue) -> Error {
     Error::invalid_argument(format!("{name} must be {wanted}, but is {}", shown(got)))
 }
 
-/// An error for what code of the page threw.
+/// An error for an exception of the page's code.
 pub(super) fn because(message: &str, thrown: &JsValue) -> Error {
     Error::unreadable_argument(message, thrown::words(thrown))
 }

@@ -1,4 +1,4 @@
-//! The page's listeners of one video call, and what the loader's guard must know of the call.
+//! The page's listeners of one video call, and the call's record for the loader's guard.
 
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -13,15 +13,14 @@ use crate::browser::console;
 use crate::browser::registry::{Held, hold};
 use crate::table::{Field, events};
 
-/// The page's side of a call. It lives as long as the call object does: its sink of events holds
-/// it.
+/// The listeners of one call. The call's event sink owns them, so they live until the call object
+/// ends.
 pub(super) struct Listeners {
     /// The page's object, or `undefined`.
     events: JsValue,
     call: OnceCell<VideoCall>,
     pub(super) transfers: Transfers,
-    /// Should the module break down, the guard tells the page by this: `{ events, peer, transfers
-    /// }`.
+    /// `{ events, peer, transfers }`, by which the guard tells the page of a breakdown.
     record: Object,
     _held: Held,
 }
@@ -37,18 +36,18 @@ impl Listeners {
         Rc::new(Self { events, call: OnceCell::new(), transfers, record, _held })
     }
 
-    /// The call object is there.
+    /// Takes the call object, which is ready later than its event sink.
     pub(super) fn attached(&self, call: VideoCall) {
         let _ = self.call.set(call);
     }
 
-    /// Notes with whom the call is.
+    /// Updates the peer in the record.
     pub(super) fn note_peer(&self) {
         let peer = self.call.get().and_then(VideoCall::peer);
         put(&self.record, "peer", &peer.map_or(JsValue::UNDEFINED, Into::into));
     }
 
-    /// Tells the page.
+    /// Passes an event on to its listener.
     pub(super) fn hear(&self, event: CallEvent) {
         self.note_peer();
         let (listener, values) = match event {
@@ -100,8 +99,8 @@ impl Listeners {
         self.fire(&listener, &values);
     }
 
-    /// Calls a listener as a method of the page's object. It is looked up now: a page may replace
-    /// it at any time.
+    /// Calls a listener as a method of the page's object. The page may replace it at any time, so it
+    /// is looked up here.
     pub(super) fn fire(&self, listener: &Field, values: &Array) {
         if !self.events.is_object() {
             return;

@@ -1,9 +1,8 @@
 //! The classes that a page sees, thin over [`crate::api`].
 //!
-//! An argument is checked before anything is done with it, and what is wrong with it rejects the
-//! method's promise; only `new VideoRTC` throws. The methods take `&self` and share what they need
-//! with their promise: a page may drop an object, or free it, in the middle of something. What it
-//! drops goes on.
+//! A wrong argument rejects the method's promise; only `new VideoRTC` throws. Every method takes
+//! `&self`, clones the handle that it needs and returns a promise: a page may drop or free an object
+//! while a command is under way. Dropping an object ends nothing.
 
 mod arguments;
 mod call_arguments;
@@ -28,8 +27,7 @@ use crate::browser::{console, registry};
 use crate::error::Error;
 use crate::event::Settings;
 
-// Less than half as large as the standard library's allocator, and it gives back and joins what is
-// freed.
+// Less than half as large as the standard library's allocator; it also joins freed blocks.
 #[global_allocator]
 static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
 
@@ -37,18 +35,18 @@ thread_local! {
     static ERROR_CLASS: RefCell<Option<Function>> = const { RefCell::new(None) };
 }
 
-/// Takes over what the loader has: the map of all that must be undone should the module break down,
-/// and the class of errors, which is there before the module is.
+/// Called once by the loader: the map lists what the guard must undo if the module breaks down, and
+/// the class makes all errors, since it exists before the module does.
 #[wasm_bindgen]
 pub fn adopt(held: Map, error_class: Function) {
     registry::keep_in(held);
     ERROR_CLASS.set(Some(error_class));
 }
 
-/// A value, or what is wrong with an argument.
+/// A checked argument.
 type Checked<T> = Result<T, Error>;
 
-/// The sentence of an error.
+/// The message of an error.
 fn sentence(error: Error) -> String {
     error.message()
 }
@@ -66,7 +64,7 @@ fn to_error(error: &Error) -> JsValue {
     made.unwrap_or_else(|| without_loader(error))
 }
 
-/// The same without the loader, and so without its class.
+/// The same error without a loader and its class.
 fn without_loader(error: &Error) -> JsValue {
     const NAME: &str = "VideoRTCError";
     let made = js_sys::Error::new(&error.message());
@@ -78,7 +76,7 @@ fn without_loader(error: &Error) -> JsValue {
     if let Some(cause) = error.cause() {
         put(&made, "cause", &cause.into());
     }
-    // Bound to a string, it gives that string.
+    // Bound to a string, it returns that string.
     let line = format!("{NAME} {}: {}", error.code().as_str(), error.message());
     let to_string = TO_STRING.with(|to_string| to_string.bind0(&line.into()));
     put(&made, "toString", &to_string);
@@ -87,8 +85,7 @@ fn without_loader(error: &Error) -> JsValue {
 
 #[wasm_bindgen]
 extern "C" {
-    /// `Function.prototype`, which is itself a function that does nothing (ECMAScript, section
-    /// 20.2.3).
+    /// `Function.prototype` is itself a function that does nothing (ECMAScript, section 20.2.3).
     #[wasm_bindgen(thread_local_v2, js_namespace = Function, js_name = prototype)]
     static NOTHING: Function;
     #[wasm_bindgen(thread_local_v2, js_namespace = ["String", "prototype"], js_name = toString)]
@@ -99,7 +96,7 @@ extern "C" {
     fn catch_by(this: &Catching, handler: &Function) -> Result<JsValue, JsValue>;
 }
 
-/// A promise of the page for a command that was begun, or for what kept it from beginning.
+/// The page's promise for a command that is under way, or for a wrong argument.
 fn promise<T: ToPage>(
     command: Checked<impl Future<Output = Result<T, Error>> + 'static>,
 ) -> Promise {
@@ -112,14 +109,14 @@ fn promise<T: ToPage>(
     }))
 }
 
-/// A promise of the page. One that it ignores never becomes an unhandled rejection.
+/// A promise for the page. If the page ignores it, it never becomes an unhandled rejection.
 fn promise_of(ending: LocalBoxFuture<'static, Result<JsValue, JsValue>>) -> Promise {
     let promise = future_to_promise(ending);
     let _ = NOTHING.with(|nothing| promise.unchecked_ref::<Catching>().catch_by(nothing));
     promise
 }
 
-/// What a promise resolves with.
+/// A value that a promise resolves with.
 trait ToPage {
     fn to_page(self) -> JsValue;
 }
@@ -149,7 +146,7 @@ impl ToPage for bool {
 }
 
 impl ToPage for Settings {
-    /// What was not set is absent.
+    /// Settings that were not set are absent.
     fn to_page(self) -> JsValue {
         let object = Object::new();
         for (key, flag) in [("audio", self.audio), ("video", self.video)] {
@@ -164,7 +161,7 @@ impl ToPage for Settings {
     }
 }
 
-/// Calls a function of the page, if it is one. What it throws is reported, and breaks nothing.
+/// Calls a callback of the page, if it is a function. An exception goes to the console.
 fn tell(name: &str, function: &JsValue, value: &JsValue) {
     let Some(function) = values::function(function) else { return };
     if let Err(thrown) = Reflect::apply(&function, &JsValue::UNDEFINED, &Array::of1(value)) {
@@ -172,7 +169,7 @@ fn tell(name: &str, function: &JsValue, value: &JsValue) {
     }
 }
 
-/// Sets a property. The page may have frozen the object: then it keeps what it has.
+/// Sets a property. It fails silently, since the page may have frozen the object.
 fn put(object: &JsValue, key: &str, value: &JsValue) {
     let _ = Reflect::set(object, &key.into(), value);
 }

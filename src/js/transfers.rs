@@ -1,5 +1,4 @@
-//! The objects that tell a page how far its messages and files are: one for each transfer, from its
-//! beginning to its end.
+//! The transfer objects of the page: one for each message or file, from its beginning to its end.
 
 use std::cell::{OnceCell, RefCell};
 use std::rc::{Rc, Weak};
@@ -16,25 +15,25 @@ use crate::browser::listener::Listener;
 use crate::error::Error;
 use crate::table::sending::ON_PROGRESS;
 
-/// What is under way in both directions, for the page.
+/// The transfers of one call that are under way, in both directions.
 #[derive(Default)]
 pub(super) struct Transfers {
     all: RefCell<VecMap<TransferId, Rc<Transfer>>>,
-    /// The objects of these: what comes in, and files that go out. The guard reads it.
+    /// The objects that the guard must fail: incoming transfers and outgoing files.
     listed: Set,
 }
 
-/// One of them.
+/// One transfer.
 pub(super) struct Transfer {
     object: Object,
-    /// Who wants to hear of this transfer alone, or `undefined`.
+    /// The page's callback for this transfer alone, or `undefined`.
     on_progress: JsValue,
-    /// Cancels it when the page's signal says so, while it is under way.
+    /// Cancels the transfer when the page's signal is aborted.
     abort: RefCell<Option<Listener>>,
     error: OnceCell<JsValue>,
 }
 
-/// Sends what the page gave; resolves with the transfer object once the other side has it whole.
+/// Sends a message or file. Resolves with the transfer object once the other side has it whole.
 pub(super) fn send(
     listeners: &Weak<Listeners>,
     call: &VideoCall,
@@ -60,7 +59,7 @@ pub(super) fn send(
     let (listeners, id) = (listeners.clone(), ended.id());
     Ok(async move {
         let result = ended.await;
-        // It was told of before anything could end it.
+        // `send_with` always calls back before it returns.
         let transfer = begun.ok_or(JsValue::UNDEFINED)?;
         if let Some(listeners) = listeners.upgrade() {
             listeners.transfers.remove(id, &transfer);
@@ -76,7 +75,7 @@ pub(super) fn send(
 }
 
 impl Transfers {
-    /// The objects of what the guard has to end, should the module break down.
+    /// The objects that the guard must fail if the module breaks down.
     pub(super) fn listed(&self) -> &Set {
         &self.listed
     }
@@ -86,7 +85,8 @@ impl Transfers {
     }
 
     fn add(&self, id: TransferId, transfer: &Rc<Transfer>, is_listed: bool) {
-        self.all.borrow_mut().insert(id, transfer.clone());
+        let before = self.all.borrow_mut().insert(id, transfer.clone());
+        drop(before);
         if is_listed {
             self.listed.add(&transfer.object);
         }
@@ -98,7 +98,7 @@ impl Transfers {
         drop(removed);
     }
 
-    /// Bytes moved, or it ended.
+    /// Updates a transfer: bytes moved, or it ended. An incoming one begins with this.
     pub(super) fn change(&self, call: &VideoCall, status: &TransferStatus) -> Rc<Transfer> {
         let transfer = self.get(status.id).unwrap_or_else(|| {
             let transfer = Transfer::new(call, status, JsValue::UNDEFINED);
@@ -108,7 +108,7 @@ impl Transfers {
         transfer.update(status);
         if status.state != TransferState::Active {
             self.listed.delete(&transfer.object);
-            // What goes out has another event to come, and its promise.
+            // An outgoing one still has its last event and its promise to come.
             if status.direction == Direction::Incoming {
                 self.remove(status.id, &transfer);
             }
@@ -142,7 +142,7 @@ impl Transfer {
         &self.object
     }
 
-    /// Why it failed: the same object for everybody who hears of it.
+    /// Why it failed. Events, callbacks and the promise share one error object.
     pub(super) fn error(&self) -> JsValue {
         self.error.get().cloned().unwrap_or_default()
     }

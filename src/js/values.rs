@@ -1,8 +1,8 @@
-//! What a value of the page is, whatever window it comes from.
+//! Recognizes values of the page, whichever of its windows they come from.
 //!
-//! `instanceof` knows the classes of one window, and a page may pass elements, blobs and buffers of
-//! its iframes. So a value is asked with a getter of this window's prototype, which reads what
-//! really is of that kind and throws for all else (Web IDL, section 3.7.6; ECMAScript, 25.1.6.1).
+//! `instanceof` knows the classes of one window only, but a page may pass elements, blobs and
+//! buffers of its iframes. A getter of this window's prototype works for such a value of any window,
+//! and throws for everything else (Web IDL, section 3.7.6; ECMAScript, section 25.1.6.1).
 
 use js_sys::{ArrayBuffer, Function, JsString, Promise, Reflect};
 use wasm_bindgen::prelude::*;
@@ -14,7 +14,7 @@ use crate::log::excerpt;
 /// How many UTF-16 units of a text are looked at for a message: more than [`excerpt`] keeps.
 const LOOK: u32 = 256;
 
-// With `catch`: it throws for a proxy that was revoked.
+// It throws for a revoked proxy.
 #[wasm_bindgen]
 extern "C" {
     #[wasm_bindgen(catch, js_namespace = Array, js_name = isArray)]
@@ -29,12 +29,12 @@ pub(super) fn is_list(value: &JsValue) -> bool {
     is_array(value).unwrap_or(false)
 }
 
-/// Whether it is an object with keys: no array, and no function.
+/// An object that is neither an array nor a function.
 pub(super) fn is_plain(value: &JsValue) -> bool {
     value.is_object() && !is_list(value)
 }
 
-/// A property of an object; nothing where there is none, or where it throws.
+/// A property of an object. `None` if it is absent or throws.
 pub(super) fn property(object: &JsValue, key: &str) -> Option<JsValue> {
     let value =
         if object.is_object() { Reflect::get(object, &key.into()).ok()? } else { return None };
@@ -59,12 +59,12 @@ pub(super) fn blob(value: &JsValue) -> Option<Blob> {
     slot("Blob", "size", value).map(|_| value.clone().unchecked_into())
 }
 
-/// The name of a file.
+/// The name of a `File`.
 pub(super) fn file_name(value: &JsValue) -> Option<String> {
     slot("File", "name", value)?.as_string()
 }
 
-/// The buffer behind a buffer, or behind a view of one.
+/// The buffer of a view, or the buffer itself.
 pub(super) fn buffer(value: &JsValue) -> Option<JsValue> {
     if ArrayBuffer::is_view(value) {
         return property(value, "buffer");
@@ -84,8 +84,7 @@ pub(super) fn is_expression(value: &JsValue) -> bool {
     slot("RegExp", "source", value).is_some()
 }
 
-/// What a getter of this window's class reads from a value; nothing where the value is of another
-/// class.
+/// Calls a getter of this window's class on a value. `None` if the value is of another class.
 fn slot(class: &str, key: &str, value: &JsValue) -> Option<JsValue> {
     if !value.is_object() {
         return None;
@@ -99,15 +98,15 @@ fn slot(class: &str, key: &str, value: &JsValue) -> Option<JsValue> {
     Reflect::apply(&function(&getter)?, value, &js_sys::Array::new()).ok()
 }
 
-/// A promise for a value that may be a promise, whoever made it.
+/// Turns a value, or a promise of any kind, into a promise.
 pub(super) fn settled(value: &JsValue) -> Promise {
     Promise::new(&mut |resolve, _| {
-        // It does not throw: what a page's `then` throws rejects the promise.
+        // It does not throw: an exception of the page's `then` rejects the promise.
         let _ = resolve.call1(&JsValue::UNDEFINED, value);
     })
 }
 
-/// A short text for a value.
+/// A short description of a value.
 pub(super) fn shown(value: &JsValue) -> String {
     if let Some(text) = value.dyn_ref::<JsString>() {
         return format!("the string \"{}\"", excerpt(&String::from(text.slice(0, LOOK))));
@@ -130,7 +129,7 @@ pub(super) fn shown(value: &JsValue) -> String {
     format!("a {}", text(&value.js_typeof()))
 }
 
-/// A value as JavaScript writes it.
+/// The value as JavaScript's `String()` converts it.
 fn text(value: &JsValue) -> String {
     as_text(value).unwrap_or_default()
 }

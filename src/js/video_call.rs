@@ -15,7 +15,7 @@ use crate::table::events;
 #[wasm_bindgen]
 pub struct VideoCall {
     call: api::VideoCall,
-    /// Gone once the call object has ended.
+    /// Dropped when the call object ends.
     listeners: Weak<Listeners>,
     console: Console,
 }
@@ -125,7 +125,7 @@ impl VideoCall {
     pub fn close_usecase(&self) -> Promise {
         let closing = self.call.close();
         promise(Ok(async move {
-            // Where it was closed meanwhile, it is closed.
+            // An error means that it was closed meanwhile.
             let _ = closing.await;
             Ok(())
         }))

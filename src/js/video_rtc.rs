@@ -12,8 +12,8 @@ use super::{VideoCall, arguments, promise, put, to_error};
 use crate::api;
 use crate::browser::console::Console;
 
-/// What needs no connection. `VideoRTC` inherits it: wasm-bindgen exports a static and a method of
-/// one class under the same symbol, so a class cannot have a `getDevices` of both kinds.
+/// The base class of `VideoRTC`, for its static `getDevices()`: wasm-bindgen exports statics and
+/// methods of a class under the same symbols, so one class cannot have both with the same name.
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct Browser;
@@ -36,7 +36,7 @@ impl Browser {
 pub struct VideoRtc {
     app: api::VideoRtc,
     console: Console,
-    /// The same object for every `connect()`.
+    /// Every `connect()` resolves with the same object.
     use_cases: Rc<OnceCell<JsValue>>,
 }
 
@@ -63,7 +63,7 @@ impl VideoRtc {
 
     /// Makes a session on the first server that answers.
     pub fn connect(&self) -> Promise {
-        // A page may drop its objects and keep its call.
+        // A page may drop its objects and go on with its call.
         self.app.keep_alive();
         let connecting = self.app.connect();
         let (use_cases, console) = (self.use_cases.clone(), self.console);
@@ -94,7 +94,7 @@ impl VideoRtc {
         env!("CARGO_PKG_VERSION").into()
     }
 
-    /// Whether this browser, and this page in it, can make video calls.
+    /// Tells whether this browser, and this page in it, can make video calls.
     #[wasm_bindgen(js_name = isSupported)]
     pub fn is_supported() -> bool {
         api::VideoRtc::is_supported()
@@ -111,7 +111,7 @@ fn described(device: &MediaDeviceInfo) -> Object {
     object
 }
 
-/// What there is in a session.
+/// The use cases of a connection.
 #[wasm_bindgen]
 pub struct UseCases {
     use_cases: api::UseCases,
@@ -131,7 +131,7 @@ impl UseCases {
         let console = self.console;
         let setup = arguments::video_call(&on_events, &dom_elements, &options, console);
         promise(setup.map(|setup| {
-            // The call's sink of events owns the listeners, so they go when the call object does.
+            // The event sink owns the listeners, so they live until the call object ends.
             let listeners = Listeners::new(on_events);
             let page = Rc::downgrade(&listeners);
             let attaching =

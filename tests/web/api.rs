@@ -72,7 +72,7 @@ impl VideoRtc {
         Self { app: app.unchecked_into(), use_cases: Rc::default() }
     }
 
-    /// What `new VideoRTC(…)` gives or throws.
+    /// `new VideoRTC(…)`, which may throw.
     pub(crate) fn try_new(
         servers: &JsValue,
         ice_servers: &JsValue,

@@ -117,7 +117,7 @@ fn made(arguments: &str) -> Result<JsValue, JsValue> {
 }
 
 #[wasm_bindgen_test]
-fn what_new_video_rtc_refuses_is_named() {
+fn new_video_rtc_names_the_argument_that_it_refuses() {
     let must = "servers must be a gateway address, or an array of them, but is";
     for (servers, part) in [
         ("undefined", "undefined"),
@@ -216,11 +216,12 @@ fn what_new_video_rtc_refuses_is_named() {
             "options threw when its keys were read",
         ),
         (
-            "GATEWAY, [], 'error', (({ proxy: p, revoke }) => (revoke(), p))(Proxy.revocable({}, {}))",
+            "GATEWAY, [], 'error', (({ proxy, revoke }) => (revoke(), proxy))(TRAP)",
             "options threw when its keys were read",
         ),
     ] {
         let arguments = arguments.replace("GATEWAY", "'http://gateway.test'");
+        let arguments = arguments.replace("TRAP", "Proxy.revocable({}, {})");
         assert_error(&made(&arguments).expect_err(part), INVALID, part);
     }
     let thrown = made("'http://a.test', [], 'error', { get token() { throw new Error('trap') } }");
@@ -228,7 +229,7 @@ fn what_new_video_rtc_refuses_is_named() {
 }
 
 #[wasm_bindgen_test]
-fn what_new_video_rtc_takes_is_taken_without_a_warning() {
+fn new_video_rtc_takes_right_arguments_without_a_warning() {
     let console = ConsoleSpy::new();
     for arguments in [
         "'http://gateway.test/janus/'",
@@ -249,7 +250,7 @@ fn what_new_video_rtc_takes_is_taken_without_a_warning() {
 }
 
 #[wasm_bindgen_test]
-fn unknown_options_are_warned_about_at_every_level_but_none() {
+fn unknown_options_cause_a_warning_at_every_level_but_none() {
     let console = ConsoleSpy::new();
     for level in ["error", "none"] {
         made(&format!(
@@ -266,14 +267,14 @@ fn unknown_options_are_warned_about_at_every_level_but_none() {
 }
 
 #[wasm_bindgen_test]
-fn what_was_passed_is_read_once() {
+fn each_option_is_read_once() {
     let options = js("{ reads: 0, get token() { this.reads += 1; return 'a'; } }");
     VideoRtc::new(&"http://a.test".into(), &UNDEFINED, &"none".into(), &options);
     assert_eq!(get(&options, "reads"), JsValue::from(1));
 }
 
 #[wasm_bindgen_test]
-async fn what_video_call_refuses_is_named() {
+async fn video_call_names_the_argument_that_it_refuses() {
     let rig = Rig::connected().await;
     for (arguments, part) in [
         ("'onCalling'", "onEvents must be an object, but is the string \"onCalling\""),
@@ -387,7 +388,7 @@ async fn what_video_call_refuses_is_named() {
 }
 
 #[wasm_bindgen_test]
-async fn what_is_unknown_or_misspelled_is_warned_about() {
+async fn unknown_and_misspelled_keys_cause_a_warning() {
     let console = ConsoleSpy::new();
     let rig = Rig::connected().await;
     let made = rig.app.video_call(
@@ -414,7 +415,7 @@ async fn what_is_unknown_or_misspelled_is_warned_about() {
 }
 
 #[wasm_bindgen_test]
-async fn what_methods_refuse_is_named() {
+async fn methods_name_the_argument_that_they_refuse() {
     let rig = Rig::connected().await;
     let call = rig.video_call(&Listeners::new(), &UNDEFINED).await;
     for (name, part) in [
@@ -434,8 +435,8 @@ async fn what_methods_refuse_is_named() {
         ("null, 0", "video must be true or false, but is the number 0"),
         (
             "null, null, 'best'",
-            "quality must be \"low\", \"medium\", \"high\", \"ultra\", \"max\" or bits per second from \
-             0 to 1000000000, but is the string",
+            "quality must be \"low\", \"medium\", \"high\", \"ultra\", \"max\" or bits per \
+             second from 0 to 1000000000, but is the string",
         ),
         ("null, null, -1", "but is the number -1"),
         ("null, null, 1e10", "but is the number 10000000000"),

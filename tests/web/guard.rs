@@ -1,4 +1,4 @@
-//! What the loader's guard is told, to end things should the module break down.
+//! The records by which the loader's guard ends calls if the module breaks down.
 
 use js_sys::{Function, Map};
 use wasm_bindgen::prelude::*;

@@ -19,7 +19,7 @@ fn rig(ice_servers: &JsValue, level: &JsValue, options: &JsValue) -> Rig {
 }
 
 #[wasm_bindgen_test]
-async fn of_several_levels_the_most_talkative_counts() {
+async fn the_most_talkative_of_several_levels_counts() {
     for (level, is_talkative) in
         [("['error', 'debug', 'warn']", true), ("['none', 'error']", false), ("[]", false)]
     {
@@ -60,7 +60,7 @@ async fn websocket_addresses_are_skipped_while_another_is_left() {
     assert_eq!(console.count(), 1);
 }
 
-/// What the devices are asked for by a call with these options of `stream`, as JSON.
+/// The constraints that `getUserMedia` gets for these options of `stream`, as JSON.
 async fn constraints(stream: &str) -> String {
     let rig = Rig::connected().await;
     let options = format!("{{ stream: {stream} }}");
@@ -151,9 +151,9 @@ async fn a_container_may_be_found_by_a_selector_or_by_jquery() {
         (js("{ videos: '#no-such-element' }"), "but the selector \"#no-such-element\" finds none"),
         (js("{ videos: '.several' }"), "but the selector \".several\" finds 2"),
         (js("{ videos: '##' }"), "the browser cannot read the selector \"##\""),
-        (jquery("{}"), "but the jQuery object finds none"),
-        (jquery("{ length: 3 }"), "but the jQuery object finds 3"),
-        (jquery("{ length: 1, 0: document }"), "but the jQuery object finds an object"),
+        (jquery("{}"), "but the jQuery object holds none"),
+        (jquery("{ length: 3 }"), "but the jQuery object holds 3"),
+        (jquery("{ length: 1, 0: document }"), "but the jQuery object holds an object"),
     ] {
         let made = rig.app.video_call(&UNDEFINED, &elements, &UNDEFINED);
         let error = rejected(made).await;
@@ -203,12 +203,12 @@ async fn ice_servers_of(ice_servers: &str) -> Result<String, JsValue> {
 
 #[wasm_bindgen_test]
 async fn ice_servers_may_come_from_a_function() {
-    let clean = "[{\"urls\":\"stun:127.0.0.1:9\"}]";
+    let clean = "[{\"urls\":\"stun:127.0.0.1:3478\"}]";
     for ice_servers in [
-        "[{ url: 'stun:127.0.0.1:9', other: 1 }]",
-        "() => [{ urls: 'stun:127.0.0.1:9' }]",
-        "async () => [{ url: 'stun:127.0.0.1:9', other: 1 }]",
-        "() => ({ then(resolve) { resolve([{ urls: 'stun:127.0.0.1:9' }]) } })",
+        "[{ url: 'stun:127.0.0.1:3478', other: 1 }]",
+        "() => [{ urls: 'stun:127.0.0.1:3478' }]",
+        "async () => [{ url: 'stun:127.0.0.1:3478', other: 1 }]",
+        "() => ({ then(resolve) { resolve([{ urls: 'stun:127.0.0.1:3478' }]) } })",
     ] {
         assert_eq!(ice_servers_of(ice_servers).await.unwrap(), clean, "{ice_servers}");
     }
