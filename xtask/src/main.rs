@@ -11,10 +11,8 @@
 
 mod bench;
 mod demo;
-mod encoding;
 mod janus;
 mod licences;
-mod names;
 mod package;
 mod process;
 mod release;
