@@ -72,6 +72,9 @@ enum Command {
         port: u16,
     },
 
+    /// Check formatting, lint and test the library natively: installs nothing, ends in seconds.
+    Quick,
+
     /// Look at everything that a release needs: versions, changelog, licences, package tests.
     ReleaseCheck,
 
@@ -111,6 +114,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             demo::run(&workspace, gateway.as_ref(), port, profile)?;
         }
         Command::Janus { port } => janus::run(&workspace, port)?,
+        Command::Quick => suites::quick(&workspace)?,
         Command::ReleaseCheck => release::check(&workspace)?,
         Command::Test { names, filters } => {
             if suites::run(&workspace, &names, &filters)? > 0 {
