@@ -188,6 +188,7 @@ const SUITES: &[Suite] = &[
             tools::ensure_wasm_target,
             tools::ensure_node,
             tools::ensure_chromium,
+            tools::ensure_webkit,
             tools::ensure_janus,
         ],
         run: |bench| tarball::test(bench.workspace, bench.filters, bench.deadline),

@@ -75,6 +75,19 @@ pub(crate) fn ensure_firefox(workspace: &Workspace) -> Result<()> {
     }
 }
 
+/// WebKit's WebDriver with its browser, which needs a display.
+pub(crate) fn ensure_webkit(workspace: &Workspace) -> Result<()> {
+    ensure_debian(
+        workspace,
+        &[
+            (&["WebKitWebDriver"], "webkit2gtk-driver"),
+            (&["xvfb-run"], "xvfb"),
+            // xvfb-run's own need, which its package only recommends.
+            (&["xauth"], "xauth"),
+        ],
+    )
+}
+
 /// The real Janus.
 pub(crate) fn ensure_janus(workspace: &Workspace) -> Result<()> {
     ensure_debian(workspace, &[(&["janus"], "janus")])
