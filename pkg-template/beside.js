@@ -1,35 +1,32 @@
-// The module from the file beside this one. Its size tells it from an error page, from half a file and from
-// another version's file in a cache.
+// The module's bytes from the file beside this one: without them there is no Rust.
 
-// How long that file may take to come, in milliseconds; the oldest browsers have no such limit.
-const LONGEST_LOADING = 60_000;
+import { VideoRTCError, words } from "./errors.js";
 
-async function fetchModule(locate, size) {
+// How long the file may take to come, in milliseconds; the oldest browsers have no such limit.
+const LONGEST_LOADING = 60000;
+
+// Its size tells it from an error page, from half a file and from another version's in a cache.
+export async function fetchModule(locate, size) {
   let url = "videortc.wasm";
-  const failed = (why, thrown) =>
-    new VideoRTCError(
-      "LOAD_FAILED",
-      `${url} could not be loaded: ${why}. Serve the videortc.wasm of this package there, or import ` +
-        '"videortc/inline", which needs no second file',
-      undefined,
-      thrown && words(thrown),
-    );
+  let why = "a bundler has taken away import.meta.url";
+  let cause;
   try {
     url = locate().href;
+    why =
+      "the network, the limit of a minute, a Content-Security-Policy (connect-src) or a missing " +
+      "CORS header stopped it";
+    const response = await fetch(url, { signal: AbortSignal.timeout?.(LONGEST_LOADING) });
+    const bytes = await response.arrayBuffer();
+    if (response.ok && bytes.byteLength === size) return bytes;
+    const came = `${bytes.byteLength} bytes of type ${response.headers.get("Content-Type")}`;
+    why = response.ok
+      ? `what came is another file, ${came} in place of ${size} bytes`
+      : `the server answered HTTP ${response.status}`;
   } catch (thrown) {
-    throw failed("a bundler has taken away import.meta.url", thrown);
+    cause = words(thrown);
   }
-  let response, bytes;
-  try {
-    response = await fetch(url, { signal: AbortSignal.timeout?.(LONGEST_LOADING) });
-    bytes = await response.arrayBuffer();
-  } catch (thrown) {
-    throw failed("the network, the limit of a minute, a Content-Security-Policy (connect-src) or a missing CORS header stopped it", thrown);
-  }
-  if (!response.ok) throw failed(`the server answered HTTP ${response.status}`);
-  if (bytes.byteLength !== size) {
-    const type = response.headers.get("Content-Type");
-    throw failed(`what came is another file, ${bytes.byteLength} bytes of type ${type} in place of ${size} bytes`);
-  }
-  return bytes;
+  const message =
+    `${url} could not be loaded: ${why}. Serve the videortc.wasm of this package there, or ` +
+    'import "videortc/inline", which needs no second file';
+  throw new VideoRTCError("LOAD_FAILED", message, undefined, cause);
 }

@@ -1,137 +1,46 @@
-// The public classes, over the compiled module. `load` gives a promise of its exports.
-function createApi(version, load) {
-  // Runs what returns a promise. A page may ignore the promise: that must not become an unhandled
-  // rejection. A page that awaits it sees the rejection all the same.
-  function run(action) {
-    let promise;
-    try {
-      promise = Promise.resolve(action());
-    } catch (error) {
-      promise = Promise.reject(error);
-    }
-    promise.catch(() => {});
-    return promise;
-  }
+// The public class. A page has it as soon as the script has run, and the module comes later: so
+// this cannot be Rust.
 
-  // What stands behind an object of the page. Private fields would be that many maps in older syntax.
-  const hidden = new WeakMap();
-  const behind = (object) => hidden.get(object);
+import { VideoRTCError, quiet } from "./errors.js";
+import { checkEnvironment } from "./loading.js";
+import { checkedServers } from "./servers.js";
 
-  class VideoCall {
-    constructor(call, level) {
-      hidden.set(this, { call, level });
-    }
+// The key of an object's state. A function returns it: proxies such as Vue's leave those alone.
+const STATE = Symbol("videortc");
+const hidden = (value) => ({ value, writable: true, configurable: true });
 
-    register(userName) {
-      return run(() => behind(this).call.run("register", checkedName(userName)));
-    }
-
-    getPeers(filter, order) {
-      return run(async () => {
-        const { call } = behind(this);
-        const select = checkedSelection(filter, order);
-        const names = select(await call.run("getPeers"));
-        call.fire("onGotPeers", names);
-        return names;
-      });
-    }
-
-    call(userName) {
-      return run(() => {
-        const { call } = behind(this);
-        const name = checkedName(userName);
-        call.want(name);
-        return call.run("call", name);
-      });
-    }
-
-    acceptCall() {
-      return run(() => behind(this).call.run("acceptCall"));
-    }
-
-    hangUp(reason) {
-      return run(() => behind(this).call.run("hangUp", optional("the reason", reason, TEXT)));
-    }
-
-    setCall(audio, video, quality) {
-      return run(() => {
-        const settings = [optional("audio", audio, FLAG), optional("video", video, FLAG), checkedBitrate(quality)];
-        return behind(this).call.run("setCall", ...settings);
-      });
-    }
-
-    toggleAudio() {
-      return run(() => behind(this).call.toggle("audio"));
-    }
-
-    toggleVideo() {
-      return run(() => behind(this).call.toggle("video"));
-    }
-
-    sendData(type, data, cOk, cKo, options) {
-      const sent = run(() => {
-        optional("cOk", cOk, FUNCTION);
-        optional("cKo", cKo, FUNCTION);
-        const { call, level } = behind(this);
-        return call.send(checkedSending(type, data, options, level));
-      });
-      const by = (name, callback) => (value) => typeof callback === "function" && tell(name, () => callback(value));
-      sent.then(by("cOk", cOk), by("cKo", cKo));
-      return sent;
-    }
-
-    closeUsecase() {
-      // Twice is once: where there is nothing to close any more, it is closed.
-      return run(() => behind(this).call.close());
-    }
-  }
-
-  class UseCases {
-    constructor(driver, level) {
-      hidden.set(this, { driver, level });
-    }
-
-    videoCall(onEvents, domElements, options) {
-      return run(async () => {
-        const { driver, level } = behind(this);
-        const { elements, options: checked } = checkedCall(onEvents, domElements, options, level);
-        return new VideoCall(await driver.videoCall(onEvents, elements, checked), level);
-      });
-    }
-  }
+// Makes the class. `load(debugLevel)` resolves with a fresh instance of the module.
+export function createApi(version, load) {
+  // The instance that all static calls share.
+  let shared;
 
   class VideoRTC {
-    constructor(servers, iceServers, debugLevel, options) {
-      hidden.set(this, { setup: checkedArguments(servers, iceServers, debugLevel, options) });
+    constructor(servers, ...rest) {
+      const state = { setup: [checkedServers(servers, rest[1]), ...rest], debugLevel: rest[1] };
+      const own = { [STATE]: hidden(() => state) };
+      // Bound, to work when taken off their object and through a proxy; but for those that a
+      // subclass has of its own.
+      for (const name of ["connect", "disconnect", "getDevices"]) {
+        const method = VideoRTC.prototype[name];
+        if (this[name] === method) own[name] = hidden((...values) => method.apply(this, values));
+      }
+      Object.defineProperties(this, own);
     }
 
     connect() {
-      return run(async () => {
-        const mine = behind(this);
-        if (!mine.driver) await start(mine);
-        await mine.driver.run("connect");
-        return mine.useCases;
-      });
+      return quiet(connect(this));
     }
 
     disconnect() {
-      return run(() => {
-        const { driver, waiting } = behind(this);
-        if (driver) return driver.run("disconnect");
-        waiting?.giveUp(
-          new VideoRTCError("NOT_CONNECTED", "disconnect() came before connect() was done: connect() again"),
-        );
-        behind(this).waiting = undefined;
-        return undefined;
-      });
+      return quiet(disconnect(this));
     }
 
     getDevices(config) {
       return VideoRTC.getDevices(config);
     }
 
-    static get version() {
-      return version;
+    static getDevices(config) {
+      return quiet(getDevices(config));
     }
 
     static isSupported() {
@@ -143,35 +52,62 @@ function createApi(version, load) {
       }
     }
 
-    static getDevices(config) {
-      return run(async () => {
-        checkEnvironment();
-        const wanted = checkedFields("config", config, DEVICES, "warn");
-        return listDevices(wanted);
-      });
+    static get version() {
+      return version;
     }
   }
 
-  // Loads a module for an object of its own. `waiting` is there while that lasts: { module, giveUp }.
-  async function start(mine) {
+  async function connect(app) {
+    const state = stateOf(app, "connect");
+    if (state.inner) return useCases(state);
     checkEnvironment();
-    const waiting = mine.waiting ?? {};
-    if (!mine.waiting) {
-      const givenUp = new Promise((_, reject) => {
-        waiting.giveUp = reject;
-      });
-      waiting.module = Promise.race([load(), givenUp]);
-      mine.waiting = waiting;
-    }
+    if (!state.starting) state.starting = start(state);
+    return state.starting;
+  }
+
+  // Loads the module, makes its object, and connects. Before that, `giveUp` may end it.
+  async function start(state) {
+    const givenUp = new Promise((_, reject) => (state.giveUp = reject));
+    const { setup, debugLevel, giveUp } = state;
     try {
-      const core = await waiting.module;
-      if (mine.driver) return;
-      mine.driver = createDriver(core, mine.setup);
-      mine.useCases = new UseCases(mine.driver, mine.setup.debugLevel);
-    } finally {
-      if (mine.waiting === waiting) mine.waiting = undefined;
+      const core = await Promise.race([load(debugLevel), givenUp]);
+      const inner = await core.run((exports) => new exports.VideoRTC(...setup));
+      if (state.giveUp !== giveUp) return givenUp;
+      state.inner = inner;
+    } catch (error) {
+      if (state.giveUp === giveUp) state.starting = undefined;
+      throw error;
     }
+    return useCases(state);
+  }
+
+  async function getDevices(config) {
+    checkEnvironment();
+    if (!shared || shared.isBroken()) shared = await load();
+    return shared.run((exports) => exports.VideoRTC.getDevices(config));
   }
 
   return { VideoRTC, VideoRTCError };
+}
+
+async function disconnect(app) {
+  const state = stateOf(app, "disconnect");
+  if (state.inner) return state.inner.disconnect();
+  const message = "disconnect() came before connect() was done: connect() again";
+  state.giveUp?.(new VideoRTCError("NOT_CONNECTED", message));
+  state.giveUp = state.starting = undefined;
+  return undefined;
+}
+
+function stateOf(app, name) {
+  const state = Object(app)[STATE];
+  if (typeof state === "function") return state();
+  const message = `${name}() was called on something that is no VideoRTC: call app.${name}()`;
+  throw new VideoRTCError("INVALID_ARGUMENT", message);
+}
+
+// One object for all, however often `connect()` is called.
+async function useCases(state) {
+  const made = await state.inner.connect();
+  return (state.useCases = state.useCases ?? made);
 }

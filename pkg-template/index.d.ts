@@ -117,7 +117,8 @@ export interface Device {
 }
 
 /**
- * A connection to a Janus gateway: one session, with any number of video calls in it.
+ * A connection to a Janus gateway: one session, with any number of video calls in it. Its methods are bound: they work
+ * when they are taken off the object, and through proxies.
  *
  * ```js
  * const app = new VideoRTC("https://example.com/janus");
@@ -128,12 +129,14 @@ export interface Device {
  */
 export default class VideoRTC {
   /**
-   * Checks its arguments; touches neither network nor any browser API.
-   * @param servers gateway base URLs, such as `"https://example.com/janus"`, tried in order
+   * Checks `servers`, and touches neither network nor any browser API. `connect()` checks the other arguments, and
+   * rejects with what is wrong with them.
+   * @param servers gateway base URLs, such as `"https://example.com/janus"`, tried in order. WebSocket addresses are
+   * skipped, where there are others
    * @param iceServers STUN and TURN servers, or a function that gives them before each peer connection. Default: none
    * @param debugLevel how much goes to the console; of several words the most talkative counts. Default `"error"`
    * @param options secrets, tuning; a string is the API secret
-   * @throws {VideoRTCError} `INVALID_ARGUMENT`, which names the value and what is wrong with it
+   * @throws {VideoRTCError} `INVALID_ARGUMENT`, which names the address and what is wrong with it
    */
   constructor(
     servers: string | readonly string[],
@@ -167,7 +170,7 @@ export default class VideoRTC {
 
 export { VideoRTC };
 
-/** What `connect()` resolves with. */
+/** What `connect()` resolves with: the same frozen object each time, with methods that are bound. */
 export interface UseCases {
   /**
    * Attaches to the gateway's video call plugin. Opens no device: devices open when a call starts or is accepted,
@@ -373,8 +376,8 @@ export interface SendDataOptions {
 }
 
 /**
- * The action object of one video call: a name, and one call at a time. Every method returns a promise; one that is
- * ignored never causes an unhandled rejection.
+ * The action object of one video call, frozen: a name, and one call at a time. Every method is bound and returns a
+ * promise; one that is ignored never causes an unhandled rejection.
  */
 export interface VideoCall {
   /** Takes a name of 1 to 128 characters; without one, a readable guest name. Resolves with the name. */

@@ -95,31 +95,35 @@ test("webpack", async () => {
     });
     assert(!stats.hasErrors() && !stats.hasWarnings(), stats.toString());
     await copyFile(join(here, "projects/page.html"), join(folder, "dist/index.html"));
-    assert.equal(has(await calls(join(folder, "dist")), ".wasm"), mode === "production");
+    assert(has(await calls(join(folder, "dist")), ".wasm"));
   }
 });
 
-test("esbuild: nothing to configure", async () => {
-  for (const format of ["esm", "iife"]) {
-    const folder = await project("esbuild");
-    const outfile = join(folder, "dist/bundle.js");
-    const { warnings } = await esbuild.build({
-      absWorkingDir: folder, entryPoints: ["main.js"], bundle: true, minify: true, format, outfile, logLevel: "silent",
-    });
-    assert.deepEqual(warnings, []);
-    await copyFile(join(here, "projects/page.html"), join(folder, "dist/index.html"));
-    await calls(join(folder, "dist"));
-  }
-});
+// esbuild leaves the module's file behind, whatever the conditions that it is told to set; the last ones are those
+// that Angular's build sets.
+for (const conditions of [undefined, ["production"], ["es2015", "es2020", "module", "production"]]) {
+  test(`esbuild: nothing to configure, with ${conditions ?? "its own"} conditions`, async () => {
+    for (const format of ["esm", "iife"]) {
+      const folder = await project("esbuild");
+      const { warnings } = await esbuild.build({
+        absWorkingDir: folder, entryPoints: ["main.js"], outfile: join(folder, "dist/bundle.js"),
+        bundle: true, minify: true, format, conditions, logLevel: "silent",
+      });
+      assert.deepEqual(warnings, []);
+      await copyFile(join(here, "projects/page.html"), join(folder, "dist/index.html"));
+      assert(!has(await calls(join(folder, "dist")), ".wasm"));
+    }
+  });
+}
 
 // Rolls main.js up, with another entry of the package in place of the default one.
-async function rolledUp(entry) {
+async function rolledUp(entry, options) {
   const folder = await project("rollup");
   const main = join(folder, "main.js");
   await writeFile(main, (await readFile(main, "utf8")).replace('from "videortc"', `from "${entry}"`));
   const bundle = await rollup({
     input: main,
-    plugins: [nodeResolve()],
+    plugins: [nodeResolve(options)],
     onwarn: (warning) => assert.fail(warning.message),
   });
   await bundle.write({ file: join(folder, "dist/bundle.js"), format: "es" });
@@ -127,10 +131,16 @@ async function rolledUp(entry) {
   return folder;
 }
 
-test("Rollup: inline, or with the module copied beside the bundle", async () => {
-  await calls(join(await rolledUp("videortc/inline"), "dist"));
+test("Rollup: nothing to configure", async () => {
+  assert(!has(await calls(join(await rolledUp("videortc"), "dist")), ".wasm"));
+});
 
-  const folder = await rolledUp("videortc");
+// It then sets the conditions that Vite sets, which takes the file along.
+test("Rollup with browser: true: inline, or with the module copied beside the bundle", async () => {
+  const options = { browser: true };
+  await calls(join(await rolledUp("videortc/inline", options), "dist"));
+
+  const folder = await rolledUp("videortc", options);
   const server = await serve(join(folder, "dist"));
   const page = await open(browser, server.url);
   const { code, message } = await refusal(page);
@@ -141,6 +151,17 @@ test("Rollup: inline, or with the module copied beside the bundle", async () => 
 
   await copyFile(join(folder, "node_modules/videortc/videortc.wasm"), join(folder, "dist/videortc.wasm"));
   await calls(join(folder, "dist"));
+});
+
+test("a bundler leaves out what a page does not use", async () => {
+  const folder = await project("esbuild");
+  for (const entry of ["videortc/inline", "videortc/split"]) {
+    const { outputFiles } = await esbuild.build({
+      stdin: { contents: `import { VideoRTC } from "${entry}"; console.log(1);`, resolveDir: folder },
+      bundle: true, minify: true, format: "esm", write: false,
+    });
+    assert.equal(outputFiles[0].text, "console.log(1);\n");
+  }
 });
 
 test("Node: an import on a server touches nothing", async () => {
@@ -160,6 +181,8 @@ test("Next.js: rendered on the server, calling in the browser", async () => {
     const html = await (await fetch(server.found)).text();
     assert.match(html, /videortc.*function/);
     await assertCall(browser, `${server.found}/`, gateway.url);
+    const media = await readdir(join(folder, ".next/static/media"));
+    assert(has(media, ".wasm"), String(media));
   } finally {
     await server.close();
   }

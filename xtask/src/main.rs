@@ -11,10 +11,8 @@
 
 mod bench;
 mod demo;
-mod encoding;
 mod janus;
 mod licences;
-mod names;
 mod package;
 mod process;
 mod release;
@@ -75,6 +73,9 @@ enum Command {
         port: u16,
     },
 
+    /// Check formatting, lint and test the library natively: installs nothing, ends in seconds.
+    Quick,
+
     /// Look at everything that a release needs: versions, changelog, licences, package tests.
     ReleaseCheck,
 
@@ -114,6 +115,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             demo::run(&workspace, gateway.as_ref(), port, profile)?;
         }
         Command::Janus { port } => janus::run(&workspace, port)?,
+        Command::Quick => suites::quick(&workspace)?,
         Command::ReleaseCheck => release::check(&workspace)?,
         Command::Test { names, filters } => {
             if suites::run(&workspace, &names, &filters)? > 0 {

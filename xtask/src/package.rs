@@ -1,8 +1,9 @@
 //! From Rust to files that a page can load: compile, bind, optimise, assemble.
 //!
-//! Each script is put together from the glue that wasm-bindgen writes, the public classes (`pkg-template/*.js`)
-//! and a way to the module: as text inside the script (`videortc.js`, `videortc.min.js`, `inline.js`), or in
-//! a file beside it (`index.js`). Either way it is compiled when it is first needed and not before.
+//! A script is made of the bindings that wasm-bindgen writes, of `pkg-template/*.js`, and of a way to the
+//! module: as text in the script (`videortc.js`, `videortc.min.js`, `inline.js`), or in a file beside it
+//! (`index.js`). The parts are ES modules; here they are joined to one function, so that the example pages
+//! need no Node. esbuild minifies what is shipped.
 //!
 //! The same sources give the same bytes: no path of this machine and no date gets into them.
 
@@ -11,12 +12,12 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use wasm_bindgen_cli_support::Bindgen;
 use xshell::cmd;
 
-use crate::encoding;
 use crate::licences;
-use crate::names;
 use crate::process;
 use crate::size::{self, Entry};
 use crate::tools;
@@ -27,9 +28,9 @@ const MODULE: &str = "videortc.wasm";
 
 const LIMIT: Duration = Duration::from_secs(20 * 60);
 
-/// The syntax that the minified script may use. Browsers that know less have no `RTCPeerConnection` that
+/// The syntax that a minified script may use. Browsers that know less have no `RTCPeerConnection` that
 /// we could work with either.
-const SYNTAX: &str = "2020";
+const SYNTAX: &str = "es2020";
 
 /// What `rustc` takes for granted in a browser, said anew since the module no longer says it itself.
 const WASM_FEATURES: &[&str] = &[
@@ -63,44 +64,16 @@ const OPTIMISATIONS: &[&str] = &[
     "--reorder-functions-by-name",
 ];
 
-/// The parts of the JavaScript, in `pkg-template/`, that every form of the package has.
-const CLASSES: &[&str] = &[
-    "errors",
-    "arguments",
-    "call-arguments",
-    "http",
-    "media",
-    "view",
-    "channels",
-    "peer",
-    "transfers",
-    "call",
-    "presence",
-    "driver",
-    "loading",
-    "facade",
-];
+/// The parts of the JavaScript, in `pkg-template/`, that every form of the package has. Each stands behind
+/// those that it imports.
+const PARTS: &[&str] = &["errors", "servers", "loading", "guard", "facade"];
 
 /// How the library is compiled.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Profile {
     Dev,
     Release,
-    /// What is shipped: with a standard library that is compiled anew, to be small.
-    Package,
 }
-
-/// How the standard library is compiled into what is shipped.
-const SMALL_STD: &[&str] =
-    &["-Zbuild-std=core,alloc,std,panic_abort", "-Zbuild-std-features=optimize_for_size"];
-
-/// A panic ends at once in a trap: nobody could read its words, and they would be 4 kB.
-const WORDLESS: &[&str] = &[
-    "-Zunstable-options",
-    "-Cpanic=immediate-abort",
-    "-Zlocation-detail=none",
-    "-Zfmt-debug=none",
-];
 
 /// Writes `target/web/videortc.js` and the example pages beside it, without Node: no `wasm-opt`, not
 /// minified. Returns the folder.
@@ -157,14 +130,13 @@ pub(crate) fn check_reproducible(workspace: &Workspace) -> Result<()> {
 fn assemble(workspace: &Workspace, folder: &Path, target: &Path) -> Result<Vec<Entry>> {
     tools::ensure_wasm_target(workspace)?;
     let programs = tools::npm_tools(workspace)?;
-    tools::ensure_std_sources(workspace)?;
-    let mut parts = Parts::compile(workspace, Profile::Package, target)?;
+    let mut parts = Parts::compile(workspace, Profile::Release, target)?;
     parts.wasm = optimised(workspace, &programs, &parts.wasm)?;
     let script = parts.script();
-    let shrink = |name: &str, text: &str| minified(workspace, &programs, name, text);
-    let (script_min, script_map) = shrink("videortc.min.js", &script)?;
-    let (beside, beside_map) = shrink("index.js", &parts.module())?;
-    let (inline, inline_map) = shrink("inline.js", &parts.inline_module())?;
+    let shrink = |name, source, text: &str| minified(workspace, &programs, name, source, text);
+    let (script_min, script_map) = shrink("videortc.min.js", "videortc.js", &script)?;
+    let (inline, inline_map) = shrink("inline.js", "videortc.js", &parts.inline_module())?;
+    let (beside, beside_map) = shrink("index.js", "index.source.js", &parts.module())?;
 
     let files = [
         (MODULE, parts.wasm.clone()),
@@ -193,11 +165,12 @@ fn assemble(workspace: &Workspace, folder: &Path, target: &Path) -> Result<Vec<E
 #[derive(Debug)]
 struct Parts {
     version: String,
-    glue: String,
-    /// The public classes and all that they stand on, but for the way to the module.
-    classes: String,
-    /// How the module comes from the file beside the script.
+    /// What all forms share: the bindings, and the parts of `pkg-template/`.
+    shared: String,
+    /// How the module's bytes come from the file beside the script.
     beside: String,
+    /// How they come from the script itself.
+    inside: String,
     wasm: Vec<u8>,
 }
 
@@ -205,27 +178,23 @@ impl Parts {
     fn compile(workspace: &Workspace, profile: Profile, target: &Path) -> Result<Self> {
         let wasm = compile(workspace, profile, target)?;
         let folder = emptied(workspace.target("xtask/bindgen"))?;
-        let (glue, wasm) = bindgen(&wasm, &folder).context("wasm-bindgen cannot make the glue")?;
-        let classes: Result<Vec<String>> = CLASSES
-            .iter()
-            .map(|part| read(workspace, &format!("pkg-template/{part}.js")))
-            .collect();
+        let (bindings, wasm) = bindgen(&wasm, &folder).context("wasm-bindgen failed")?;
+        let part = |name: &str| Ok(joinable(&read(workspace, &format!("pkg-template/{name}.js"))?));
+        let parts: Result<Vec<String>> = PARTS.iter().map(|name| part(name)).collect();
         Ok(Self {
             version: workspace.version_of("videortc")?.to_owned(),
-            glue: trimmed(&glue)?,
-            classes: classes?.join("\n"),
-            beside: read(workspace, "pkg-template/beside.js")?,
+            shared: format!("{bindings}\n{}", parts?.join("\n")),
+            beside: part("beside")?,
+            inside: part("inside")?,
             wasm,
         })
     }
 
     /// For a script tag: two globals and nothing else.
     fn script(&self) -> String {
-        format!(
-            "{}var {{ VideoRTC, VideoRTCError }} = {};\n",
-            self.banner(),
-            self.expression(&self.inside())
-        )
+        let Self { version, .. } = self;
+        let api = self.expression(&self.inside());
+        format!("{}var {{ VideoRTC, VideoRTCError }} = {api};\n", banner(version))
     }
 
     /// For `import`, in one file. Line by line it is [`Self::script`], which its source map names.
@@ -235,57 +204,57 @@ impl Parts {
 
     /// For `import`, with the module in a file of its own.
     fn module(&self) -> String {
+        let Self { beside, wasm, .. } = self;
         // Bundlers look for just this expression, and take the file along.
         let locate = format!("() => new URL(\"./{MODULE}\", import.meta.url)");
-        let size = self.wasm.len();
-        let beside = &self.beside;
+        let size = wasm.len();
         self.exporting(&format!(
             "{beside}\nconst getBytes = () => fetchModule({locate}, {size});\n"
         ))
     }
 
-    fn exporting(&self, module: &str) -> String {
-        format!(
-            "{}const {{ VideoRTC, VideoRTCError }} = /* @__PURE__ */ {};\n\n\
-             export {{ VideoRTC, VideoRTCError }};\nexport default VideoRTC;\n",
-            self.banner(),
-            self.expression(module),
-        )
-    }
-
-    fn banner(&self) -> String {
-        format!("/*! videortc {} | MIT License */\n", self.version)
-    }
-
-    /// The module inside the script.
     fn inside(&self) -> String {
-        format!("function getBytes() {{\n{}    return module;\n}}\n", encoding::decoder(&self.wasm))
+        let Self { inside, wasm, .. } = self;
+        let text = BASE64_STANDARD.encode(wasm);
+        format!("{inside}\nconst getBytes = () => decoded(\"{text}\");\n")
+    }
+
+    fn exporting(&self, bytes: &str) -> String {
+        let Self { version, .. } = self;
+        let api = self.expression(bytes);
+        format!(
+            "{}const {{ VideoRTC, VideoRTCError }} = /* @__PURE__ */ {api};\n\n\
+             export {{ VideoRTC, VideoRTCError }};\nexport default VideoRTC;\n",
+            banner(version),
+        )
     }
 
     /// A function that is called at once and returns the public classes; nothing else of it is seen.
-    fn expression(&self, module: &str) -> String {
-        let Self { version, glue, classes, .. } = self;
+    fn expression(&self, bytes: &str) -> String {
+        let Self { version, shared, .. } = self;
         format!(
-            r#"(function () {{
-"use strict";
-
-// The glue between JavaScript and WebAssembly, written by wasm-bindgen.
-
-{glue}
-{classes}
-// The WebAssembly module.
-
-{module}
-return createApi("{version}", createLoad(getBytes, instantiate));
-}})()"#
+            "(function () {{\n\"use strict\";\n\n{shared}\n{bytes}\n\
+             return createApi(\"{version}\", createLoad(getBytes, instantiate));\n}})()"
         )
     }
+}
+
+fn banner(version: &str) -> String {
+    format!("/*! videortc {version} | MIT License */\n")
+}
+
+/// A part of `pkg-template/` without the words that make it a module of its own.
+fn joinable(part: &str) -> String {
+    part.lines()
+        .filter(|line| !line.starts_with("import "))
+        .map(|line| format!("{}\n", line.strip_prefix("export ").unwrap_or(line)))
+        .collect()
 }
 
 /// Compiles the library in cargo's folder `target` and returns the path of the module.
 fn compile(workspace: &Workspace, profile: Profile, target: &Path) -> Result<PathBuf> {
     let mut build = workspace.cargo("build").args(["--package", "videortc", "--lib"]);
-    build = build.args(["--target", WASM_TARGET, "--config", &flags(workspace, profile)?]);
+    build = build.args(["--target", WASM_TARGET, "--config", &flags(workspace)?]);
     build = build.arg("--target-dir").arg(target);
     // They would take the place of ours.
     build = build.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
@@ -295,94 +264,50 @@ fn compile(workspace: &Workspace, profile: Profile, target: &Path) -> Result<Pat
             build = build.arg("--release");
             "release"
         }
-        Profile::Package => {
-            // A stable compiler takes these only from who says that he knows: it is the same compiler.
-            build = build.arg("--release").args(SMALL_STD).env("RUSTC_BOOTSTRAP", "1");
-            "release"
-        }
     };
     process::run(build, limit())?;
-    Ok(target.join(WASM_TARGET).join(folder).join("videortc.wasm"))
+    Ok(target.join(WASM_TARGET).join(folder).join(MODULE))
 }
 
-/// The setting that keeps this machine's paths out of the module, where panic messages would name them, and
-/// the panic messages out of what is shipped.
-fn flags(workspace: &Workspace, profile: Profile) -> Result<String> {
-    let mut flags: Vec<String> = workspace
-        .source_folders()
-        .into_iter()
-        .chain([tools::std_sources(workspace)?])
-        .map(|folder| format!("--remap-path-prefix={}=", folder.display()))
+/// The setting that keeps this machine's paths out of the module, where panic messages would name them.
+fn flags(workspace: &Workspace) -> Result<String> {
+    let shell = &workspace.shell;
+    // Where the sources of the standard library are installed, their place is named; and else this one.
+    let sysroot = cmd!(shell, "rustc --print sysroot").quiet().read()?;
+    let version = cmd!(shell, "rustc --version --verbose").quiet().read()?;
+    let commit = version.lines().find_map(|line| line.strip_prefix("commit-hash: "));
+    let standard = format!(
+        "{}=/rustc/{}",
+        Path::new(&sysroot).join("lib/rustlib/src/rust").display(),
+        commit.context("rustc told no commit")?
+    );
+    let folders = workspace.source_folders();
+    let folders = folders.iter().map(|folder| format!("{}=", folder.display()));
+    let flags: Vec<String> = folders
+        .chain([standard])
+        .map(|replacement| format!("--remap-path-prefix={replacement}"))
         .collect();
-    if matches!(profile, Profile::Package) {
-        flags.extend(WORDLESS.iter().map(|&flag| flag.to_owned()));
-    }
     // A JSON array of strings is a TOML array of strings.
     Ok(format!("target.{WASM_TARGET}.rustflags={}", serde_json::to_string(&flags)?))
 }
 
-/// The glue and the module.
+/// The bindings and the module. The bindings are left as wasm-bindgen writes them for a script tag, in a
+/// function that makes them anew for each instance. There `WebAssembly` is the guard's, and `document` is
+/// nothing: else they would look for the address of the script that runs.
 fn bindgen(wasm: &Path, folder: &Path) -> Result<(String, Vec<u8>)> {
-    let mut output = Bindgen::new()
+    Bindgen::new()
         .input_path(wasm)
         .out_name("videortc")
         .no_modules(true)?
         .typescript(false)
         .remove_producers_section(true)
-        .generate_output()?;
-    // Only here is the glue laid out in lines.
-    output.emit(folder)?;
-    let glue = fs::read_to_string(folder.join("videortc.js"))?;
-    let module = output.wasm_mut();
-    let imports = module.imports.iter_mut().map(|import| (&mut import.module, &mut import.name));
-    let glue = names::shorten(glue, imports)?;
-    Ok((glue, module.emit_wasm()))
-}
-
-/// The glue as a function from the compiled module to the exports of a fresh instance, in place of one instance
-/// for all and several ways to start it from the network. They would also look at the document while the script
-/// loads, and fail where it is not what they expect. Starting is asynchronous: Chromium before version 115
-/// refuses to compile more than 4 kB otherwise.
-fn trimmed(glue: &str) -> Result<String> {
-    let mut glue = glue.to_owned();
-    for (start, end) in [
-        ("    let script_src;\n", "\n    }\n"),
-        // Where there is no memory left, nothing is freed any more.
-        ("        } catch (e) {\n", "throw e;\n        }\n"),
-        ("    async function __wbg_load(", "\n    }\n"),
-        ("    function initSync(", "\n    }\n"),
-        ("    let __wbg_init_promise;\n", "\n"),
-        ("    async function __wbg_init(", "\n    }\n"),
-        ("    async function __wbg_init_once(", "\n    }\n"),
-    ] {
-        glue = without(&glue, start, end)
-            .with_context(|| format!("wasm-bindgen's glue has changed: no `{}`", start.trim()))?;
-    }
-    for (old, new) in [
-        (
-            "let wasm_bindgen = (function(exports) {\n",
-            "async function instantiate(compiled) {\n    const exports = { __proto__: null };\n",
-        ),
-        ("        try {\n            ptr0 = ", "            ptr0 = "),
-        (
-            "    return Object.assign(__wbg_init, { initSync }, exports);\n})({ __proto__: null });\n",
-            "    const instance = await WebAssembly.instantiate(compiled, __wbg_get_imports());
-    __wbg_finalize_init(instance, compiled);
-    return exports;\n}\n",
-        ),
-    ] {
-        ensure!(glue.contains(old), "wasm-bindgen's glue has changed: no `{}`", old.trim());
-        glue = glue.replace(old, new);
-    }
-    Ok(glue)
-}
-
-/// The text without the part that begins with `start` and ends with the first `end` from there.
-fn without(text: &str, start: &str, end: &str) -> Option<String> {
-    let from = text.find(start)?;
-    let (before, rest) = text.split_at_checked(from)?;
-    let (_, after) = rest.split_once(end)?;
-    Some(format!("{before}{after}"))
+        .generate(folder)?;
+    let script = fs::read_to_string(folder.join("videortc.js"))?;
+    let bindings = format!(
+        "// The bindings between JavaScript and WebAssembly, written by wasm-bindgen.\n\
+         function bindings(WebAssembly, document) {{\n{script}\nreturn wasm_bindgen;\n}}\n"
+    );
+    Ok((bindings, fs::read(folder.join("videortc_bg.wasm"))?))
 }
 
 fn optimised(workspace: &Workspace, programs: &Path, wasm: &[u8]) -> Result<Vec<u8>> {
@@ -399,33 +324,31 @@ fn optimised(workspace: &Workspace, programs: &Path, wasm: &[u8]) -> Result<Vec<
     Ok(fs::read(output)?)
 }
 
-/// The minified text and its source map. The sources of `index.js` are in its map; the map of the others names
-/// `videortc.js`, which is shipped beside them.
+/// The minified text and its source map, which names `source`. That is shipped, or else in the map.
 fn minified(
     workspace: &Workspace,
     programs: &Path,
     name: &str,
+    source: &str,
     text: &str,
 ) -> Result<(Vec<u8>, Vec<u8>)> {
-    let source = if name == "index.js" { "index.source.js" } else { "videortc.js" };
     let folder = emptied(workspace.target("xtask/minify"))?;
     fs::write(folder.join(source), text)?;
     let shell = &workspace.shell;
     let _here = shell.push_dir(&folder);
-    let terser = programs.join("terser");
-    let sources = if name == "index.js" { ",includeSources" } else { "" };
-    let map = format!("url='{name}.map'{sources}");
-    let is_module = (name != "videortc.min.js").then_some("--module");
-    let command = cmd!(
-        shell,
-        "{terser} {source} {is_module...} --ecma {SYNTAX} --compress passes=5,sequences=false,hoist_funs,keep_fargs=false,unsafe_methods,conditionals=false --mangle
-         --format ascii_only=true --comments /^!/ --source-map {map} --output {name}"
-    );
-    process::run(command, limit())?;
-    let mut script = fs::read(folder.join(name))?;
-    // Whatever is put behind it must not become part of the comment that names the map.
-    script.push(b'\n');
-    Ok((script, fs::read(folder.join(format!("{name}.map")))?))
+    let esbuild = programs.join("esbuild");
+    let is_shipped = source == "videortc.js";
+    let options = [
+        "--minify".to_owned(),
+        format!("--target={SYNTAX}"),
+        "--legal-comments=inline".to_owned(),
+        "--sourcemap".to_owned(),
+        format!("--sources-content={}", !is_shipped),
+        format!("--outfile={name}"),
+        "--log-level=warning".to_owned(),
+    ];
+    process::run(cmd!(shell, "{esbuild} {source} {options...}"), limit())?;
+    Ok((fs::read(folder.join(name))?, fs::read(folder.join(format!("{name}.map")))?))
 }
 
 /// Loads each file under Node, which has no document and no window, as a server that renders pages does.
@@ -482,14 +405,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_part_is_cut_out_with_its_ends() {
-        let text = "a\n    b {\n        c\n    }\nd\n    }\n";
-        assert_eq!(without(text, "    b", "\n    }\n").as_deref(), Some("a\nd\n    }\n"));
-        assert_eq!(without("a\n    let b;\nc\n", "    let b;\n", "\n").as_deref(), Some("a\nc\n"));
-        assert_eq!(without(text, "    x", "\n    }\n"), None);
-    }
-
-    #[test]
     fn the_gateway_is_written_as_a_javascript_string() {
         assert_eq!(config(None), "window.VIDEORTC_GATEWAY = location.origin + \"/janus\";\n");
         let hostile = config(Some("https://a/\"+alert(1)+\"\\"));
@@ -497,26 +412,60 @@ mod tests {
     }
 
     #[test]
+    fn parts_are_joined_without_imports_and_exports() {
+        let part = "// Why.\n\nimport { a } from \"./a.js\";\n\nexport function b() {\n  a();\n}\n";
+        assert_eq!(joinable(part), "// Why.\n\n\nfunction b() {\n  a();\n}\n");
+    }
+
+    /// The joined parts share one scope, in which a part must find what it imports, and no two define a name.
+    #[test]
+    fn parts_define_each_name_once_and_before_it_is_imported() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../pkg-template");
+        let mut defined = vec!["bindings".to_owned()];
+        for part in PARTS.iter().chain(&["beside", "inside"]) {
+            let text = fs::read_to_string(folder.join(format!("{part}.js"))).expect("a part");
+            for line in text.lines().filter_map(|line| line.strip_prefix("import { ")) {
+                let (names, _) = line.split_once(" }").expect("names");
+                for name in names.split(", ") {
+                    assert!(
+                        defined.iter().any(|known| known == name),
+                        "{part}: no {name} before it"
+                    );
+                }
+            }
+            for line in joinable(&text).lines() {
+                let mut words = line.split(|c: char| !c.is_alphanumeric() && c != '_');
+                let words = words.by_ref().filter(|word| *word != "async");
+                let words: Vec<&str> = words.take(2).collect();
+                if let ["const" | "let" | "class" | "function", name] = words.as_slice() {
+                    assert!(!defined.iter().any(|known| known == name), "{part}: a second {name}");
+                    defined.push((*name).to_owned());
+                }
+            }
+        }
+    }
+
+    #[test]
     fn every_form_has_the_same_names_and_its_own_way_to_the_module() {
         let parts = Parts {
             version: "1.2.3".into(),
-            glue: "function instantiate() {}\n".into(),
-            classes: "function createApi(version, load) {}\n".into(),
-            beside: "function fetchModule(locate, size) {}\n".into(),
+            shared: "function createApi() {}\n".into(),
+            beside: "function fetchModule() {}\n".into(),
+            inside: "function decoded() {}\n".into(),
             wasm: b"\0asm".to_vec(),
         };
         let (script, inline, module) = (parts.script(), parts.inline_module(), parts.module());
         assert!(script.starts_with("/*! videortc 1.2.3 | MIT License */\nvar { VideoRTC, "));
-        assert!(script.contains("new Uint8Array(4)") && !script.contains("import.meta"));
-        assert!(inline.contains("new Uint8Array(4)") && !inline.contains("import.meta"));
+        assert!(script.contains("decoded(\"AGFzbQ==\")") && !script.contains("import.meta"));
+        assert!(inline.contains("decoded(\"AGFzbQ==\")") && !inline.contains("import.meta"));
         assert!(module.contains("new URL(\"./videortc.wasm\", import.meta.url), 4)"));
-        assert!(!module.contains("new Uint8Array(4)"));
+        assert!(!module.contains("AGFzbQ=="));
         for text in [&inline, &module] {
             assert!(text.ends_with("export default VideoRTC;\n"));
         }
         // The map of inline.js names videortc.js.
         assert!(
-            inline.lines().zip(script.lines()).skip(2).take(12).all(|(one, other)| one == other)
+            inline.lines().zip(script.lines()).skip(2).take(9).all(|(one, other)| one == other)
         );
     }
 }

@@ -188,6 +188,7 @@ const SUITES: &[Suite] = &[
             tools::ensure_wasm_target,
             tools::ensure_node,
             tools::ensure_chromium,
+            tools::ensure_webkit,
             tools::ensure_janus,
         ],
         run: |bench| tarball::test(bench.workspace, bench.filters, bench.deadline),
@@ -282,6 +283,18 @@ fn summary(results: &[Outcome]) -> String {
     let passed = results.len().saturating_sub(failed);
     lines.push(format!("\n{passed} passed, {failed} failed"));
     lines.join("\n")
+}
+
+/// The loop of whoever changes the library: what needs no browser, no gateway and no tool that Rust does not
+/// bring.
+pub(crate) fn quick(workspace: &Workspace) -> Result<()> {
+    let now = Instant::now();
+    let deadline = now.checked_add(LIMIT).unwrap_or(now);
+    let library = ["--package", "videortc"];
+    process::run(workspace.cargo("fmt").args(["--all", "--check"]), deadline)?;
+    let clippy = workspace.cargo("clippy").args(library).arg("--all-targets");
+    process::run(clippy.args(["--", "--deny", "warnings"]), deadline)?;
+    process::run(workspace.cargo("test").args(library), deadline)
 }
 
 fn lint(bench: &Bench<'_>) -> Result<()> {

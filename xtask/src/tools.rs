@@ -41,23 +41,6 @@ pub(crate) fn ensure_wasm_target(workspace: &Workspace) -> Result<()> {
     process::run(cmd!(shell, "rustup target add {target}"), limit())
 }
 
-/// Where the sources of the standard library are, if they are there.
-pub(crate) fn std_sources(workspace: &Workspace) -> Result<PathBuf> {
-    let sysroot = cmd!(workspace.shell, "rustc --print sysroot").quiet().read()?;
-    Ok(Path::new(&sysroot).join("lib/rustlib/src/rust"))
-}
-
-/// The sources of the standard library, which is compiled anew for what is shipped.
-pub(crate) fn ensure_std_sources(workspace: &Workspace) -> Result<()> {
-    if std_sources(workspace)?.join("library/Cargo.lock").is_file() {
-        return Ok(());
-    }
-    if find("rustup").is_none() {
-        bail!("Rust's own sources are missing (rust-src): install Rust from https://rustup.rs");
-    }
-    process::run(cmd!(workspace.shell, "rustup component add rust-src"), limit())
-}
-
 /// rustfmt and clippy, which a minimal installation of Rust goes without.
 pub(crate) fn ensure_lint_tools(workspace: &Workspace) -> Result<()> {
     for (command, component) in [("fmt", "rustfmt"), ("clippy", "clippy")] {
@@ -90,6 +73,19 @@ pub(crate) fn ensure_firefox(workspace: &Workspace) -> Result<()> {
         Some(_) => Ok(()),
         None => cargo_install(workspace, "geckodriver", GECKODRIVER),
     }
+}
+
+/// WebKit's WebDriver with its browser, which needs a display.
+pub(crate) fn ensure_webkit(workspace: &Workspace) -> Result<()> {
+    ensure_debian(
+        workspace,
+        &[
+            (&["WebKitWebDriver"], "webkit2gtk-driver"),
+            (&["xvfb-run"], "xvfb"),
+            // xvfb-run's own need, which its package only recommends.
+            (&["xauth"], "xauth"),
+        ],
+    )
 }
 
 /// The real Janus.
