@@ -15,13 +15,20 @@ after(async () => {
   await gateway?.close();
 });
 
-// Builds an example for our gateway, opens two pages of it, and has the first call the second by its form.
+// Builds an example for our gateway, and rings in it.
 async function ring(name, answer) {
   const folder = await project(name, join(root, "examples", name));
   process.env.VITE_GATEWAY = gateway.url;
   await vite.build({ root: folder, logLevel: "warn" });
-  const server = await serve(join(folder, "dist"));
-  const [caller, callee] = await Promise.all([open(browser, server.url), open(browser, server.url)]);
+  await ringAt(join(folder, "dist"), "", answer);
+  return folder;
+}
+
+// Opens two pages of a folder, and has the first call the second by its form.
+async function ringAt(folder, query, answer) {
+  const server = await serve(folder);
+  const url = `${server.url}/${query}`;
+  const [caller, callee] = await Promise.all([open(browser, url), open(browser, url)]);
   callee.on("dialog", (dialog) => dialog.accept());
   const isNamed = () => /You are \S+\./.test(document.querySelector("[role=status]")?.textContent);
   for (const page of [caller, callee]) await until(page, isNamed);
@@ -45,7 +52,6 @@ async function ring(name, answer) {
     await page.context().close();
   }
   await server.close();
-  return folder;
 }
 
 test("Vite with TypeScript", async () => {
@@ -55,4 +61,10 @@ test("Vite with TypeScript", async () => {
 
 test("React", async () => {
   await ring("react", (callee) => callee.getByRole("button", { name: /^Answer/ }).click());
+});
+
+test("a Rust app", async () => {
+  const folder = process.env.VIDEORTC_RUST_APP;
+  assert(folder, "VIDEORTC_RUST_APP is not set: run cargo xtask test package");
+  await ringAt(folder, `?${gateway.url}`, () => {});
 });

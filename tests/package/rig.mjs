@@ -2,7 +2,8 @@
 //
 // `cargo xtask test package` copies this folder to target/package, installs what package.json names there, packs
 // the package, and runs the tests with these variables: VIDEORTC_TARBALL, VIDEORTC_GATEWAY (the embedded
-// gateway's program), VIDEORTC_JANUS (a real Janus' address) and VIDEORTC_ROOT (the repository).
+// gateway's program), VIDEORTC_JANUS (a real Janus' address), VIDEORTC_RUST_APP (the built example) and VIDEORTC_ROOT (the
+// repository).
 
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";

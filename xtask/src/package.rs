@@ -369,7 +369,7 @@ fn read(workspace: &Workspace, file: &str) -> Result<String> {
 }
 
 /// A folder with nothing in it.
-fn emptied(folder: PathBuf) -> Result<PathBuf> {
+pub(crate) fn emptied(folder: PathBuf) -> Result<PathBuf> {
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
     }

@@ -8,6 +8,7 @@ use xshell::{Cmd, cmd};
 
 use crate::package::{self, Profile};
 use crate::process;
+use crate::rust_app;
 use crate::tarball;
 use crate::tools;
 use crate::workspace::{WASM_TARGET, Workspace};
@@ -116,6 +117,12 @@ const SUITES: &[Suite] = &[
         about: "the same in headless Firefox",
         needs: &[tools::ensure_wasm_target, tools::ensure_firefox, tools::ensure_wasm_pack],
         run: web_firefox,
+    },
+    Suite {
+        name: "rust-app",
+        about: "a web app in Rust: what of the library is in it, with and without the feature `js`",
+        needs: &[tools::ensure_wasm_target],
+        run: |bench| rust_app::test(bench.workspace, bench.deadline),
     },
     Suite {
         name: "conformance",

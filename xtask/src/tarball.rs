@@ -10,6 +10,7 @@ use xshell::cmd;
 
 use crate::package;
 use crate::process::{self, Registered};
+use crate::rust_app;
 use crate::tools;
 use crate::workspace::Workspace;
 
@@ -27,12 +28,15 @@ pub(crate) fn test(workspace: &Workspace, filters: &[String], deadline: Instant)
     let ground = Ground::prepare(workspace, deadline)?;
     let janus = Janus::start()?;
     let _registered = janus.pid().map(Registered::process);
+    let rust_app = rust_app::build(workspace, deadline)?;
     let patterns = filters.iter().map(|filter| format!("--test-name-pattern={filter}"));
     // One file at a time: each opens browsers. Bundlers leave watchers behind, which would keep Node.
     let options = ["--test", "--test-concurrency=1", "--test-force-exit", "--test-reporter=spec"]
         .map(String::from);
     let arguments = options.into_iter().chain(patterns).chain(test_files(&ground.folder)?);
-    ground.node(arguments.collect(), &[("VIDEORTC_JANUS", &janus.url())], deadline)
+    let rust_app = rust_app.display().to_string();
+    let environment = [("VIDEORTC_JANUS", &*janus.url()), ("VIDEORTC_RUST_APP", &rust_app)];
+    ground.node(arguments.collect(), &environment, deadline)
 }
 
 /// Measures the package that `cargo xtask build` makes now against janus.js: bytes, and time to load.
