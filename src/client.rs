@@ -17,7 +17,7 @@ use crate::proto::{
 use crate::time::{Time, earliest};
 
 /// Names a video call object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CallId(pub u64);
 
 /// How a command ended well.

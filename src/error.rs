@@ -228,9 +228,9 @@ impl Error {
     /// The error without what `hide` takes out of its words.
     pub(crate) fn redacted(self, hide: impl Fn(&str) -> String) -> Self {
         let (message, cause) = (self.message(), self.cause());
-        // With the errors behind it, which only `Debug` and `source()` show.
-        let all = format!("{self:?} {message} {cause:?}");
-        if hide(&all) == all {
+        let behind = self.behind();
+        let all = [Some(&message), cause.as_ref(), Some(&behind)];
+        if all.into_iter().flatten().all(|text| hide(text) == *text) {
             return self;
         }
         Self::Redacted(Box::new(Redacted {
@@ -239,6 +239,19 @@ impl Error {
             gateway_code: self.gateway_code(),
             cause: cause.as_deref().map(hide),
         }))
+    }
+}
+
+impl Error {
+    /// The layer's own words, which `source()` shows: all texts that its variants hold are in them.
+    fn behind(&self) -> String {
+        match self {
+            Self::Gateway(error) => error.to_string(),
+            Self::Call(error) => error.to_string(),
+            Self::Transfer(error) => error.to_string(),
+            Self::Media(error) => error.to_string(),
+            _ => String::new(),
+        }
     }
 }
 

@@ -44,7 +44,7 @@ pub(crate) fn excerpt(text: &str) -> String {
     const LIMIT: usize = 120;
     let mut short: String =
         text.chars().take(LIMIT).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if short.len() < text.len() {
+    if text.chars().nth(LIMIT).is_some() {
         short.push('…');
     }
     short

@@ -5,7 +5,7 @@ mod video_call;
 mod video_rtc;
 
 pub use transfer::{Content, Outgoing, Transfer};
-pub use video_call::{CallOptions, Events, Track, VideoCall};
+pub use video_call::{CallOptions, Events, Pending, Track, VideoCall};
 pub use video_rtc::{Builder, UseCases, VideoRtc};
 
 pub use crate::browser::event::{CallEvent, Direction, TransferState, TransferStatus};

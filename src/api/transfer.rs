@@ -13,9 +13,6 @@ use crate::browser::event::TransferStatus;
 use crate::call::TransferId;
 use crate::error::Error;
 
-/// The most bytes of UTF-8 that are handed over as a text; a longer one is read as a blob is.
-pub(crate) const LONGEST_INLINE: usize = 64_000;
-
 /// A message or file to be sent.
 #[derive(Clone, Debug)]
 pub struct Outgoing {

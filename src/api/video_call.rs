@@ -6,17 +6,19 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::channel::mpsc;
-use futures::{Stream, StreamExt};
+use futures::channel::{mpsc, oneshot};
+use futures::{FutureExt, Stream, StreamExt};
+use wasm_bindgen::JsValue;
 use web_sys::MediaStream;
 
-use super::transfer::{Content, LONGEST_INLINE, Outgoing, Transfer};
+use super::transfer::{Content, Outgoing, Transfer};
 use super::video_rtc::Session;
 use crate::browser::blob;
 use crate::browser::call::Call;
 use crate::browser::driver::Ended;
 use crate::browser::event::{CallEvent, TransferStatus};
 use crate::browser::options::{CallSetup, Elements, StreamOptions};
+use crate::browser::throwing::{Content as BlobContent, throwing};
 use crate::browser::thrown;
 use crate::browser::transfers::Source;
 use crate::call::{self, Command, Misuse, Reply, TransferId};
@@ -25,7 +27,7 @@ use crate::config::{Policy, UserName};
 use crate::error::Error;
 use crate::event::Settings;
 use crate::time::Time;
-use crate::transfer::{LONGEST_TEXT, Meta, clean_filename, is_kind};
+use crate::transfer::{LONGEST_INLINE, LONGEST_TEXT, Meta, clean_filename, is_kind};
 
 /// How a video call is made.
 #[derive(Clone, Debug, Default)]
@@ -178,65 +180,53 @@ impl VideoCall {
     }
 
     /// Takes a name of 1 to 128 characters; without one, a readable guest name. Gives the name.
-    pub fn register(
-        &self,
-        name: Option<&str>,
-    ) -> impl Future<Output = Result<String, Error>> + use<> {
-        let ended = name
-            .map(UserName::checked)
-            .transpose()
-            .map(|name| self.0.command(|call, command, _| call.register(command, name)));
-        async move {
-            match reply(ended?).await? {
-                Reply::Name(name) => Ok(name.to_string()),
-                _ => Ok(String::new()),
-            }
-        }
+    pub fn register(&self, name: Option<&str>) -> Pending<String> {
+        let name = name.map(UserName::checked).transpose();
+        let ended =
+            name.map(|name| self.0.command(|call, command, _| call.register(command, name)));
+        Pending::new(ended, |reply| match reply {
+            Reply::Name(name) => name.to_string(),
+            _ => String::new(),
+        })
     }
 
     /// The names that the gateway knows, its own included.
-    pub fn peers(&self) -> impl Future<Output = Result<Vec<String>, Error>> + use<> {
-        let ended = self.0.command(|call, command, _| call.list(command));
-        async move {
-            match reply(ended).await? {
-                Reply::Names(names) => Ok(names),
-                _ => Ok(Vec::new()),
-            }
-        }
+    pub fn peers(&self) -> Pending<Vec<String>> {
+        Pending::new(Ok(self.0.command(|call, command, _| call.list(command))), |reply| match reply
+        {
+            Reply::Names(names) => names,
+            _ => Vec::new(),
+        })
     }
 
     /// Calls somebody; ready when it rings there. While a call rings here, no name and that caller's name accept it,
     /// as [`Self::accept`].
-    pub fn call(&self, name: Option<&str>) -> impl Future<Output = Result<(), Error>> + use<> {
-        let ended = name
-            .map(UserName::checked)
-            .transpose()
-            .map(|name| self.0.command(|call, command, now| call.call(command, name, now)));
-        async move { reply(ended?).await.map(drop) }
+    pub fn call(&self, name: Option<&str>) -> Pending<()> {
+        let name = name.map(UserName::checked).transpose();
+        let ended =
+            name.map(|name| self.0.command(|call, command, now| call.call(command, name, now)));
+        Pending::new(ended, drop)
     }
 
     /// Answers; ready when the gateway has confirmed.
-    pub fn accept(&self) -> impl Future<Output = Result<(), Error>> + use<> {
-        let ended = self.0.command(|call, command, now| call.accept(command, now));
-        async move { reply(ended).await.map(drop) }
+    pub fn accept(&self) -> Pending<()> {
+        Pending::new(Ok(self.0.command(|call, command, now| call.accept(command, now))), drop)
     }
 
     /// Hangs up, cancels or declines. The other side gets the reason, cut to 200 characters.
-    pub fn hang_up(&self, reason: Option<&str>) -> impl Future<Output = Result<(), Error>> + use<> {
+    pub fn hang_up(&self, reason: Option<&str>) -> Pending<()> {
         let reason = reason.filter(|reason| !reason.is_empty());
         let ended = self.0.command(|call, command, now| call.hang_up(command, reason, now));
-        async move { reply(ended).await.map(drop) }
+        Pending::new(Ok(ended), drop)
     }
 
-    /// Sets whether the gateway passes on what this side sends, and the ceiling of its video.
-    pub fn set(&self, settings: Settings) -> impl Future<Output = Result<Settings, Error>> + use<> {
+    /// Sets whether the gateway passes on what this side sends, and the ceiling of its video. Gives what it set.
+    pub fn set(&self, settings: Settings) -> Pending<Settings> {
         let ended = self.0.command(|call, command, _| call.set(command, settings));
-        async move {
-            match reply(ended).await? {
-                Reply::Set(settings) => Ok(settings),
-                _ => Ok(settings),
-            }
-        }
+        Pending::new(Ok(ended), |reply| match reply {
+            Reply::Set(settings) => settings,
+            _ => Settings::default(),
+        })
     }
 
     /// Mutes or unmutes what this side sends. Gives the new state: whether it is sent.
@@ -285,21 +275,48 @@ impl VideoCall {
     }
 
     /// Ends the call, frees the name and closes the object. Idempotent.
-    pub fn close(&self) -> impl Future<Output = Result<(), Error>> + use<> {
+    pub fn close(&self) -> Pending<()> {
         // Where there is nothing to close any more, it is closed.
-        let ended =
-            self.0.page().map(|_| self.0.command(|call, command, now| call.close(command, now)));
-        async move {
-            match ended {
-                Some(ended) => reply(ended).await.map(drop),
-                None => Ok(()),
-            }
-        }
+        let ended = match self.0.page() {
+            Some(_) => self.0.command(|call, command, now| call.close(command, now)),
+            None => done(),
+        };
+        Pending::new(Ok(ended), drop)
     }
 }
 
-async fn reply(ended: Ended<Reply>) -> Result<Reply, Error> {
-    ended.await.unwrap_or(Err(Error::Dropped))
+fn done() -> Ended<Reply> {
+    let (tell, ended) = oneshot::channel();
+    let _ = tell.send(Ok(Reply::Done));
+    ended
+}
+
+/// A command that is under way: a future that is ready when the gateway has done it, or refused. Dropped, the command
+/// goes on.
+#[must_use = "the command is under way, and what comes of it is known to this alone"]
+pub struct Pending<T> {
+    ended: Result<Ended<Reply>, Option<Error>>,
+    value: fn(Reply) -> T,
+}
+
+impl<T> Pending<T> {
+    pub(super) fn new(ended: Result<Ended<Reply>, Error>, value: fn(Reply) -> T) -> Self {
+        Self { ended: ended.map_err(Some), value }
+    }
+}
+
+impl<T> Future for Pending<T> {
+    type Output = Result<T, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let value = self.value;
+        match &mut self.ended {
+            Ok(ended) => ended
+                .poll_unpin(context)
+                .map(|ended| ended.unwrap_or(Err(Error::Dropped)).map(value)),
+            Err(error) => Poll::Ready(Err(error.take().unwrap_or(Error::Dropped))),
+        }
+    }
 }
 
 /// What content is read from, its size, and whether it arrives as a text.
@@ -311,20 +328,21 @@ fn source_of(content: Content) -> Result<(Source, u64, bool), Error> {
         }
         Content::Text(text) => {
             let parts = js_sys::Array::of1(&text.into());
-            let blob = blob::joined(&parts, None).map_err(|thrown| {
-                Error::unreadable_argument("the browser cannot read data", thrown::words(&thrown))
-            })?;
-            (blob, true)
+            (blob::joined(&parts, None).map_err(unreadable)?, true)
         }
         Content::TextBlob(blob) => (blob, true),
         Content::Blob(blob) => (blob, false),
     };
-    let size = blob.size() as u64;
+    let size = throwing::<BlobContent>(&blob).size().map_err(unreadable)? as u64;
     if is_text && size > LONGEST_TEXT {
         return Err(Error::invalid_argument(format!(
-            "data is a string of {size} bytes, and at most {LONGEST_TEXT} can be sent as a \
-                 string: send a Blob instead"
+            "data is a string of {size} bytes, and at most {LONGEST_TEXT} can be sent as a string: \
+             send a Blob instead"
         )));
     }
     Ok((Source::Blob { blob, is_text }, size, is_text))
+}
+
+fn unreadable(thrown: JsValue) -> Error {
+    Error::unreadable_argument("the browser cannot read data", thrown::words(&thrown))
 }

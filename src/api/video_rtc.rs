@@ -130,20 +130,23 @@ pub struct UseCases(Rc<Session>);
 impl UseCases {
     /// Attaches to the gateway's video call plugin. Opens no device: devices open when a call starts or is accepted,
     /// and close when it ends.
-    pub async fn video_call(&self, options: CallOptions) -> Result<(VideoCall, Events), Error> {
+    pub fn video_call(
+        &self,
+        options: CallOptions,
+    ) -> impl Future<Output = Result<(VideoCall, Events), Error>> + use<> {
         let (events, on_event) = Events::new();
-        let call = self.video_call_with(options, on_event).await?;
-        Ok((call, events))
+        let attaching = self.video_call_with(options, on_event);
+        async move { Ok((attaching.await?, events)) }
     }
 
     /// The same, with the events told at once: before the future of the command that caused them is ready. Any method
     /// may be called from inside.
-    pub async fn video_call_with(
+    pub fn video_call_with<F: Fn(CallEvent) + 'static>(
         &self,
         options: CallOptions,
-        on_event: impl Fn(CallEvent) + 'static,
-    ) -> Result<VideoCall, Error> {
-        self.attach(options.into_setup(), Rc::new(on_event)).await
+        on_event: F,
+    ) -> impl Future<Output = Result<VideoCall, Error>> + use<F> {
+        self.attach(options.into_setup(), Rc::new(on_event))
     }
 
     pub(crate) fn attach(
@@ -151,12 +154,11 @@ impl UseCases {
         setup: CallSetup,
         on_event: OnEvent,
     ) -> impl Future<Output = Result<VideoCall, Error>> + use<> {
-        let ended = self.0.driver.video_call(setup, on_event);
         let session = self.0.clone();
-        async move {
-            let id = ended.await.unwrap_or(Err(Error::Dropped))?;
-            Ok(VideoCall::new(session, id))
-        }
+        // Made at once when it is attached: where nobody waits for it any more, it is dropped, and so closed.
+        let made = move |id| VideoCall::new(session, id);
+        let ended = self.0.driver.video_call(setup, on_event, made);
+        async move { ended.await.unwrap_or(Err(Error::Dropped)) }
     }
 }
 

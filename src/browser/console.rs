@@ -39,6 +39,7 @@ impl Console {
     }
 
     /// Whether the page wants no line at all.
+    #[cfg(feature = "js")]
     pub(crate) fn is_silent(self) -> bool {
         self.0.is_none()
     }
@@ -62,6 +63,7 @@ pub(crate) fn report(name: &str, thrown: &JsValue) {
 }
 
 /// Warns of what the page got wrong before there is a connection to warn by.
+#[cfg(feature = "js")]
 pub(crate) fn warn_always(line: &str) {
     let _ = warn(TAG, line);
 }

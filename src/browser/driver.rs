@@ -113,22 +113,26 @@ impl Driver {
         ended
     }
 
-    /// Attaches a video call object; gives its number.
-    pub(crate) fn video_call(
+    /// Attaches a video call object; gives what `made` makes of its number.
+    pub(crate) fn video_call<T: 'static>(
         self: &Rc<Self>,
         setup: CallSetup,
         on_event: OnEvent,
-    ) -> Ended<CallId> {
-        let CallSetup { config, stream, elements, .. } = setup;
+        made: impl FnOnce(CallId) -> T + 'static,
+    ) -> Ended<T> {
+        let CallSetup { config, stream, elements } = setup;
         let (driver, has_data) = (Rc::downgrade(self), config.data.enabled);
         let (command, ended) = self.expect(move |outcome| {
-            let Outcome::Attached(id) = outcome else { return CallId(0) };
+            let id = match outcome {
+                Outcome::Attached(id) => id,
+                Outcome::Reply(_) => CallId::default(),
+            };
             if let Some(driver) = Weak::upgrade(&driver) {
                 let peers = driver.peer_setup.clone();
                 let call = Call::new(id, &driver, peers, (stream, has_data), elements, on_event);
                 driver.calls.borrow_mut().insert(id, call);
             }
-            id
+            made(id)
         });
         self.input(|client, now| client.video_call(command, config, now));
         ended

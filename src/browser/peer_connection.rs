@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
 use futures::channel::oneshot;
-use futures::future::{Either, select};
+use futures::future::{Either, LocalBoxFuture, select};
 use gloo_timers::future::TimeoutFuture;
 use js_sys::{Array, Promise, Reflect};
 use wasm_bindgen::prelude::*;
@@ -278,7 +278,15 @@ impl PeerConnection {
         self.apply_local(description).await
     }
 
-    async fn apply_local(&self, description: JsValue) -> Result<String, Error> {
+    fn apply_local(
+        self: &Rc<Self>,
+        description: JsValue,
+    ) -> LocalBoxFuture<'static, Result<String, Error>> {
+        let peer = self.clone();
+        Box::pin(async move { peer.try_apply_local(description).await })
+    }
+
+    async fn try_apply_local(&self, description: JsValue) -> Result<String, Error> {
         let open = self.open()?;
         let connection = &open.connection;
         open.is_described.set(false);

@@ -13,6 +13,7 @@ thread_local! {
 }
 
 /// Lists in this map from now on.
+#[cfg(feature = "js")]
 pub(crate) fn keep_in(map: Map) {
     LIST.set(Some(map));
 }

@@ -36,6 +36,8 @@ extern "C" {
 
     /// `Blob` (W3C File API).
     pub(crate) type Content;
+    #[wasm_bindgen(method, getter, catch)]
+    pub(crate) fn size(this: &Content) -> Result<f64, JsValue>;
     #[wasm_bindgen(method, catch, js_name = arrayBuffer)]
     pub(crate) fn array_buffer(this: &Content) -> Result<Promise, JsValue>;
     #[wasm_bindgen(method, catch)]

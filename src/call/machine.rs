@@ -458,7 +458,7 @@ impl Call {
         self.outputs.push_back(Output::Done(command, result));
     }
 
-    fn warn(&mut self, what: &str, error: &dyn std::error::Error) {
+    fn warn(&mut self, what: &str, error: &dyn std::fmt::Display) {
         self.log(Level::Warn, format!("{what}: {error}"));
     }
 

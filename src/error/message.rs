@@ -3,6 +3,7 @@
 use crate::call::{self, End, Misuse, PluginCode};
 use crate::config::UserName;
 use crate::proto::{self, CoreCode, InvalidAnswer};
+use crate::time::millis;
 use crate::transfer::LONGEST_INLINE;
 use crate::{media, transfer};
 
@@ -15,7 +16,7 @@ pub(super) fn gateway(error: &proto::Error) -> String {
         }
         Error::Timeout { request, limit } => format!(
             "the gateway did not answer {request} within {} ms; try again",
-            limit.as_millis()
+            millis(*limit)
         ),
         Error::InvalidAnswer(answer) => invalid_answer(answer),
         Error::NoServer { failures } => {
@@ -28,7 +29,7 @@ pub(super) fn gateway(error: &proto::Error) -> String {
         Error::Forbidden { .. } => unauthorized(),
         Error::NoToken { .. } => "the function token gave no token".into(),
         Error::TokenTimeout { limit } => {
-            format!("the function token gave no token within {} ms", limit.as_millis())
+            format!("the function token gave no token within {} ms", millis(*limit))
         }
         Error::OutOfReach { .. } => {
             "the gateway has been out of reach for too long: call connect() again".into()

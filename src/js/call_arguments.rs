@@ -16,7 +16,7 @@ use crate::transfer::{LONGEST_INLINE, is_kind};
 
 /// Checks the type of a user name. The call checks the name itself.
 pub(super) fn user_name(value: &JsValue) -> Checked<Option<String>> {
-    let Some(name) = optional("the user name", value, &Kind::Text)? else { return Ok(None) };
+    let Some(name) = handed("the user name", value)? else { return Ok(None) };
     // Conversion to UTF-8 would turn a lone surrogate into U+FFFD, and so make another name.
     if name.dyn_ref::<JsString>().is_some_and(|name| !name.is_valid_utf16()) {
         return Err(Error::invalid_argument(format!(
@@ -28,7 +28,13 @@ pub(super) fn user_name(value: &JsValue) -> Checked<Option<String>> {
 }
 
 pub(super) fn reason(value: &JsValue) -> Checked<Option<String>> {
-    Ok(optional("the reason", value, &Kind::Text)?.and_then(|reason| reason.as_string()))
+    Ok(handed("the reason", value)?.and_then(|reason| reason.as_string()))
+}
+
+/// A text that may be left out. A method that is the handler of an event (`button.onclick = action.hangUp`) is handed
+/// the event, and means nothing by it.
+fn handed(name: &str, value: &JsValue) -> Checked<Option<JsValue>> {
+    if values::is_event(value) { Ok(None) } else { optional(name, value, &Kind::Text) }
 }
 
 pub(super) fn settings(audio: &JsValue, video: &JsValue, quality: &JsValue) -> Checked<Settings> {
@@ -79,7 +85,7 @@ extern "C" {
 }
 
 pub(super) fn selection(filter: &JsValue, order: &JsValue) -> Checked<Selection> {
-    let filter = if is_absent(filter) {
+    let filter = if is_absent(filter) || values::is_event(filter) {
         Filter::All
     } else if let Some(part) = filter.as_string() {
         Filter::Part(part)
@@ -108,10 +114,11 @@ impl Selection {
             }
         }
         // Rust compares by code point.
-        match self.is_descending {
-            None => {}
-            Some(false) => some.sort_unstable(),
-            Some(true) => some.sort_unstable_by(|one, other| other.cmp(one)),
+        if let Some(is_descending) = self.is_descending {
+            some.sort_unstable();
+            if is_descending {
+                some.reverse();
+            }
         }
         Ok(some)
     }

@@ -80,6 +80,10 @@ pub(super) fn is_aborted(signal: &AbortSignal) -> bool {
     slot("AbortSignal", "aborted", signal).is_some_and(|aborted| aborted.is_truthy())
 }
 
+pub(super) fn is_event(value: &JsValue) -> bool {
+    slot("Event", "type", value).is_some()
+}
+
 pub(super) fn is_expression(value: &JsValue) -> bool {
     slot("RegExp", "source", value).is_some()
 }

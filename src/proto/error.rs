@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::config::ServerUrl;
+use crate::time::millis;
 
 /// Why the gateway did not do what it was asked.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -17,7 +18,7 @@ pub enum Error {
         cause: String,
     },
     /// A request had no final answer in time. Whether it was done is unknown.
-    #[error("no answer to {request} within {} ms", limit.as_millis())]
+    #[error("no answer to {request} within {} ms", millis(*limit))]
     Timeout {
         /// What was asked.
         request: &'static str,
@@ -28,7 +29,7 @@ pub enum Error {
     #[error("invalid answer: {0}")]
     InvalidAnswer(#[from] InvalidAnswer),
     /// No server took the connection: what each of them said, in the order of the list.
-    #[error("none of {} servers took the connection", failures.len())]
+    #[error("no server took the connection: {}", listed(failures))]
     NoServer {
         /// Never empty, unless the list of servers is.
         failures: Vec<(ServerUrl, Error)>,
@@ -68,7 +69,7 @@ pub enum Error {
         cause: String,
     },
     /// The page's function gave no token in time.
-    #[error("no token within {} ms", limit.as_millis())]
+    #[error("no token within {} ms", millis(*limit))]
     TokenTimeout {
         /// How long it was waited for.
         limit: Duration,
@@ -85,6 +86,12 @@ pub enum Error {
     /// The page was left, and the session ended with it.
     #[error("the page was left")]
     PageLeft,
+}
+
+/// What each server said.
+fn listed(failures: &[(ServerUrl, Error)]) -> String {
+    let said = failures.iter().map(|(server, error)| format!("{}: {error}", server.as_str()));
+    said.collect::<Vec<_>>().join(" | ")
 }
 
 impl Error {

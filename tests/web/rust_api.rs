@@ -148,3 +148,13 @@ async fn a_transfer_of_a_janus_js_peer_ends_with_its_status() {
     assert_eq!((status.state, status.size, status.transferred), (TransferState::Done, 5, 5));
     app.disconnect().await;
 }
+
+#[wasm_bindgen_test]
+async fn a_call_object_that_nobody_waits_for_is_closed() {
+    let gateway = Gateway::new();
+    let app = connection(&gateway);
+    let usecases = app.connect().await.unwrap();
+    drop(usecases.video_call(CallOptions::new()));
+    until("the handle is detached", || !gateway.requests("detach").is_empty()).await;
+    app.disconnect().await;
+}

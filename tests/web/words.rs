@@ -262,3 +262,19 @@ async fn a_token_that_cannot_be_had_is_unauthorized() {
         rig.end().await;
     }
 }
+
+#[wasm_bindgen_test]
+async fn a_method_that_is_the_handler_of_an_event_is_meant_without_arguments() {
+    let rig = Rig::connected().await;
+    let listeners = Listeners::new();
+    let call = rig.registered(&listeners, &UNDEFINED).await;
+    let click = js("new MouseEvent('click')");
+    fulfilled(call.call(&PEER.into())).await;
+    fulfilled(call.hang_up(&click)).await;
+    assert_eq!(rig.gateway.request("hangup").await.body["body"]["reason"], "Cancelled");
+    rig.gateway.ring("v=0");
+    listeners.heard("onIncomingCall").await;
+    // It accepts: an offer that is none cannot be answered, and says so.
+    assert_error(&rejected(call.call(&click)).await, "MEDIA_FAILED", "");
+    rig.end().await;
+}
