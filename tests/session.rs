@@ -130,6 +130,17 @@ fn body(request: &HttpRequest) -> serde_json::Value {
     serde_json::from_str(request.body.as_deref().unwrap()).unwrap()
 }
 
+/// Where a request goes to, without its arguments.
+fn path(request: &HttpRequest) -> &str {
+    request.url.split('?').next().unwrap()
+}
+
+/// An argument of a request's address.
+fn argument<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
+    let query = request.url.split_once('?')?.1;
+    query.split('&').find_map(|argument| argument.strip_prefix(name)?.strip_prefix('='))
+}
+
 /// Grants the id that was asked for, as Janus does.
 fn created(request: &HttpRequest) -> HttpResponse {
     let body = body(request);
@@ -141,14 +152,15 @@ fn created(request: &HttpRequest) -> HttpResponse {
 fn connecting_takes_one_request_and_opens_a_poll() {
     let mut rig = Rig::with_servers(&["https://a.test/janus"]);
     assert_eq!(rig.requests.len(), 1);
-    assert_eq!(rig.requests[0].url, "https://a.test/janus");
+    assert_eq!(path(&rig.requests[0]), "https://a.test/janus");
     let create = body(&rig.requests[0]);
     assert_eq!(create["janus"], "create");
     let id = create["id"].as_u64().unwrap();
     assert!(id > 1 << 40, "the id takes its bits from the random source: {id}");
     assert!(id < 1 << 53);
     rig.answer(created);
-    assert_eq!(rig.requests[0].url, format!("https://a.test/janus/{id}?maxev=10"));
+    assert_eq!(path(&rig.requests[0]), format!("https://a.test/janus/{id}"));
+    assert_eq!(argument(&rig.requests[0], "maxev"), Some("10"));
     assert_eq!(rig.requests[0].body, None);
 }
 
@@ -182,7 +194,7 @@ fn eager(servers: &[&str]) -> Rig {
 fn a_handle_is_asked_for_together_with_the_session() {
     let mut rig = eager(&["https://a.test/janus"]);
     let id = body(&rig.requests[0])["id"].clone();
-    assert_eq!(rig.requests[1].url, format!("https://a.test/janus/{id}"));
+    assert_eq!(path(&rig.requests[1]), format!("https://a.test/janus/{id}"));
     // In either order.
     let attach = rig.requests.remove(1);
     let response = attached(&attach);
@@ -250,7 +262,7 @@ fn a_handle_of_a_session_that_is_refused_another_id_is_asked_for_in_that() {
     });
     rig.session.handle_http(attach.id, no_such_session(&attach), rig.now);
     rig.drain();
-    assert_eq!(rig.requests.last().unwrap().url, "https://a.test/janus/5");
+    assert_eq!(path(rig.requests.last().unwrap()), "https://a.test/janus/5");
 }
 
 #[test]
@@ -342,7 +354,7 @@ fn requests_are_written_as_janus_reads_them() {
 fn the_next_server_is_asked_when_one_fails() {
     let mut rig = Rig::with_servers(&["https://a.test/janus", "https://b.test/janus"]);
     rig.answer(|_| HttpResponse::Failed("TypeError: Failed to fetch".into()));
-    assert_eq!(rig.requests[0].url, "https://b.test/janus");
+    assert_eq!(path(&rig.requests[0]), "https://b.test/janus");
     rig.answer(created);
     assert_eq!(rig.opened, Some(Ok(())));
 }
@@ -575,4 +587,31 @@ fn closing_ends_even_when_nobody_answers() {
     rig.run_for(Duration::from_secs(3));
     assert!(rig.closed);
     assert_eq!(rig.session.poll_timeout(), None);
+}
+
+/// A balancer can hash it, since `create` carries it too.
+#[test]
+fn every_request_of_a_client_carries_the_same_value_and_those_of_another_do_not() {
+    let clients = ["https://a.test/janus", "https://b.test/janus"].map(|server| {
+        let mut rig = eager(&[server]);
+        let first = argument(&rig.requests[0], "client").unwrap().to_owned();
+        rig.answer(created);
+        rig.answer(attached);
+        rig.session.attach("janus.plugin.videocall", rig.now).unwrap();
+        rig.session.close(rig.now);
+        rig.drain();
+        assert_eq!(rig.requests.len(), 3, "a poll, a handle and the end");
+        for request in &rig.requests {
+            assert_eq!(argument(request, "client"), Some(first.as_str()));
+        }
+        rig.session.open(rig.now);
+        rig.run_for(Duration::from_secs(5));
+        rig.session.open(rig.now);
+        rig.drain();
+        assert_eq!(argument(rig.requests.last().unwrap(), "client"), Some(first.as_str()));
+        first
+    });
+    // These two have the same source of random numbers.
+    assert_eq!(clients[0], clients[1]);
+    assert!(clients[0].len() >= 16);
 }

@@ -4,6 +4,7 @@
 //! answers and the time go in, HTTP requests and what became of them come out.
 
 mod backoff;
+mod budget;
 mod poll;
 mod session;
 mod wire;

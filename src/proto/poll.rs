@@ -1,8 +1,10 @@
 //! The long poll: one at a time, always one open, tried again with growing delays when it fails.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use super::backoff::Backoff;
+use super::budget::Budget;
 use super::session::HttpId;
 use crate::time::Time;
 
@@ -10,14 +12,35 @@ use crate::time::Time;
 /// given up late and not casually: an event given to an aborted poll is lost.
 const SILENCE: Duration = Duration::from_secs(45);
 
-/// A poll that brings nothing, and at once, is not repeated at once.
+/// A poll that brings nothing new, and at once, is not repeated at once.
 const LULL: Duration = Duration::from_millis(500);
 
+/// How many polls may follow each other at once, and how often one may then. A gateway with much to say
+/// puts several events into one answer meanwhile.
+const BURST: u32 = 40;
+const INTERVAL: Duration = Duration::from_millis(500);
+
 /// The state of the poll.
-#[derive(Default)]
 pub(super) struct Poll {
     state: State,
-    failing: Option<Failing>,
+    /// Since when it fails.
+    failing: Option<Time>,
+    backoff: Backoff,
+    budget: Budget,
+    /// What the last answer was, as a hash.
+    last_answer: Option<u64>,
+}
+
+impl Default for Poll {
+    fn default() -> Self {
+        Self {
+            state: State::Off,
+            failing: None,
+            backoff: Backoff::default(),
+            budget: Budget::new(INTERVAL, BURST),
+            last_answer: None,
+        }
+    }
 }
 
 #[derive(Default)]
@@ -33,20 +56,19 @@ enum State {
     },
 }
 
-struct Failing {
-    since: Time,
-    backoff: Backoff,
-}
-
 impl Poll {
     pub(super) fn start(&mut self, http: HttpId, now: Time) {
+        // `succeeded` and `failed` have waited for it.
+        let _ = self.budget.take(now);
         self.state = State::Waiting { http, since: now };
     }
 
     /// Stops; what is under way is for the caller to abort.
     pub(super) fn stop(&mut self) -> Option<HttpId> {
         let under_way = self.http();
-        *self = Self::default();
+        self.state = State::Off;
+        self.failing = None;
+        self.last_answer = None;
         under_way
     }
 
@@ -79,26 +101,27 @@ impl Poll {
         if let State::Paused { until } = &mut self.state {
             *until = now;
         }
-        if let Some(failing) = &mut self.failing {
-            failing.backoff = Backoff::default();
-        }
+        self.backoff = Backoff::default();
     }
 
-    /// The poll was answered. The next one is due at once, unless this one was empty and early.
-    pub(super) fn succeeded(&mut self, brought_something: bool, now: Time) {
+    /// The poll was answered. The next one is due at once, unless this one was early, and empty or the same
+    /// as the one before: a cache on the way (a service worker) would be asked in a loop.
+    pub(super) fn succeeded(&mut self, brought_something: bool, body: &str, now: Time) {
+        let mut hasher = DefaultHasher::new();
+        body.hash(&mut hasher);
+        let answer = Some(hasher.finish());
+        let is_new = std::mem::replace(&mut self.last_answer, answer) != answer;
         let early = matches!(self.state, State::Waiting { since, .. } if now.since(since) < LULL);
-        let pause = if early && !brought_something { LULL } else { Duration::ZERO };
-        self.state = State::Paused { until: now + pause };
+        let pause = if early && !(brought_something && is_new) { LULL } else { Duration::ZERO };
+        self.state = State::Paused { until: (now + pause).max(self.budget.due(now)) };
     }
 
     /// The poll failed. Says whether it may be tried again; `jitter` is random.
     pub(super) fn failed(&mut self, limit: Duration, jitter: u64, now: Time) -> bool {
-        let failing =
-            self.failing.get_or_insert(Failing { since: now, backoff: Backoff::default() });
-        if now.since(failing.since) >= limit {
+        if now.since(*self.failing.get_or_insert(now)) >= limit {
             return false;
         }
-        self.state = State::Paused { until: failing.backoff.next(jitter, now) };
+        self.state = State::Paused { until: self.backoff.next(jitter, now) };
         true
     }
 

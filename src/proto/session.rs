@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::backoff::Backoff;
+use super::budget::Budget;
 use super::poll::Poll;
 use super::wire::{self, Candidate, Envelope, HandleId, Jsep, Message, Notice, Request, SessionId};
 use crate::config::{GatewayConfig, Secret, ServerUrl};
@@ -24,6 +25,15 @@ const BEHIND: Duration = Duration::from_millis(3);
 
 /// How long a server may be out of reach before another is tried, where there are several.
 const FAILOVER: Duration = Duration::from_secs(10);
+
+/// How many POSTs may follow each other at once, and how often one may then. A page stays far below, and so
+/// does all that is repeated, which has pauses of its own.
+const BURST: u32 = 200;
+const INTERVAL: Duration = Duration::from_millis(125);
+
+/// A session that is lost earlier has been of no use. Behind an address that leads to two gateways in turn,
+/// all of them are.
+const PROBATION: Duration = Duration::from_secs(30);
 
 /// Error codes of the gateway's core (`apierror.h`).
 mod core_error {
@@ -138,7 +148,22 @@ pub struct Session {
     pending: BTreeMap<Ticket, Pending>,
     last_ticket: u64,
     last_http: u64,
+    /// Goes with every request: a balancer that hashes it sends all of them to the same gateway.
+    client: String,
+    budget: Budget,
+    trial: Trial,
     outputs: VecDeque<Output>,
+}
+
+/// Whether a session has been of use.
+#[derive(Default)]
+struct Trial {
+    /// When it was made.
+    since: Option<Time>,
+    /// A handle was attached in it.
+    attached: bool,
+    /// A poll was answered.
+    polled: bool,
 }
 
 enum State {
@@ -236,6 +261,7 @@ impl Session {
     /// the only key to the session.
     pub fn new(config: GatewayConfig, random: Rc<dyn Fn() -> u64>) -> Self {
         Self {
+            client: format!("{:016x}", random()),
             config,
             random,
             state: State::Closed,
@@ -244,8 +270,25 @@ impl Session {
             pending: BTreeMap::new(),
             last_ticket: 0,
             last_http: 0,
+            budget: Budget::new(INTERVAL, BURST),
+            trial: Trial::default(),
             outputs: VecDeque::new(),
         }
+    }
+
+    /// Whether the session, or the last one, was more than an answer to `create`: something was attached and
+    /// heard in it, and it lasted for a while. Only then the next loss of one is a new trouble.
+    pub(crate) fn was_of_use(&self, now: Time) -> bool {
+        self.trial.attached && self.trial.polled && self.is_past_probation(now)
+    }
+
+    fn is_past_probation(&self, now: Time) -> bool {
+        self.trial.since.is_some_and(|since| now.since(since) >= PROBATION)
+    }
+
+    /// When the session, or the last one, was made.
+    pub(crate) fn opened_at(&self) -> Option<Time> {
+        self.trial.since
     }
 
     /// Whether requests can be made.
@@ -257,6 +300,7 @@ impl Session {
     pub fn open(&mut self, now: Time) {
         if matches!(self.state, State::Closed) {
             let servers = self.config.servers.iter().rev().cloned().collect();
+            self.trial = Trial::default();
             self.open_next(servers, Vec::new(), now);
         }
     }
@@ -275,7 +319,7 @@ impl Session {
             return;
         };
         let id = SessionId::from_random((self.random)());
-        let url = server.as_str().to_owned();
+        let url = self.addressed(server.as_str());
         self.state = State::Opening { server, id, rest, failures };
         self.request(Kind::Create, Lane::Free, url, Request::Create { id }, now);
         self.attach_early(Kind::EarlyAttach, now);
@@ -309,7 +353,7 @@ impl Session {
             pending.deadline = now + self.config.request_timeout;
             pending.stage = kind.first_stage(now);
         }
-        self.pump(Lane::Free);
+        self.pump(Lane::Free, now);
     }
 
     /// Sends the plugin a message; answered by [`Answer::Plugin`].
@@ -360,7 +404,7 @@ impl Session {
                 self.abandon_all(&Error::new(Code::NotConnected, "disconnect() ended the session"));
                 // Whatever it would bring, nobody waits for any more.
                 self.stop_poll();
-                let url = format!("{}/{}", server.as_str(), id.0);
+                let url = self.addressed(&format!("{}/{}", server.as_str(), id.0));
                 self.state = State::Closing { server, id };
                 let ticket = self.request(Kind::Destroy, Lane::Free, url, Request::Destroy, now);
                 if let Some(pending) = self.pending.get_mut(&ticket) {
@@ -407,7 +451,7 @@ impl Session {
         if let State::Open { server, id } | State::Closing { server, id } =
             std::mem::replace(&mut self.state, State::Closed)
         {
-            let url = format!("{}/{}", server.as_str(), id.0);
+            let url = self.addressed(&format!("{}/{}", server.as_str(), id.0));
             let (_, body) = self.body(Request::Destroy);
             self.outputs.push_back(Output::Beacon { url, body });
         }
@@ -426,7 +470,7 @@ impl Session {
             .map(|(ticket, pending)| (*ticket, pending.lane));
         if let Some((ticket, lane)) = ticket {
             self.handle_post(ticket, response, now);
-            self.pump(lane);
+            self.pump(lane, now);
         }
     }
 
@@ -472,7 +516,7 @@ impl Session {
                 self.outputs.push_back(Output::Abort(http));
                 self.poll_failed(error, now);
             }
-            self.pump(lane);
+            self.pump(lane, now);
         }
         let mut lanes = Vec::new();
         for pending in self.pending.values_mut() {
@@ -482,7 +526,7 @@ impl Session {
             }
         }
         for lane in lanes {
-            self.pump(lane);
+            self.pump(lane, now);
         }
         if self.poll.deadline().is_some_and(|deadline| deadline <= now) {
             match self.poll.http() {
@@ -512,10 +556,15 @@ impl Session {
         let (State::Opening { server, id, .. } | State::Open { server, id }) = &self.state else {
             return Err(not_connected());
         };
-        Ok(match handle {
+        Ok(self.addressed(&match handle {
             Some(handle) => format!("{}/{}/{}", server.as_str(), id.0, handle.0),
             None => format!("{}/{}", server.as_str(), id.0),
-        })
+        }))
+    }
+
+    /// Janus ignores arguments that it does not know, of a POST as of a GET.
+    fn addressed(&self, path: &str) -> String {
+        format!("{path}?client={}", self.client)
     }
 
     fn request(
@@ -530,7 +579,7 @@ impl Session {
         let deadline = now + self.config.request_timeout;
         let (stage, backoff) = (kind.first_stage(now), Backoff::default());
         self.pending.insert(ticket, Pending { kind, lane, deadline, stage, url, body, backoff });
-        self.pump(lane);
+        self.pump(lane, now);
         ticket
     }
 
@@ -554,13 +603,17 @@ impl Session {
     }
 
     /// Posts what may be posted in a lane.
-    fn pump(&mut self, lane: Lane) {
+    fn pump(&mut self, lane: Lane, now: Time) {
         for pending in self.pending.values_mut().filter(|pending| pending.lane == lane) {
             match &mut pending.stage {
                 Stage::Acknowledged => {}
                 Stage::Posted(_) | Stage::Again(_) if lane == Lane::Free => {}
                 Stage::Posted(_) | Stage::Again(_) => return,
                 Stage::Queued => {
+                    if let Err(due) = self.budget.take(now) {
+                        pending.stage = Stage::Again(due);
+                        return;
+                    }
                     self.last_http = self.last_http.saturating_add(1);
                     let id = HttpId(self.last_http);
                     let (url, body) = match pending.kind.is_repeatable() {
@@ -678,9 +731,10 @@ impl Session {
                 let gone = matches!(&result, Err(error) if kind == Kind::Detach
                     && error.gateway_code == Some(core_error::NO_SUCH_HANDLE));
                 let result = if gone { Ok(Answer::Done) } else { result };
+                self.trial.attached |= matches!(result, Ok(Answer::Attached(_)));
                 self.outputs.push_back(Output::Answer(ticket, result));
                 if let Some(error) = lost {
-                    self.lose(error);
+                    self.lose(error, now);
                 }
             }
         }
@@ -690,7 +744,7 @@ impl Session {
         match result {
             Ok(_) => self.heard(),
             Err(error) if matches!(error.code, Code::SessionLost | Code::Unauthorized) => {
-                self.lose(error);
+                self.lose(error, now);
             }
             Err(error) => {
                 if let Some(http) = self.poll.http() {
@@ -722,6 +776,7 @@ impl Session {
                     format!("connected to {}", server.as_str()),
                 ));
                 self.state = State::Open { server, id: SessionId(given) };
+                self.trial.since = Some(now);
                 self.outputs.push_back(Output::Opened(Ok(())));
                 self.start_poll(now);
                 self.attach_early(Kind::Attach, now);
@@ -748,8 +803,8 @@ impl Session {
 
     fn start_poll(&mut self, now: Time) {
         let State::Open { server, id } = &self.state else { return };
-        let mut url =
-            format!("{}/{}?maxev={}", server.as_str(), id.0, self.config.poll_events.max(1));
+        let mut url = self.addressed(&format!("{}/{}", server.as_str(), id.0));
+        url.push_str(&format!("&maxev={}", self.config.poll_events.max(1)));
         for (key, secret) in self.secrets() {
             url.push_str(&format!("&{key}={}", percent_encode(secret.reveal())));
         }
@@ -772,21 +827,23 @@ impl Session {
         {
             let line = format!("a poll brought {} bytes and was skipped", body.len());
             self.outputs.push_back(Output::Log(Level::Warn, line));
-            self.poll.succeeded(false, now);
+            self.poll.succeeded(false, body, now);
             return self.handle_timeout(now);
         }
         let batch = match self.read(&response, read_poll) {
             Ok(batch) => batch,
             Err(error) if matches!(error.code, Code::SessionLost | Code::Unauthorized) => {
-                self.lose(error);
+                self.lose(error, now);
                 return;
             }
             Err(error) => return self.poll_failed(error, now),
         };
+        self.trial.polled = true;
         self.heard();
         let is_nothing = |message: &_| matches!(message, Message::Keepalive | Message::Unknown(_));
         let brought_something = !batch.iter().all(is_nothing);
-        self.poll.succeeded(brought_something, now);
+        let HttpResponse::Answered { body, .. } = &response else { return };
+        self.poll.succeeded(brought_something, body, now);
         for message in batch {
             self.handle_message(message, now);
         }
@@ -804,7 +861,7 @@ impl Session {
         };
         let first = !self.poll.is_failing();
         if !self.poll.failed(limit, (self.random)(), now) {
-            self.lose(given_up(&error));
+            self.lose(given_up(&error), now);
         } else if first {
             self.outputs.push_back(Output::Trouble(error));
         }
@@ -824,9 +881,9 @@ impl Session {
                 self.handle_polled_answer(Ticket(transaction), Ok(message), now);
             }
             Message::Error { transaction: None, code, reason } => {
-                self.lose_if_session_error(code, &self.without_secrets(&reason));
+                self.lose_if_session_error(code, &self.without_secrets(&reason), now);
             }
-            Message::Timeout => self.lose(session_lost()),
+            Message::Timeout => self.lose(session_lost(), now),
             Message::Ack { .. } => {}
             Message::Unknown(what) => {
                 let line = format!("skipped {}", self.without_secrets(&what));
@@ -839,14 +896,14 @@ impl Session {
         let lane = self.pending.get(&ticket).map(|pending| pending.lane);
         self.finish(ticket, result, now);
         if let Some(lane) = lane {
-            self.pump(lane);
+            self.pump(lane, now);
         }
     }
 
-    fn lose_if_session_error(&mut self, code: i64, reason: &str) {
+    fn lose_if_session_error(&mut self, code: i64, reason: &str, now: Time) {
         let error = core_failure(code, reason);
         match error.code {
-            Code::SessionLost | Code::Unauthorized => self.lose(error),
+            Code::SessionLost | Code::Unauthorized => self.lose(error, now),
             _ => self.warn("the gateway says", &error),
         }
     }
@@ -857,7 +914,10 @@ impl Session {
 
     // The end.
 
-    fn lose(&mut self, error: Error) {
+    fn lose(&mut self, mut error: Error, now: Time) {
+        if error.gateway_code == Some(core_error::NO_SUCH_SESSION) && !self.is_past_probation(now) {
+            error.message = MISROUTED.into();
+        }
         match std::mem::replace(&mut self.state, State::Closed) {
             State::Open { .. } => {
                 self.stop_poll();
@@ -982,6 +1042,10 @@ pub(crate) fn not_connected() -> Error {
 fn unauthorized() -> Error {
     Error::new(Code::Unauthorized, "the gateway refused this client: check apiSecret and token")
 }
+
+/// Why a session may be unknown that was made a moment ago.
+const MISROUTED: &str = "the gateway does not know the session that it has just made: two gateways behind \
+    one address? Make sessions sticky, by the argument \"client\" that every request carries";
 
 fn session_lost() -> Error {
     Error::new(

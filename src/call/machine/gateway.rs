@@ -53,14 +53,17 @@ impl Call {
             Purpose::Query => self.handle_query(id, result, now),
             Purpose::Renegotiate => self.handle_renegotiated(result, now),
             Purpose::Register => self.handle_registered(result, now),
-            Purpose::List(command) => self.done(
-                command,
-                match result {
-                    Ok(PluginEvent::List(names)) => Ok(Reply::Names(names)),
-                    Ok(other) => Err(unexpected(&other)),
-                    Err(error) => Err(error),
-                },
-            ),
+            Purpose::List(command) => {
+                self.losses = 0;
+                self.done(
+                    command,
+                    match result {
+                        Ok(PluginEvent::List(names)) => Ok(Reply::Names(names)),
+                        Ok(other) => Err(unexpected(&other)),
+                        Err(error) => Err(error),
+                    },
+                );
+            }
             Purpose::Set(command, settings) => {
                 let result = result.and_then(|event| match event {
                     PluginEvent::Set => Ok(Reply::Set(settings)),
@@ -109,7 +112,11 @@ impl Call {
             Err(error) => error,
         };
         let is_taken = error.gateway_code == Some(code::USERNAME_TAKEN);
-        let is_cut_off = error.gateway_code.is_none() && command.is_none() && error.is_uncertain();
+        let cuts = again.as_ref().map_or(0, |again| again.cuts);
+        let is_cut_off = error.gateway_code.is_none()
+            && command.is_none()
+            && error.is_uncertain()
+            && cuts < MOST_REPEATS;
         match (error.gateway_code, again) {
             _ if is_taken && guests_left > 0 => {
                 let other = guest_name((self.random)());
@@ -120,10 +127,11 @@ impl Call {
                 if is_cut_off
                     || is_taken && again.as_ref().is_none_or(|again| now < again.until) =>
             {
-                let mut again =
-                    again.unwrap_or(Again { until: now, backoff: Backoff::default(), due: None });
+                let mut again = again.unwrap_or_else(|| Again::new(now));
                 if is_cut_off {
                     again.until = now + healing::NAME_HELD;
+                    // Out of reach, the session's limit counts.
+                    again.cuts = again.cuts.saturating_add(u8::from(!self.healing.out_of_reach));
                 }
                 self.log(Level::Info, "the name will be asked for again".into());
                 again.due = Some(again.backoff.next((self.random)(), now));
@@ -152,6 +160,7 @@ impl Call {
     }
 
     pub(super) fn hold(&mut self, name: UserName, command: Option<Command>, now: Time) {
+        self.losses = 0;
         self.log(Level::Info, format!("registered as \"{name}\""));
         self.name = Name::Held(name.clone());
         self.event(Event::Registered { name: name.clone(), is_registered: true });

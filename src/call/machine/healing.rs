@@ -56,6 +56,15 @@ impl Call {
 
     /// The next handle asks for the name.
     fn want_name_again(&mut self) {
+        if self.losses >= MOST_LOSSES
+            && let Name::Asked { command: Some(_), .. } = &self.name
+            && let Some(error) = self.healing.trouble.clone()
+            && let Name::Asked { name, command: Some(command), .. } =
+                std::mem::replace(&mut self.name, Name::None)
+        {
+            self.event(Event::Registered { name, is_registered: false });
+            self.done(command, Err(error));
+        }
         self.name = match std::mem::replace(&mut self.name, Name::None) {
             Name::Held(name) => Name::Asked { name, command: None, guests_left: 0, again: None },
             Name::Asked { name, command, guests_left, .. } => {
@@ -84,6 +93,13 @@ impl Call {
                 _ => {}
             }
         }
+        let waits = matches!(self.name, Name::Asked { command: Some(_), .. });
+        self.losses = if waits || !lists.is_empty() { self.losses.saturating_add(1) } else { 0 };
+        if self.losses >= MOST_LOSSES {
+            for command in take(&mut lists) {
+                self.done(command, Err(error.clone()));
+            }
+        }
         let (told, trouble) = (self.healing.told, self.healing.trouble.take());
         self.healing = Healing { told, trouble, detached: true, lists, ..Healing::default() };
     }
@@ -96,8 +112,7 @@ impl Call {
         }
         match &mut self.name {
             Name::Asked { again, .. } => {
-                let (until, backoff) = (now + NAME_HELD, Backoff::default());
-                *again = Some(Again { until, backoff, due: Some(now) });
+                *again = Some(Again { due: Some(now), ..Again::new(now + NAME_HELD) });
                 self.handle_healing_timeout(now);
             }
             Name::None | Name::Held(_) => self.be_well(),
@@ -175,7 +190,10 @@ impl Call {
                     continue;
                 }
             };
-            self.request(asked.purpose, body, None);
+            match asked.may_be_repeated() {
+                true => drop(self.repeat(&asked, body)),
+                false => self.conclude(id, asked.purpose, Err(error), now),
+            }
         }
         self.request(Purpose::Query, Request::Accept, None);
         self.healing.asks = true;
@@ -257,12 +275,22 @@ impl Call {
                 // It was not done, or failed for a reason that the next attempt tells. Accepting twice
                 // does no harm.
                 if is_current && (has_call || matches!(purpose, Purpose::Dial)) {
-                    return self.ask_once_more(asked);
+                    if asked.may_be_repeated() {
+                        return self.ask_once_more(&asked);
+                    }
+                    return self.conclude(id, purpose, Err(error), now);
                 }
                 Err(refused(code::NO_CALL, "", self.asked_name(&purpose)))
             }
-            (Purpose::HangUp, true) if self.talk.is_none() => {
-                return self.decline(reason::HUNG_UP, now);
+            (Purpose::HangUp, true) if self.talk.is_none() && asked.may_be_repeated() => {
+                if let Some(teardown) = &mut self.teardown {
+                    teardown.request = None;
+                }
+                self.decline(reason::HUNG_UP, now);
+                if let Some(again) = self.requests.last_entry() {
+                    again.into_mut().repeats = asked.repeats.saturating_add(1);
+                }
+                return;
             }
             (Purpose::HangUp, _) => Ok(PluginEvent::HangUp(String::new())),
             (Purpose::Register | Purpose::List(_) | Purpose::Set(..), _) => {
@@ -275,13 +303,22 @@ impl Call {
         self.conclude(id, purpose, result, now);
     }
 
-    fn ask_once_more(&mut self, asked: Asked) {
+    /// Asks again for something whose answer is lost.
+    fn repeat(&mut self, asked: &Asked, body: Request) -> RequestId {
+        let id = self.request(asked.purpose, body, asked.jsep.clone());
+        if let Some(again) = self.requests.get_mut(&id) {
+            again.repeats = asked.repeats.saturating_add(1);
+        }
+        id
+    }
+
+    fn ask_once_more(&mut self, asked: &Asked) {
         let Some(talk) = &mut self.talk else { return };
         let body = match asked.purpose {
             Purpose::Dial => Request::call(&talk.peer),
             _ => Request::Accept,
         };
-        let id = self.request(asked.purpose, body, asked.jsep);
+        let id = self.repeat(asked, body);
         if let Some(talk) = &mut self.talk {
             talk.stage = match asked.purpose {
                 Purpose::Dial => Stage::Dialing(id),
