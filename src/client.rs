@@ -5,13 +5,13 @@ use std::mem::take;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::call::{self, Call, Command, Data, Media, Reply};
+use crate::call::{self, Call, Command, Data, End, Media, Misuse, Reply};
 use crate::config::{CallConfig, GatewayConfig};
-use crate::error::{Code, Error};
+use crate::error::Error;
 use crate::event::Event;
 use crate::log::Level;
 use crate::proto::{self, Answer, HandleId, HttpId, HttpRequest, HttpResponse, Session, Ticket};
-use crate::proto::{Backoff, given_up, not_connected};
+use crate::proto::{Backoff, given_up};
 use crate::time::{Time, earliest};
 
 /// Names a video call object.
@@ -177,19 +177,18 @@ impl Client {
 
     /// What to do next, if anything. What a person reads shows no secret, whoever repeats it.
     pub fn poll_output(&mut self) -> Option<Output> {
-        let mut output = self.outputs.pop_front()?;
-        match &mut output {
-            Output::Log(_, line) => *line = self.session.without_secrets(line),
-            Output::Done(_, Err(error))
-            | Output::Event(_, Event::Error(error) | Event::Reconnecting(error)) => {
-                error.message = self.session.without_secrets(&error.message);
-                if let Some(cause) = &mut error.cause {
-                    *cause = self.session.without_secrets(cause);
-                }
+        let hide = |text: &str| self.session.without_secrets(text);
+        Some(match self.outputs.pop_front()? {
+            Output::Log(level, line) => Output::Log(level, hide(&line)),
+            Output::Done(command, Err(error)) => Output::Done(command, Err(error.redacted(hide))),
+            Output::Event(id, Event::Error(error)) => {
+                Output::Event(id, Event::Error(error.redacted(hide)))
             }
-            _ => {}
-        }
-        Some(output)
+            Output::Event(id, Event::Reconnecting(error)) => {
+                Output::Event(id, Event::Reconnecting(error.redacted(hide)))
+            }
+            other => other,
+        })
     }
 
     /// The moment by which [`Client::handle_timeout`] must be called.
@@ -275,7 +274,7 @@ impl Client {
             // Without a session, the next one attaches it.
             self.attach(id, now);
         } else {
-            self.done_with(command, Err(not_connected()));
+            self.done_with(command, Err(proto::Error::NotConnected.into()));
         }
         self.run(now);
     }
@@ -290,7 +289,9 @@ impl Client {
     ) {
         match (self.calls.get_mut(&id), command) {
             (Some(slot), _) => act(&mut slot.call),
-            (None, Some(command)) => self.done_with(command, Err(Error::closed())),
+            (None, Some(command)) => {
+                self.done_with(command, Err(call::Error::from(Misuse::Closed).into()))
+            }
             (None, None) => {}
         }
         self.run(now);
@@ -361,7 +362,7 @@ impl Client {
     /// The page is being left (`pagehide`). It frees its names and ends its calls at once, since nobody
     /// knows if it comes back.
     pub fn handle_hide(&mut self, now: Time) {
-        let error = Error::new(Code::SessionLost, "the page was left");
+        let error = proto::Error::PageLeft;
         self.session.leave(&error);
         self.run(now);
         let hidden = Phase::Hidden(Vec::new());
@@ -369,7 +370,7 @@ impl Client {
             Phase::Disconnected => self.phase = Phase::Disconnected,
             leaving @ Phase::Leaving { .. } => {
                 self.phase = leaving;
-                self.end_calls(&error, now);
+                self.end_calls(&error.clone().into(), now);
                 self.handle_closed(now);
             }
             Phase::Connecting(commands)
@@ -454,9 +455,9 @@ impl Client {
     }
 
     /// The session is lost: another is made, on any server of the list.
-    fn handle_lost(&mut self, error: &Error, now: Time) {
+    fn handle_lost(&mut self, error: &proto::Error, now: Time) {
         let since = self.trouble_began(now);
-        let hopeless = error.code == Code::Unauthorized || now.since(since) >= self.retry_limit;
+        let hopeless = error.is_unauthorized() || now.since(since) >= self.retry_limit;
         match &self.phase {
             Phase::Connected if !hopeless => {
                 self.warn("the session is lost, and another is made", error);
@@ -479,12 +480,12 @@ impl Client {
     }
 
     fn end_session(&mut self, now: Time) {
-        self.end_calls(&Error::new(Code::Closed, "disconnect() closed this video call"), now);
+        self.end_calls(&End::ClosedByDisconnect.into(), now);
         self.handle_closed(now);
     }
 
     /// Takes their handles from the calls, which end.
-    fn unhandle(&mut self, words: &str, error: &Error, now: Time) {
+    fn unhandle(&mut self, words: &str, error: &proto::Error, now: Time) {
         self.tickets = BTreeMap::new();
         self.again = Vec::new();
         for id in self.calls.keys().copied().collect::<Vec<_>>() {
@@ -497,7 +498,7 @@ impl Client {
                 && let Some(command) = slot.command.take()
             {
                 self.end_call(id, now);
-                self.done_with(command, Err(error.clone()));
+                self.done_with(command, Err(error.clone().into()));
             }
         }
     }
@@ -521,21 +522,21 @@ impl Client {
         }
     }
 
-    fn give_up(&mut self, error: &Error, now: Time) {
+    fn give_up(&mut self, error: &proto::Error, now: Time) {
         self.trouble = None;
         for id in self.calls.keys().copied().collect::<Vec<_>>() {
-            self.outputs.push_back(Output::Event(id, Event::Error(error.clone())));
+            self.outputs.push_back(Output::Event(id, Event::Error(error.clone().into())));
         }
-        self.end_calls(error, now);
+        self.end_calls(&error.clone().into(), now);
         if let Phase::Restoring(Restoring { commands, .. }) = &mut self.phase {
             for command in take(commands) {
-                self.done(command, Err(error.clone()));
+                self.done(command, Err(error.clone().into()));
             }
         }
         self.handle_closed(now);
     }
 
-    fn handle_opened(&mut self, result: Result<(), Error>, now: Time) {
+    fn handle_opened(&mut self, result: Result<(), proto::Error>, now: Time) {
         let phase = match (std::mem::replace(&mut self.phase, Phase::Connected), result) {
             (Phase::Connecting(commands), result) => {
                 let phase = match &result {
@@ -543,7 +544,7 @@ impl Client {
                     Err(_) => Phase::Disconnected,
                 };
                 for command in commands {
-                    self.done(command, result.clone().map(|()| Reply::Done));
+                    self.done(command, result.clone().map(|()| Reply::Done).map_err(Error::from));
                 }
                 phase
             }
@@ -557,9 +558,7 @@ impl Client {
                 Phase::Connected
             }
             (Phase::Restoring(mut restoring), Err(error)) => {
-                if error.code == Code::Unauthorized
-                    || now.since(restoring.since) >= self.retry_limit
-                {
+                if error.is_unauthorized() || now.since(restoring.since) >= self.retry_limit {
                     self.phase = Phase::Restoring(restoring);
                     let lost = given_up(&error);
                     return self.give_up(&lost, now);
@@ -591,14 +590,14 @@ impl Client {
         }
     }
 
-    fn handle_attached(&mut self, id: CallId, result: Result<Answer, Error>, now: Time) {
+    fn handle_attached(&mut self, id: CallId, result: Result<Answer, proto::Error>, now: Time) {
         let Some(slot) = self.calls.get_mut(&id) else {
             if let Ok(Answer::Attached(handle)) = result {
                 self.spare = Spare::Ready(handle);
             }
             return;
         };
-        let result = match result {
+        let error = match result {
             Ok(Answer::Attached(handle)) => {
                 slot.handle = Some(handle);
                 slot.attempts = None;
@@ -612,16 +611,16 @@ impl Client {
             Err(error) => error,
         };
         // The next session attaches it.
-        if result.code == Code::SessionLost && matches!(self.phase, Phase::Connected) {
+        if error.is_session_lost() && matches!(self.phase, Phase::Connected) {
             return;
         }
         match slot.command.take() {
             Some(command) => {
                 self.calls.remove(&id);
                 self.outputs.push_back(Output::Ended(id));
-                self.done_with(command, Err(result));
+                self.done_with(command, Err(error.into()));
             }
-            None if result.code == Code::GatewayTimeout
+            None if matches!(error, proto::Error::Timeout { .. })
                 && self.retry_limit
                     > now.since(slot.attempts.get_or_insert(Attempts::new(now)).since) =>
             {
@@ -630,13 +629,13 @@ impl Client {
                 self.again.push((due, Again::Attach(id)));
             }
             None => {
-                self.outputs.push_back(Output::Event(id, Event::Error(result)));
+                self.outputs.push_back(Output::Event(id, Event::Error(error.into())));
                 self.end_call(id, now);
             }
         }
     }
 
-    fn handle_answer(&mut self, ticket: Ticket, result: Result<Answer, Error>, now: Time) {
+    fn handle_answer(&mut self, ticket: Ticket, result: Result<Answer, proto::Error>, now: Time) {
         match self.tickets.remove(&ticket) {
             Some(Purpose::Attach(id)) => self.handle_attached(id, result, now),
             Some(Purpose::Spare) => {
@@ -659,7 +658,7 @@ impl Client {
             Some(Purpose::Detach(id)) => self.end_call(id, now),
             Some(Purpose::Leave(old, mut attempts))
                 if now.since(attempts.since) < self.retry_limit
-                    && result.is_err_and(|error| error.code == Code::GatewayTimeout) =>
+                    && matches!(result, Err(proto::Error::Timeout { .. })) =>
             {
                 let due = attempts.backoff.next((self.random)(), now);
                 self.again.push((due, Again::Leave(old, attempts)));
@@ -711,7 +710,7 @@ impl Client {
             call::Output::Data(data) => self.outputs.push_back(Output::Data(id, data)),
             call::Output::Event(event) => self.outputs.push_back(Output::Event(id, event)),
             call::Output::Done(command, result) => {
-                self.done_with(command, result.map(Outcome::Reply));
+                self.done_with(command, result.map(Outcome::Reply).map_err(Error::from));
             }
             call::Output::Log(level, line) => self.outputs.push_back(Output::Log(level, line)),
         }
@@ -737,14 +736,14 @@ impl Client {
         }
     }
 
-    fn end_calls(&mut self, error: &Error, now: Time) {
+    fn end_calls(&mut self, error: &call::Error, now: Time) {
         let mut waiting = Vec::new();
         for slot in self.calls.values_mut() {
             slot.call.handle_session_end(error, now);
             waiting.extend(slot.command.take());
         }
         for command in waiting {
-            self.done_with(command, Err(error.clone()));
+            self.done_with(command, Err(error.clone().into()));
         }
         for id in self.calls.keys().copied().collect::<Vec<_>>() {
             self.end_call(id, now);
@@ -780,7 +779,7 @@ impl Client {
         }
     }
 
-    fn warn(&mut self, what: &str, error: &Error) {
+    fn warn(&mut self, what: &str, error: &proto::Error) {
         self.outputs.push_back(Output::Log(Level::Warn, format!("{what}: {error}")));
     }
 
@@ -793,10 +792,10 @@ impl Client {
     }
 }
 
-fn with_handle(handle: Option<HandleId>) -> Result<HandleId, Error> {
-    handle.ok_or_else(not_connected)
+fn with_handle(handle: Option<HandleId>) -> Result<HandleId, proto::Error> {
+    handle.ok_or(proto::Error::NotConnected)
 }
 
 fn cut_short() -> Error {
-    Error::new(Code::NotConnected, "disconnect() came before connect() was done")
+    proto::Error::ConnectCancelled.into()
 }

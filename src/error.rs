@@ -1,203 +1,367 @@
-//! What can go wrong, as stable codes and sentences that say what to do.
+//! Every error as the page sees it: a stable code, a sentence with the remedy, and the gateway's or the
+//! browser's own words. Each layer has errors of its own, which say who is to blame; here they come together.
+
+mod message;
 
 use std::fmt;
-use std::ops::{Deref, DerefMut};
 
-/// A stable word for a cause of failure. A page branches on it; it is never reworded.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Code {
-    /// An argument has the wrong type, is empty, malformed or out of range. Mend the call.
-    InvalidArgument,
-    /// The browser lacks something that calls need, or the page is not a secure context.
-    NotSupported,
-    /// No gateway answered. Check the address, the network and CORS.
-    GatewayUnreachable,
-    /// The gateway took a request and did not answer it in time. Try again.
-    GatewayTimeout,
-    /// What answered does not speak the gateway's protocol. Check the address.
-    GatewayProtocol,
-    /// The gateway refused a request for a reason that has no code of its own here.
-    GatewayError,
-    /// The API secret or the token is wrong or missing.
-    Unauthorized,
-    /// The gateway forgot the session, or stayed out of reach for too long. Connect again.
-    SessionLost,
-    /// `connect()` has not been called, has not finished, or `disconnect()` came since.
-    NotConnected,
-    /// The object was closed. Make a new one.
-    Closed,
-    /// A name is needed first. Call `register()`.
-    NotRegistered,
-    /// This video call has another name already.
-    AlreadyRegistered,
-    /// Somebody else holds the name. Choose another.
-    UsernameTaken,
-    /// Nobody is registered under the name.
-    NoSuchUser,
-    /// The name called is one's own.
-    CallingSelf,
-    /// The other side is in another call.
-    UserBusy,
-    /// There is a call already. Hang up first.
-    AlreadyInCall,
-    /// There is no call that this could act on.
-    NoCall,
-    /// Nobody answered in time.
-    NoAnswer,
-    /// The call ended before the command was done.
-    CallEnded,
-    /// The user or the browser refused the camera or the microphone.
-    PermissionDenied,
-    /// There is no camera or no microphone of the wanted kind.
-    DeviceNotFound,
-    /// Another program holds the camera or the microphone.
-    DeviceInUse,
-    /// The camera or the microphone failed in another way.
-    DeviceError,
-    /// The media connection could not be made, or was lost.
-    MediaFailed,
-    /// Data is switched off, at this end or the other.
-    DataDisabled,
-    /// The other side does not use this library, and cannot take what was sent.
-    NotSupportedByPeer,
-    /// The receiver does not take the type. See `allowedTypes`.
-    TypeNotAllowed,
-    /// The receiver does not take so many bytes. See `maxSize`.
-    TooLarge,
-    /// One side cancelled the transfer.
-    TransferCancelled,
-    /// The transfer broke: a source that cannot be read, a receiver that is gone or out of room.
-    TransferFailed,
+use crate::call::{self, End, Misuse, PluginCode};
+use crate::proto::{self, CoreCode};
+use crate::{media, transfer};
+
+/// Defines the codes and their words in one table.
+macro_rules! codes {
+    ($($(#[$doc:meta])* $code:ident => $word:literal,)*) => {
+        /// The kind of a failure. A page branches on it; it is never reworded.
+        #[non_exhaustive]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Code {
+            $($(#[$doc])* $code,)*
+        }
+
+        impl Code {
+            /// All codes.
+            pub const ALL: &[Self] = &[$(Self::$code),*];
+
+            /// The word that a page sees in `error.code`.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$code => $word),*
+                }
+            }
+        }
+    };
 }
 
-impl Code {
-    /// The word that a page sees in `error.code`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::InvalidArgument => "INVALID_ARGUMENT",
-            Self::NotSupported => "NOT_SUPPORTED",
-            Self::GatewayUnreachable => "GATEWAY_UNREACHABLE",
-            Self::GatewayTimeout => "GATEWAY_TIMEOUT",
-            Self::GatewayProtocol => "GATEWAY_PROTOCOL",
-            Self::GatewayError => "GATEWAY_ERROR",
-            Self::Unauthorized => "UNAUTHORIZED",
-            Self::SessionLost => "SESSION_LOST",
-            Self::NotConnected => "NOT_CONNECTED",
-            Self::Closed => "CLOSED",
-            Self::NotRegistered => "NOT_REGISTERED",
-            Self::AlreadyRegistered => "ALREADY_REGISTERED",
-            Self::UsernameTaken => "USERNAME_TAKEN",
-            Self::NoSuchUser => "NO_SUCH_USER",
-            Self::CallingSelf => "CALLING_SELF",
-            Self::UserBusy => "USER_BUSY",
-            Self::AlreadyInCall => "ALREADY_IN_CALL",
-            Self::NoCall => "NO_CALL",
-            Self::NoAnswer => "NO_ANSWER",
-            Self::CallEnded => "CALL_ENDED",
-            Self::PermissionDenied => "PERMISSION_DENIED",
-            Self::DeviceNotFound => "DEVICE_NOT_FOUND",
-            Self::DeviceInUse => "DEVICE_IN_USE",
-            Self::DeviceError => "DEVICE_ERROR",
-            Self::MediaFailed => "MEDIA_FAILED",
-            Self::DataDisabled => "DATA_DISABLED",
-            Self::NotSupportedByPeer => "NOT_SUPPORTED_BY_PEER",
-            Self::TypeNotAllowed => "TYPE_NOT_ALLOWED",
-            Self::TooLarge => "TOO_LARGE",
-            Self::TransferCancelled => "TRANSFER_CANCELLED",
-            Self::TransferFailed => "TRANSFER_FAILED",
-        }
+codes! {
+    /// An argument has the wrong type, is empty, malformed or out of range. Mend the call.
+    InvalidArgument => "INVALID_ARGUMENT",
+    /// The browser lacks something that calls need, or the page is not a secure context.
+    NotSupported => "NOT_SUPPORTED",
+    /// The module did not come, or could not be started. Serve it beside the script.
+    LoadFailed => "LOAD_FAILED",
+    /// The library itself broke down. Make a new `VideoRTC`, and report it.
+    InternalError => "INTERNAL_ERROR",
+    /// No gateway answered. Check the address, the network and CORS.
+    GatewayUnreachable => "GATEWAY_UNREACHABLE",
+    /// The gateway took a request and did not answer it in time. Try again.
+    GatewayTimeout => "GATEWAY_TIMEOUT",
+    /// What answered does not speak the gateway's protocol. Check the address.
+    GatewayProtocol => "GATEWAY_PROTOCOL",
+    /// The gateway refused a request for a reason that has no code of its own here.
+    GatewayError => "GATEWAY_ERROR",
+    /// The API secret or the token is wrong or missing.
+    Unauthorized => "UNAUTHORIZED",
+    /// The gateway forgot the session, or stayed out of reach for too long. Connect again.
+    SessionLost => "SESSION_LOST",
+    /// `connect()` has not been called, has not finished, or `disconnect()` came since.
+    NotConnected => "NOT_CONNECTED",
+    /// The object was closed. Make a new one.
+    Closed => "CLOSED",
+    /// A name is needed first. Call `register()`.
+    NotRegistered => "NOT_REGISTERED",
+    /// This video call has another name already.
+    AlreadyRegistered => "ALREADY_REGISTERED",
+    /// Somebody else holds the name. Choose another.
+    UsernameTaken => "USERNAME_TAKEN",
+    /// Nobody is registered under the name.
+    NoSuchUser => "NO_SUCH_USER",
+    /// The name called is one's own.
+    CallingSelf => "CALLING_SELF",
+    /// The other side is in another call.
+    UserBusy => "USER_BUSY",
+    /// There is a call already. Hang up first.
+    AlreadyInCall => "ALREADY_IN_CALL",
+    /// There is no call that this could act on.
+    NoCall => "NO_CALL",
+    /// Nobody answered in time.
+    NoAnswer => "NO_ANSWER",
+    /// The call ended before the command was done.
+    CallEnded => "CALL_ENDED",
+    /// The user or the browser refused the camera or the microphone.
+    PermissionDenied => "PERMISSION_DENIED",
+    /// There is no camera or no microphone of the wanted kind.
+    DeviceNotFound => "DEVICE_NOT_FOUND",
+    /// Another program holds the camera or the microphone.
+    DeviceInUse => "DEVICE_IN_USE",
+    /// The camera or the microphone failed in another way.
+    DeviceError => "DEVICE_ERROR",
+    /// The media connection could not be made, or was lost.
+    MediaFailed => "MEDIA_FAILED",
+    /// Data is switched off, at this end or the other.
+    DataDisabled => "DATA_DISABLED",
+    /// The other side does not use this library, and cannot take what was sent.
+    NotSupportedByPeer => "NOT_SUPPORTED_BY_PEER",
+    /// The receiver does not take the type. See `allowedTypes`.
+    TypeNotAllowed => "TYPE_NOT_ALLOWED",
+    /// The receiver does not take so many bytes. See `maxSize`.
+    TooLarge => "TOO_LARGE",
+    /// One side cancelled the transfer.
+    TransferCancelled => "TRANSFER_CANCELLED",
+    /// The transfer broke: a source that cannot be read, a receiver that is gone or out of room.
+    TransferFailed => "TRANSFER_FAILED",
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
-/// A failure, in a box: most results hold none, and all of them would be as large as one.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Error(Box<Failure>);
+/// A failure of any layer.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{}: {}", self.code(), self.message())]
+pub enum Error {
+    /// The gateway, or the way to it.
+    Gateway(#[from] proto::Error),
+    /// A video call.
+    Call(#[from] call::Error),
+    /// A message or a file.
+    Transfer(#[from] transfer::Error),
+    /// Devices, or a peer connection.
+    Media(#[from] media::Error),
+    /// An argument of the page's.
+    InvalidArgument {
+        /// The sentence for the page.
+        message: String,
+        /// What was thrown when the argument was read.
+        cause: Option<String>,
+    },
+    /// The browser lacks something.
+    NotSupported {
+        /// The sentence for the page.
+        message: String,
+    },
+    /// The `VideoRtc` was dropped before the command was done.
+    Dropped,
+    /// Any other, without the secrets that its words held.
+    Redacted(Box<Redacted>),
+}
 
-/// A failure: a code for the program, a sentence for the person.
+/// What is left of an error whose words held a secret.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Failure {
-    /// The stable word.
-    pub code: Code,
-    /// What happened, with which value, and what to do about it.
-    pub message: String,
-    /// The number that the gateway gave, where it gave one.
-    pub gateway_code: Option<i64>,
-    /// What lies below, as text: the browser's or the gateway's own words.
-    pub cause: Option<String>,
+pub struct Redacted {
+    code: Code,
+    message: String,
+    gateway_code: Option<i64>,
+    cause: Option<String>,
 }
 
 impl Error {
-    /// An error with neither gateway code nor cause.
-    pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self(Box::new(Failure { code, message: message.into(), gateway_code: None, cause: None }))
+    /// An argument that cannot be used.
+    pub fn invalid_argument(message: impl Into<String>) -> Self {
+        Self::InvalidArgument { message: message.into(), cause: None }
     }
 
-    /// The same error, with the gateway's own number and words.
-    #[must_use]
-    pub fn from_gateway(mut self, code: i64, reason: &str) -> Self {
-        self.gateway_code = Some(code);
-        self.with_cause(reason)
+    /// An argument that cannot be used, with what was thrown when it was read.
+    pub fn unreadable_argument(message: impl Into<String>, cause: impl Into<String>) -> Self {
+        Self::InvalidArgument { message: message.into(), cause: Some(cause.into()) }
     }
 
-    /// The same error, with what lies below it.
-    #[must_use]
-    pub fn with_cause(mut self, cause: impl Into<String>) -> Self {
-        self.cause = Some(cause.into());
-        self
+    /// Something that the browser lacks.
+    pub fn not_supported(message: impl Into<String>) -> Self {
+        Self::NotSupported { message: message.into() }
     }
 
-    /// Whether it leaves open if the gateway did what it was asked to: nothing of the gateway's came back,
-    /// or something that it did not say.
-    pub(crate) fn is_uncertain(&self) -> bool {
-        self.gateway_code.is_none()
-            && matches!(
-                self.code,
-                Code::GatewayUnreachable | Code::GatewayTimeout | Code::GatewayProtocol
-            )
+    /// The stable word.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Gateway(error) => gateway(error),
+            Self::Call(error) => call(error),
+            Self::Transfer(error) => transfer(error),
+            Self::Media(error) => media(error),
+            Self::InvalidArgument { .. } => Code::InvalidArgument,
+            Self::NotSupported { .. } => Code::NotSupported,
+            Self::Dropped => Code::Closed,
+            Self::Redacted(redacted) => redacted.code,
+        }
     }
 
-    pub(crate) fn invalid(message: impl Into<String>) -> Self {
-        Self::new(Code::InvalidArgument, message)
+    /// What happened, with which value, and what to do about it: a sentence for a person.
+    pub fn message(&self) -> String {
+        match self {
+            Self::Gateway(error) => message::gateway(error),
+            Self::Call(error) => message::call(error),
+            Self::Transfer(error) => message::transfer(error),
+            Self::Media(error) => message::media(error),
+            Self::InvalidArgument { message, .. } | Self::NotSupported { message } => {
+                message.clone()
+            }
+            Self::Dropped => "the connection was dropped before the command was done".into(),
+            Self::Redacted(redacted) => redacted.message.clone(),
+        }
     }
 
-    pub(crate) fn closed() -> Self {
-        Self::new(
-            Code::Closed,
-            "this video call is closed: get a new one from usecases.videoCall()",
-        )
+    /// The number that the gateway gave, where it gave one.
+    pub fn gateway_code(&self) -> Option<i64> {
+        match self {
+            Self::Gateway(error) | Self::Call(call::Error::Gateway(error)) => {
+                match error.single() {
+                    proto::Error::Refused { code: CoreCode(code), .. } => Some(*code),
+                    proto::Error::Misrouted => Some(CoreCode::NO_SUCH_SESSION.0),
+                    _ => None,
+                }
+            }
+            Self::Call(call::Error::Refused { code: PluginCode(code), .. }) => Some(*code),
+            Self::Redacted(redacted) => redacted.gateway_code,
+            _ => None,
+        }
+    }
+
+    /// The browser's or the gateway's own words, where there are any.
+    pub fn cause(&self) -> Option<String> {
+        let words = match self {
+            Self::Gateway(error) | Self::Call(call::Error::Gateway(error)) => gateway_cause(error),
+            Self::Call(call::Error::Refused { reason, .. }) => Some(reason.clone()),
+            Self::Media(error) | Self::Call(call::Error::Media(error)) => error.cause().cloned(),
+            Self::Transfer(transfer::Error::Unreadable { cause })
+            | Self::Call(call::Error::Transfer(transfer::Error::Unreadable { cause })) => {
+                Some(cause.clone())
+            }
+            Self::InvalidArgument { cause, .. } => cause.clone(),
+            Self::Redacted(redacted) => redacted.cause.clone(),
+            _ => None,
+        };
+        words.filter(|words| !words.is_empty())
+    }
+
+    /// The error without what `hide` takes out of its words.
+    pub(crate) fn redacted(self, hide: impl Fn(&str) -> String) -> Self {
+        let (message, cause) = (self.message(), self.cause());
+        // With the errors behind it, which only `Debug` and `source()` show.
+        let all = format!("{self:?} {message} {cause:?}");
+        if hide(&all) == all {
+            return self;
+        }
+        Self::Redacted(Box::new(Redacted {
+            code: self.code(),
+            message: hide(&message),
+            gateway_code: self.gateway_code(),
+            cause: cause.as_deref().map(hide),
+        }))
     }
 }
 
-impl Deref for Error {
-    type Target = Failure;
-
-    fn deref(&self) -> &Failure {
-        &self.0
+fn gateway(error: &proto::Error) -> Code {
+    use proto::Error;
+    match error {
+        Error::Unreachable { .. } => Code::GatewayUnreachable,
+        Error::Timeout { .. } => Code::GatewayTimeout,
+        Error::InvalidAnswer(_) => Code::GatewayProtocol,
+        Error::NoServer { failures } => {
+            let mut codes = failures.iter().map(|(_, error)| gateway(error));
+            let first = codes.next().unwrap_or(Code::GatewayUnreachable);
+            if codes.all(|code| code == first) { first } else { Code::GatewayUnreachable }
+        }
+        Error::Refused { code, .. } if code.is_unauthorized() => Code::Unauthorized,
+        Error::Refused { code: CoreCode::NO_SUCH_SESSION, .. } => Code::SessionLost,
+        Error::Refused { .. } => Code::GatewayError,
+        Error::Forbidden => Code::Unauthorized,
+        Error::OutOfReach { .. } | Error::SessionTimedOut | Error::Misrouted | Error::PageLeft => {
+            Code::SessionLost
+        }
+        Error::NotConnected | Error::ConnectCancelled | Error::Disconnected => Code::NotConnected,
     }
 }
 
-impl DerefMut for Error {
-    fn deref_mut(&mut self) -> &mut Failure {
-        &mut self.0
+fn gateway_cause(error: &proto::Error) -> Option<String> {
+    match error.single() {
+        proto::Error::Unreachable { cause } => Some(cause.clone()),
+        proto::Error::Refused { reason, .. } => Some(reason.clone()),
+        proto::Error::OutOfReach { cause } => {
+            Some(format!("{}: {}", gateway(cause), message::gateway(cause)))
+        }
+        _ => None,
     }
 }
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.code.as_str(), self.message)
+fn call(error: &call::Error) -> Code {
+    use call::Error;
+    match error {
+        Error::Gateway(error) => gateway(error),
+        Error::Media(error) => media(error),
+        Error::Transfer(error) => transfer(error),
+        Error::Refused { code, .. } => match *code {
+            PluginCode::REGISTER_FIRST => Code::NotRegistered,
+            PluginCode::USERNAME_TAKEN => Code::UsernameTaken,
+            PluginCode::ALREADY_REGISTERED => Code::AlreadyRegistered,
+            PluginCode::NO_SUCH_USERNAME => Code::NoSuchUser,
+            PluginCode::USE_ECHO_TEST => Code::CallingSelf,
+            PluginCode::ALREADY_IN_CALL => Code::AlreadyInCall,
+            PluginCode::NO_CALL => Code::NoCall,
+            _ => Code::GatewayError,
+        },
+        Error::UnexpectedAnswer { .. } | Error::MissingAnswer => Code::GatewayProtocol,
+        Error::AnswerLost | Error::Timeout => Code::GatewayTimeout,
+        Error::WedgedHandle => Code::GatewayError,
+        Error::Busy { .. } => Code::UserBusy,
+        Error::Ended(end) => match end {
+            End::CloseUsecase | End::ClosedByDisconnect | End::Detached => Code::Closed,
+            End::Disconnect => Code::NotConnected,
+            End::NoAnswer => Code::NoAnswer,
+            End::HangUp
+            | End::ByPeer { .. }
+            | End::ByGateway { .. }
+            | End::LostTooOften
+            | End::CrossedTooOften
+            | End::NotRedialed => Code::CallEnded,
+        },
+        Error::Misuse(misuse) => match misuse {
+            Misuse::Closed => Code::Closed,
+            Misuse::Restoring => Code::NotConnected,
+            Misuse::NotRegistered => Code::NotRegistered,
+            Misuse::AlreadyRegistered { .. } | Misuse::Registering { .. } => {
+                Code::AlreadyRegistered
+            }
+            Misuse::NobodyToCall => Code::InvalidArgument,
+            Misuse::CallingSelf => Code::CallingSelf,
+            Misuse::InCall { .. } => Code::AlreadyInCall,
+            Misuse::NothingToAccept
+            | Misuse::NothingToHangUp
+            | Misuse::NothingToSendThrough
+            | Misuse::NothingToMute => Code::NoCall,
+        },
     }
 }
 
-impl std::error::Error for Error {}
-
-/// A stranger's text, made fit for a message or a log line: short, and on one line.
-pub(crate) fn excerpt(text: &str) -> String {
-    const LIMIT: usize = 120;
-    let mut short: String =
-        text.chars().take(LIMIT).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if short.len() < text.len() {
-        short.push('…');
+fn transfer(error: &transfer::Error) -> Code {
+    use transfer::Error;
+    match error {
+        Error::Disabled | Error::DisabledByPeer | Error::NoChannel => Code::DataDisabled,
+        Error::NotSupportedByPeer { .. } => Code::NotSupportedByPeer,
+        Error::TypeRefused { .. } | Error::TypeNotAllowed { .. } => Code::TypeNotAllowed,
+        Error::TooLargeForPeer { .. } | Error::TooLarge { .. } => Code::TooLarge,
+        Error::Cancelled | Error::CancelledByPeer | Error::Aborted => Code::TransferCancelled,
+        Error::Unreadable { .. }
+        | Error::Changed
+        | Error::NotKept
+        | Error::NotKeptByPeer
+        | Error::PeerMisbehaved
+        | Error::NotUnderstoodByPeer
+        | Error::NotTakenByPeer
+        | Error::Damaged
+        | Error::PeerNeverSpoke
+        | Error::PeerSilent
+        | Error::ChannelClosed => Code::TransferFailed,
+        Error::CallEnded { .. } => Code::CallEnded,
     }
-    short
+}
+
+fn media(error: &media::Error) -> Code {
+    use media::Error;
+    match error {
+        Error::PermissionDenied { .. } | Error::PermissionTimeout => Code::PermissionDenied,
+        Error::DeviceNotFound { .. } | Error::NoDeviceFits { .. } | Error::NotSent { .. } => {
+            Code::DeviceNotFound
+        }
+        Error::DeviceInUse { .. } => Code::DeviceInUse,
+        Error::DeviceError { .. } => Code::DeviceError,
+        Error::NotSupported => Code::NotSupported,
+        Error::NoIceServers { .. }
+        | Error::Failed { .. }
+        | Error::Closed
+        | Error::NotConnected
+        | Error::PathLost => Code::MediaFailed,
+    }
 }

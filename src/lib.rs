@@ -14,6 +14,7 @@ pub mod config;
 pub mod error;
 pub mod event;
 pub mod log;
+pub mod media;
 pub mod proto;
 pub mod time;
 pub mod transfer;

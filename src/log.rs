@@ -37,3 +37,14 @@ impl Level {
         })
     }
 }
+
+/// A stranger's text, made fit for a message or a log line: short, and on one line.
+pub(crate) fn excerpt(text: &str) -> String {
+    const LIMIT: usize = 120;
+    let mut short: String =
+        text.chars().take(LIMIT).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}

@@ -82,8 +82,8 @@ impl Rig {
             match output {
                 Output::Http(request) => self.requests.push(request),
                 Output::Abort(_) => self.aborts += 1,
-                Output::Opened(result) => self.opened = Some(result),
-                Output::Lost(error) => self.lost = Some(error),
+                Output::Opened(result) => self.opened = Some(result.map_err(Error::from)),
+                Output::Lost(error) => self.lost = Some(error.into()),
                 Output::Closed => self.closed = true,
                 Output::Log(level, line) => {
                     assert!(level <= Level::Trace);
@@ -92,7 +92,7 @@ impl Rig {
                 Output::Trouble(_) => self.troubles += 1,
                 Output::Restored => self.restored += 1,
                 Output::Beacon { url, body } => self.beacons.push((url, body)),
-                Output::Answer(_, answer) => self.answers.push(answer),
+                Output::Answer(_, answer) => self.answers.push(answer.map_err(Error::from)),
                 Output::Notice(..) => {}
             }
         }
@@ -269,8 +269,8 @@ fn a_handle_of_a_session_that_is_refused_another_id_is_asked_for_in_that() {
 fn where_no_server_answers_there_is_no_handle() {
     let mut rig = eager(&["https://a.test/janus"]);
     rig.answer(|_| HttpResponse::Failed("TypeError: Failed to fetch".into()));
-    assert_eq!(rig.opened.unwrap().unwrap_err().code, Code::GatewayUnreachable);
-    assert_eq!(rig.answers[0].as_ref().unwrap_err().code, Code::GatewayUnreachable);
+    assert_eq!(rig.opened.unwrap().unwrap_err().code(), Code::GatewayUnreachable);
+    assert_eq!(rig.answers[0].as_ref().unwrap_err().code(), Code::GatewayUnreachable);
     assert_eq!(rig.session.poll_timeout(), None);
 }
 
@@ -365,9 +365,9 @@ fn if_none_answers_one_error_lists_what_each_said() {
     rig.answer(|_| HttpResponse::Failed("TypeError: Failed to fetch".into()));
     rig.answer(|_| HttpResponse::Answered { status: 502, body: "<html>Bad gateway".into() });
     let error = rig.opened.unwrap().unwrap_err();
-    assert_eq!(error.code, Code::GatewayUnreachable);
+    assert_eq!(error.code(), Code::GatewayUnreachable);
     for part in ["https://a.test/janus: ", "https://b.test/janus: ", "502", "<html>Bad gateway"] {
-        assert!(error.message.contains(part), "{} lacks {part}", error.message);
+        assert!(error.message().contains(part), "{} lacks {part}", error.message());
     }
 }
 
@@ -401,8 +401,8 @@ fn a_strange_answer_to_create_is_a_clear_error() {
         let mut rig = Rig::with_servers(&["https://a.test/janus"]);
         rig.answer(|_| response.clone());
         let error = rig.opened.unwrap().unwrap_err();
-        assert_eq!(error.code, code, "{response:?}: {error}");
-        assert!(error.message.contains("https://a.test/janus"), "{error}");
+        assert_eq!(error.code(), code, "{response:?}: {error}");
+        assert!(error.message().contains("https://a.test/janus"), "{error}");
     }
 }
 
@@ -412,7 +412,7 @@ fn silence_ends_within_the_deadline() {
     rig.run_for(Duration::from_millis(9_999));
     assert_eq!(rig.opened, None);
     rig.run_for(Duration::from_millis(1));
-    assert_eq!(rig.opened.unwrap().unwrap_err().code, Code::GatewayTimeout);
+    assert_eq!(rig.opened.unwrap().unwrap_err().code(), Code::GatewayTimeout);
     assert_eq!(rig.aborts, 1);
     assert_eq!(rig.session.poll_timeout(), None);
 }
@@ -466,8 +466,9 @@ fn an_answer_that_echoes_the_request_leaks_no_secret() {
     let reason = format!("No such session {id} for s3cret & more");
     let body = format!(r#"{{"janus":"error","error":{{"code":458,"reason":"{reason}"}}}}"#);
     rig.answer(|_| ok(&body));
+    assert_eq!(rig.lost.as_ref().map(Error::code), Some(Code::SessionLost));
     let said = format!("{:?}\n{:?}", rig.log, rig.lost);
-    assert!(said.contains("502") && said.contains("SessionLost"), "{said}");
+    assert!(said.contains("502"), "{said}");
     assert!(!said.contains("s3cret") && !said.contains(id), "{said}");
 }
 
@@ -482,8 +483,8 @@ fn a_secret_that_json_spells_otherwise_is_hidden_too() {
         HttpResponse::Answered { status: 502, body }
     });
     let error = rig.opened.unwrap().unwrap_err();
-    assert!(error.message.contains("apisecret"), "{}", error.message);
-    assert!(!error.message.contains("s3cret"), "{}", error.message);
+    assert!(error.message().contains("apisecret"), "{}", error.message());
+    assert!(!error.message().contains("s3cret"), "{}", error.message());
     for text in [secret.to_owned(), serde_json::to_string(secret).unwrap()] {
         let said = rig.session.without_secrets(&serde_json::to_string(&text).unwrap());
         assert!(!said.contains("s3cret"), "{said}");
@@ -548,7 +549,7 @@ fn failing_polls_are_tried_again_and_given_up_in_the_end() {
         assert!(tries < 100);
     }
     assert!(tries > 5, "{tries}");
-    assert_eq!(rig.lost.unwrap().code, Code::SessionLost);
+    assert_eq!(rig.lost.unwrap().code(), Code::SessionLost);
     assert_eq!(rig.session.poll_timeout(), None);
 }
 
@@ -573,7 +574,7 @@ fn a_session_that_the_gateway_forgot_is_lost_at_once() {
     for response in cases {
         let mut rig = Rig::open();
         rig.answer(|_| response.clone());
-        assert_eq!(rig.lost.map(|error| error.code), Some(Code::SessionLost), "{response:?}");
+        assert_eq!(rig.lost.map(|error| error.code()), Some(Code::SessionLost), "{response:?}");
         assert_eq!(rig.requests.len(), 0);
     }
 }

@@ -576,7 +576,7 @@ fn two_gateways_behind_one_address_are_told_within_the_limit() {
         storm.play(&[], 600_000);
         assert!(storm.most < 250, "{} requests in a minute", storm.most);
         let told =
-            storm.errors.iter().any(|error| error.message.contains("two gateways behind one"));
+            storm.errors.iter().any(|error| error.message().contains("two gateways behind one"));
         assert!(told, "{:?}", storm.errors);
         println!("{} requests in the worst minute, {} in all", storm.most, storm.total);
     }

@@ -16,16 +16,16 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::data::{Data, Transfer, TransferId, TransferState};
+use super::error::{End, Error, Misuse, PluginCode};
 use super::guest::guest_name;
-use super::messages::{self, PluginEvent, Request};
+use super::messages::{self, PluginEvent, Refusal, Request};
 use super::reason;
-use super::refusal::{already_registered, calling_self, code, media_failed, refused, unexpected};
 use super::talk::{Doom, LegId, Negotiation, Path, Stage, Talk};
 use crate::config::{CallConfig, UserName};
-use crate::error::{Code, Error};
 use crate::event::{Event, Settings};
 use crate::log::Level;
-use crate::proto::{Answer, Backoff, Candidate, Jsep, JsepKind, Notice};
+use crate::media;
+use crate::proto::{self, Answer, Backoff, Candidate, CoreCode, Jsep, JsepKind, Notice};
 use crate::time::{Time, earliest};
 use crate::transfer::{Lane, Meta, sdp};
 
@@ -56,11 +56,6 @@ const MOST_GUEST_NAMES: u8 = 5;
 /// How many remote candidates are kept for a call that is not answered yet.
 const MOST_EARLY_CANDIDATES: usize = 64;
 
-/// The core's "Error setting ICE locally" (490): it still holds, or already holds, another media
-/// connection for this handle. The plugin never saw the call.
-const CORE_BUSY: i64 = 490;
-/// The core's "Unexpected ANSWER" (469): it does not know the offer any more.
-const CORE_NO_OFFER: i64 = 469;
 /// How long after a 490 a call of the same peer may still be on its way here.
 const CROSSER: Duration = Duration::from_secs(1);
 /// What the gateway's plugin says when the other side's media connection is gone.
@@ -392,8 +387,8 @@ impl Call {
                 Doom { remote_gone: true, .. } => reason::LEFT,
                 _ => reason::LOST,
             };
-            let error = Error::new(Code::CallEnded, format!("the gateway ended the call: {words}"));
-            return self.end(words, error, Farewell::HangUp(words), now);
+            let error = End::ByGateway { reason: Some(words) };
+            return self.end(words, error.into(), Farewell::HangUp(words), now);
         }
         match &talk.stage {
             Stage::Yielding => {
@@ -401,23 +396,20 @@ impl Call {
                 self.offer(now);
             }
             Stage::RingingIn { offer } if offer.is_empty() => {
-                let error = Error::new(Code::CallEnded, "the caller did not call again");
+                let error = End::NotRedialed.into();
                 self.end(reason::LOST, error, Farewell::HangUp(reason::LOST), now);
             }
             Stage::RingingOut | Stage::RingingIn { .. } => {
-                let error = Error::new(Code::NoAnswer, "nobody answered the call");
+                let error = End::NoAnswer.into();
                 self.end(reason::NO_ANSWER, error, Farewell::HangUp(reason::NO_ANSWER), now);
             }
             Stage::Offering | Stage::Answering => {
-                let error = Error::new(
-                    Code::PermissionDenied,
-                    "the camera or microphone was not granted in time: answer the browser's question",
-                );
+                let error = media::Error::PermissionTimeout.into();
                 self.end(reason::NO_DEVICE, error, Farewell::HangUp(reason::NO_DEVICE), now);
             }
             Stage::Up => self.end(
                 reason::MEDIA_FAILED,
-                media_failed(),
+                media::Error::NotConnected.into(),
                 Farewell::HangUp(reason::MEDIA_FAILED),
                 now,
             ),
@@ -426,8 +418,7 @@ impl Call {
             | Stage::Answered { .. }
             | Stage::Dialing(_)
             | Stage::Accepting(_) => {
-                let error = Error::new(Code::GatewayTimeout, "the gateway did not answer in time");
-                self.end(reason::LOST, error, Farewell::HangUp(reason::CANCELLED), now);
+                self.end(reason::LOST, Error::Timeout, Farewell::HangUp(reason::CANCELLED), now);
             }
         }
     }
@@ -460,8 +451,7 @@ impl Call {
         let detached =
             self.healing.detached || matches!(self.name, Name::Asked { command: None, .. });
         if detached {
-            let error = "the connection to the gateway is being restored: wait for onReconnected";
-            self.done(command, Err(Error::new(Code::NotConnected, error)));
+            self.done(command, Err(Misuse::Restoring.into()));
         }
         detached
     }
@@ -469,7 +459,7 @@ impl Call {
     fn refuse_if_closed(&mut self, command: Command) -> bool {
         let closed = !matches!(self.life, Life::Open);
         if closed {
-            self.done(command, Err(Error::closed()));
+            self.done(command, Err(Misuse::Closed.into()));
         }
         closed
     }
@@ -486,7 +476,7 @@ impl Call {
         self.outputs.push_back(Output::Done(command, result));
     }
 
-    fn warn(&mut self, what: &str, error: &Error) {
+    fn warn(&mut self, what: &str, error: &dyn std::error::Error) {
         self.log(Level::Warn, format!("{what}: {error}"));
     }
 

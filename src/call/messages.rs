@@ -3,9 +3,10 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use super::error::PluginCode;
 use crate::config::UserName;
-use crate::error::excerpt;
 use crate::event::Settings;
+use crate::log::excerpt;
 
 /// What the plugin is asked.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -96,16 +97,23 @@ impl PluginEvent {
     }
 }
 
-/// The plugin's message, or its refusal by number and words.
-pub type PluginReply = Result<PluginEvent, (i64, String)>;
+/// The plugin refused a request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refusal {
+    /// Its number for that.
+    pub code: PluginCode,
+    /// Its words, cut short.
+    pub reason: String,
+}
 
 /// The longest reason sent, and taken from a stranger, in characters.
 const LONGEST_REASON: usize = 200;
 
 /// Reads a message of the plugin. It cannot fail: what is not understood is `Unknown`.
-pub fn parse(data: &Value) -> PluginReply {
+pub fn parse(data: &Value) -> Result<PluginEvent, Refusal> {
     if let Some(code) = data.get("error_code").and_then(Value::as_i64) {
-        return Err((code, excerpt(text(data, "error"))));
+        let (code, reason) = (PluginCode(code), excerpt(text(data, "error")));
+        return Err(Refusal { code, reason });
     }
     let unknown = |what: &str| PluginEvent::Unknown(format!("the plugin's \"{}\"", excerpt(what)));
     let Some(result) = data.get("result").filter(|result| !result.is_null()) else {

@@ -1,19 +1,20 @@
 //! The video call plugin, `janus.plugin.videocall`: its messages, and the call's state machine.
 
 mod data;
+mod error;
 mod guest;
 mod machine;
 mod messages;
-mod refusal;
 mod talk;
 
 pub use data::{Data, Transfer, TransferId, TransferState};
+pub use error::{End, Error, Misuse, PluginCode};
 pub use machine::{Call, Command, LegState, Media, Output, Reply, RequestId};
 pub use messages::Request;
 pub use talk::LegId;
 
 #[doc(hidden)]
-pub use messages::{PluginEvent, PluginReply, parse as parse_plugin_message};
+pub use messages::{PluginEvent, Refusal, parse as parse_plugin_message};
 
 /// The plugin's name at the gateway.
 pub const PLUGIN: &str = "janus.plugin.videocall";

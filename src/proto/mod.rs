@@ -5,13 +5,15 @@
 
 mod backoff;
 mod budget;
+mod error;
 mod poll;
 mod session;
 mod wire;
 
 pub(crate) use backoff::Backoff;
+pub use error::{CoreCode, Error, InvalidAnswer};
+pub(crate) use session::given_up;
 pub use session::{Answer, HttpId, HttpRequest, HttpResponse, Output, Session, Ticket};
-pub(crate) use session::{given_up, not_connected};
 pub use wire::{Candidate, HandleId, Jsep, JsepKind, Notice, SessionId};
 
 #[doc(hidden)]

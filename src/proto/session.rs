@@ -10,11 +10,11 @@ use serde_json::Value;
 
 use super::backoff::Backoff;
 use super::budget::Budget;
+use super::error::{CoreCode, Error, InvalidAnswer};
 use super::poll::Poll;
 use super::wire::{self, Candidate, Envelope, HandleId, Jsep, Message, Notice, Request, SessionId};
 use crate::config::{GatewayConfig, Secret, ServerUrl};
-use crate::error::{Code, Error, excerpt};
-use crate::log::Level;
+use crate::log::{Level, excerpt};
 use crate::time::{Time, earliest};
 
 /// How long the farewell may take. The user waits for it, and the gateway forgets us anyway.
@@ -34,17 +34,6 @@ const INTERVAL: Duration = Duration::from_millis(125);
 /// A session that is lost earlier has been of no use. Behind an address that leads to two gateways in turn,
 /// all of them are.
 const PROBATION: Duration = Duration::from_secs(30);
-
-/// Error codes of the gateway's core (`apierror.h`).
-mod core_error {
-    pub(super) const UNAUTHORIZED: i64 = 403;
-    pub(super) const UNAUTHORIZED_PLUGIN: i64 = 405;
-    pub(super) const NO_SUCH_SESSION: i64 = 458;
-    pub(super) const NO_SUCH_HANDLE: i64 = 459;
-    pub(super) const NO_SUCH_PLUGIN: i64 = 460;
-    pub(super) const SESSION_CONFLICT: i64 = 468;
-    pub(super) const TOKEN_NOT_FOUND: i64 = 470;
-}
 
 /// Names an HTTP request that was handed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -313,7 +302,7 @@ impl Session {
     ) {
         let Some(server) = rest.pop() else {
             self.state = State::Closed;
-            let error = none_answered(failures);
+            let error = Error::NoServer { failures };
             self.abandon_all(&error);
             self.outputs.push_back(Output::Opened(Err(error)));
             return;
@@ -394,14 +383,13 @@ impl Session {
         match std::mem::replace(&mut self.state, State::Closed) {
             State::Closed => self.outputs.push_back(Output::Closed),
             State::Opening { .. } => {
-                let error =
-                    Error::new(Code::NotConnected, "disconnect() came before connect() was done");
+                let error = Error::ConnectCancelled;
                 self.abandon_all(&error);
                 self.outputs.push_back(Output::Opened(Err(error)));
                 self.outputs.push_back(Output::Closed);
             }
             State::Open { server, id } => {
-                self.abandon_all(&Error::new(Code::NotConnected, "disconnect() ended the session"));
+                self.abandon_all(&Error::Disconnected);
                 // Whatever it would bring, nobody waits for any more.
                 self.stop_poll();
                 let url = self.addressed(&format!("{}/{}", server.as_str(), id.0));
@@ -505,12 +493,8 @@ impl Session {
                 }
                 Stage::Queued | Stage::Again(_) => {}
             }
-            let limit = self.config.request_timeout.as_millis();
-            let message = format!(
-                "the gateway did not answer {} within {limit} ms; try again",
-                kind.as_str()
-            );
-            let error = Error::new(Code::GatewayTimeout, message);
+            let (request, limit) = (kind.as_str(), self.config.request_timeout);
+            let error = Error::Timeout { request, limit };
             self.finish(ticket, Err(error.clone()), now);
             if let Some(http) = self.poll.http().filter(|_| is_deaf) {
                 self.outputs.push_back(Output::Abort(http));
@@ -554,7 +538,7 @@ impl Session {
 
     fn url(&self, handle: Option<HandleId>) -> Result<String, Error> {
         let (State::Opening { server, id, .. } | State::Open { server, id }) = &self.state else {
-            return Err(not_connected());
+            return Err(Error::NotConnected);
         };
         Ok(self.addressed(&match handle {
             Some(handle) => format!("{}/{}/{}", server.as_str(), id.0, handle.0),
@@ -725,12 +709,16 @@ impl Session {
             Kind::Destroy => self.handle_destroyed(),
             Kind::Keepalive => self.handle_probed(result, now),
             _ => {
-                let lost =
-                    result.as_ref().err().filter(|error| error.code == Code::SessionLost).cloned();
-                // What is to be gone, and is not known any more, is gone.
-                let gone = matches!(&result, Err(error) if kind == Kind::Detach
-                    && error.gateway_code == Some(core_error::NO_SUCH_HANDLE));
-                let result = if gone { Ok(Answer::Done) } else { result };
+                let lost = result.as_ref().err().filter(|error| error.is_session_lost()).cloned();
+                let result = match result {
+                    // Detaching an unknown handle counts as success.
+                    Err(Error::Refused { code: CoreCode::NO_SUCH_HANDLE, .. })
+                        if kind == Kind::Detach =>
+                    {
+                        Ok(Answer::Done)
+                    }
+                    result => result,
+                };
                 self.trial.attached |= matches!(result, Ok(Answer::Attached(_)));
                 self.outputs.push_back(Output::Answer(ticket, result));
                 if let Some(error) = lost {
@@ -743,7 +731,7 @@ impl Session {
     fn handle_probed(&mut self, result: Result<Answer, Error>, now: Time) {
         match result {
             Ok(_) => self.heard(),
-            Err(error) if matches!(error.code, Code::SessionLost | Code::Unauthorized) => {
+            Err(error) if error.ends_session() => {
                 self.lose(error, now);
             }
             Err(error) => {
@@ -785,7 +773,9 @@ impl Session {
             Err(error) => {
                 self.warn(server.as_str(), &error);
                 // Somebody holds the id that was chosen: the same server, another id.
-                if error.gateway_code == Some(core_error::SESSION_CONFLICT) && failures.len() < 3 {
+                let is_conflict =
+                    matches!(error, Error::Refused { code: CoreCode::SESSION_CONFLICT, .. });
+                if is_conflict && failures.len() < 3 {
                     rest.push(server.clone());
                 }
                 failures.push((server, error));
@@ -832,7 +822,7 @@ impl Session {
         }
         let batch = match self.read(&response, read_poll) {
             Ok(batch) => batch,
-            Err(error) if matches!(error.code, Code::SessionLost | Code::Unauthorized) => {
+            Err(error) if error.ends_session() => {
                 self.lose(error, now);
                 return;
             }
@@ -874,16 +864,19 @@ impl Session {
                 self.outputs.push_back(Output::Notice(sender, notice))
             }
             Message::Error { transaction: Some(transaction), code, reason } => {
-                let error = core_failure(code, &self.without_secrets(&reason));
+                let error = refused(code, &self.without_secrets(&reason));
                 self.handle_polled_answer(Ticket(transaction), Err(error), now);
             }
             Message::Reply { transaction, .. } | Message::Success { transaction, .. } => {
                 self.handle_polled_answer(Ticket(transaction), Ok(message), now);
             }
             Message::Error { transaction: None, code, reason } => {
-                self.lose_if_session_error(code, &self.without_secrets(&reason), now);
+                match refused(code, &self.without_secrets(&reason)) {
+                    error if error.ends_session() => self.lose(error, now),
+                    error => self.warn("the gateway says", &error),
+                }
             }
-            Message::Timeout => self.lose(session_lost(), now),
+            Message::Timeout => self.lose(Error::SessionTimedOut, now),
             Message::Ack { .. } => {}
             Message::Unknown(what) => {
                 let line = format!("skipped {}", self.without_secrets(&what));
@@ -900,14 +893,6 @@ impl Session {
         }
     }
 
-    fn lose_if_session_error(&mut self, code: i64, reason: &str, now: Time) {
-        let error = core_failure(code, reason);
-        match error.code {
-            Code::SessionLost | Code::Unauthorized => self.lose(error, now),
-            _ => self.warn("the gateway says", &error),
-        }
-    }
-
     fn warn(&mut self, what: &str, error: &Error) {
         self.outputs.push_back(Output::Log(Level::Warn, format!("{what}: {error}")));
     }
@@ -915,8 +900,10 @@ impl Session {
     // The end.
 
     fn lose(&mut self, mut error: Error, now: Time) {
-        if error.gateway_code == Some(core_error::NO_SUCH_SESSION) && !self.is_past_probation(now) {
-            error.message = MISROUTED.into();
+        if matches!(error, Error::Refused { code: CoreCode::NO_SUCH_SESSION, .. })
+            && !self.is_past_probation(now)
+        {
+            error = Error::Misrouted;
         }
         match std::mem::replace(&mut self.state, State::Closed) {
             State::Open { .. } => {
@@ -959,31 +946,25 @@ fn answer_of(kind: Kind, message: Message) -> Result<Answer, Error> {
             Kind::Trickle | Kind::Detach | Kind::Keepalive | Kind::Destroy,
             Message::Success { .. } | Message::Ack { .. },
         ) => Ok(Answer::Done),
-        (kind, _) => Err(Error::new(
-            Code::GatewayProtocol,
-            format!(
-                "the answer to {} is not one that Janus gives; check the address",
-                kind.as_str()
-            ),
-        )),
+        (kind, _) => Err(InvalidAnswer::Unexpected { request: kind.as_str() }.into()),
     }
 }
 
 fn read_post(response: &HttpResponse) -> Result<Message, Error> {
     match wire::parse_one(checked_body(response)?)? {
-        Message::Error { code, reason, .. } => Err(core_failure(code, &reason)),
+        Message::Error { code, reason, .. } => Err(refused(code, &reason)),
         message => Ok(message),
     }
 }
 
 fn read_poll(response: &HttpResponse) -> Result<Vec<Message>, Error> {
-    // Janus says so of a session that it does not know. So may a proxy: the next request tells.
+    // The next request tells whether the session is gone, or a proxy said so.
     if let HttpResponse::Answered { status: 404, .. } = response {
-        return Err(Error::new(Code::GatewayProtocol, "HTTP status 404: the session may be gone"));
+        return Err(InvalidAnswer::NotFound.into());
     }
     let batch = wire::parse_batch(checked_body(response)?)?;
     match batch.as_slice() {
-        [Message::Error { transaction: None, code, reason }] => Err(core_failure(*code, reason)),
+        [Message::Error { transaction: None, code, reason }] => Err(refused(*code, reason)),
         _ => Ok(batch),
     }
 }
@@ -991,88 +972,21 @@ fn read_poll(response: &HttpResponse) -> Result<Vec<Message>, Error> {
 fn checked_body(response: &HttpResponse) -> Result<&str, Error> {
     match response {
         HttpResponse::Answered { status: 200, body } => Ok(body),
-        HttpResponse::Answered { status: 403, .. } => Err(unauthorized()),
-        HttpResponse::Answered { status, body } => Err(Error::new(
-            Code::GatewayProtocol,
-            format!(
-                "HTTP status {status} \"{}\"; check the address and its path",
-                excerpt(body.trim())
-            ),
-        )),
-        HttpResponse::Failed(cause) => Err(Error::new(
-            Code::GatewayUnreachable,
-            "nothing answered; check the address, the network, and that the gateway allows this page (CORS)",
-        )
-        .with_cause(cause)),
+        HttpResponse::Answered { status: 403, .. } => Err(Error::Forbidden),
+        HttpResponse::Answered { status, body } => {
+            Err(InvalidAnswer::Status { status: *status, body: excerpt(body.trim()) }.into())
+        }
+        HttpResponse::Failed(cause) => Err(Error::Unreachable { cause: cause.clone() }),
     }
-}
-
-/// The meaning of an error of the gateway's core.
-fn core_failure(code: i64, reason: &str) -> Error {
-    let error = match code {
-        core_error::UNAUTHORIZED
-        | core_error::UNAUTHORIZED_PLUGIN
-        | core_error::TOKEN_NOT_FOUND => unauthorized(),
-        core_error::NO_SUCH_SESSION => session_lost(),
-        core_error::NO_SUCH_PLUGIN => Error::new(
-            Code::GatewayError,
-            "the gateway does not have the plugin; enable janus.plugin.videocall there",
-        ),
-        _ => Error::new(
-            Code::GatewayError,
-            format!("the gateway refused the request: {} ({code})", excerpt(reason)),
-        ),
-    };
-    error.from_gateway(code, &excerpt(reason))
 }
 
 /// There is no session any more, and none to be had.
 pub(crate) fn given_up(cause: &Error) -> Error {
-    Error::new(
-        Code::SessionLost,
-        "the gateway has been out of reach for too long: call connect() again",
-    )
-    .with_cause(cause.to_string())
+    Error::OutOfReach { cause: Box::new(cause.clone()) }
 }
 
-pub(crate) fn not_connected() -> Error {
-    Error::new(Code::NotConnected, "there is no session: call connect() first")
-}
-
-fn unauthorized() -> Error {
-    Error::new(Code::Unauthorized, "the gateway refused this client: check apiSecret and token")
-}
-
-/// Why a session may be unknown that was made a moment ago.
-const MISROUTED: &str = "the gateway does not know the session that it has just made: two gateways behind \
-    one address? Make sessions sticky, by the argument \"client\" that every request carries";
-
-fn session_lost() -> Error {
-    Error::new(
-        Code::SessionLost,
-        "the gateway does not know the session any more: call connect() again",
-    )
-}
-
-/// One error for all servers: the first one's own if there is only one.
-fn none_answered(failures: Vec<(ServerUrl, Error)>) -> Error {
-    let code = match failures.first() {
-        Some((_, first)) if failures.iter().all(|(_, error)| error.code == first.code) => {
-            first.code
-        }
-        _ => Code::GatewayUnreachable,
-    };
-    let said: Vec<String> = failures
-        .iter()
-        .map(|(server, error)| format!("{}: {}", server.as_str(), error.message))
-        .collect();
-    let mut error =
-        Error::new(code, format!("no gateway took the connection. {}", said.join(" | ")));
-    if let [(_, only)] = failures.as_slice() {
-        error.gateway_code = only.gateway_code;
-        error.cause = only.cause.clone();
-    }
-    error
+fn refused(code: CoreCode, reason: &str) -> Error {
+    Error::Refused { code, reason: excerpt(reason) }
 }
 
 /// RFC 3986, section 2.1.

@@ -4,7 +4,8 @@ use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
 use serde_json::Value;
 
-use crate::error::{Code, Error, excerpt};
+use super::error::{CoreCode, Error, InvalidAnswer};
+use crate::log::excerpt;
 
 /// The largest integer that JavaScript, and so the gateway, keeps exactly: 2^53 - 1.
 const LARGEST_ID: u64 = (1 << 53) - 1;
@@ -189,7 +190,7 @@ pub enum Message {
         /// Which request, where the gateway could tell.
         transaction: Option<u64>,
         /// The core's error code.
-        code: i64,
+        code: CoreCode,
         /// The core's words.
         reason: String,
     },
@@ -238,7 +239,10 @@ impl Message {
             }),
             ("error", _) => Some(Self::Error {
                 transaction,
-                code: message.pointer("/error/code").and_then(Value::as_i64).unwrap_or(490),
+                code: message
+                    .pointer("/error/code")
+                    .and_then(Value::as_i64)
+                    .map_or(CoreCode::UNKNOWN, CoreCode),
                 reason: text(message.pointer("/error/reason")),
             }),
             ("keepalive", _) => Some(Self::Keepalive),
@@ -300,20 +304,17 @@ pub fn parse_batch(body: &str) -> Result<Vec<Message>, Error> {
 pub(super) fn parse_one(body: &str) -> Result<Message, Error> {
     match parse_body(body)? {
         value @ Value::Object(_) => Ok(Message::read(value)),
-        _ => Err(not_the_gateway(body, "the JSON is not an object")),
+        _ => Err(InvalidAnswer::NotAnObject { body: excerpt(body.trim()) }.into()),
     }
 }
 
 fn parse_body(body: &str) -> Result<Value, Error> {
     if body.len() > LONGEST_BODY {
-        return Err(Error::new(
-            Code::GatewayProtocol,
-            format!("the answer has {} bytes; at most {LONGEST_BODY} are read", body.len()),
-        ));
+        return Err(InvalidAnswer::TooLong { length: body.len(), most: LONGEST_BODY }.into());
     }
     serde_json::from_str(body)
         .or_else(|_| serde_json::from_str(&without_lone_surrogates(body)))
-        .map_err(|_| not_the_gateway(body, "it is not JSON"))
+        .map_err(|_| InvalidAnswer::NotJson { body: excerpt(body.trim()) }.into())
 }
 
 /// The JSON with U+FFFD in place of every escaped surrogate that has no other half. RFC 8259, section 8.2,
@@ -340,27 +341,11 @@ fn code_unit(text: &str) -> Option<u16> {
     u16::from_str_radix(text.strip_prefix("\\u")?.get(..4)?, 16).ok()
 }
 
-fn not_the_gateway(body: &str, why: &str) -> Error {
-    let body = body.trim();
-    let shown = match body.is_empty() {
-        true => "an empty body".to_owned(),
-        false => format!("\"{}\"", excerpt(body)),
-    };
-    Error::new(
-        Code::GatewayProtocol,
-        format!("the answer is not Janus' ({why}): {shown}; check the address and its path"),
-    )
-}
-
 /// Checks an id that the gateway gave.
 pub(super) fn checked_id(id: Option<u64>) -> Result<u64, Error> {
     match id {
         Some(id @ 1..=LARGEST_ID) => Ok(id),
-        Some(id) => Err(Error::new(
-            Code::GatewayProtocol,
-            format!("the gateway gave the id {id}, which is not between 1 and 2^53 - 1"),
-        )),
-        None => Err(Error::new(Code::GatewayProtocol, "the gateway gave no usable id")),
+        id => Err(InvalidAnswer::UnusableId { id }.into()),
     }
 }
 

@@ -3,15 +3,15 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::error::Error;
 use super::frame::{Broken, Frame, Verdict};
 use super::incoming::{self, Content, Incoming};
 use super::outgoing::{self, Body, Outgoing, Queued, Room};
 use super::policy::is_kind;
 use super::sdp::Support;
-use super::{LONGEST_INLINE, LONGEST_MESSAGE, Lane, Meta, VERSION, WINDOW};
+use super::{LONGEST_MESSAGE, Lane, Meta, VERSION, WINDOW};
 use crate::config::Policy;
-use crate::error::{Code, Error, excerpt};
-use crate::log::Level;
+use crate::log::{Level, excerpt};
 use crate::time::Time;
 
 /// How soon an unanswered greeting is repeated; each time twice as late, up to the second.
@@ -135,7 +135,7 @@ enum Phase {
 impl Link {
     /// A link whose call is not up yet. What is sent waits.
     pub fn new(policy: Policy) -> Self {
-        let phase = if policy.enabled { Phase::Waiting } else { Phase::Closed(switched_off()) };
+        let phase = if policy.enabled { Phase::Waiting } else { Phase::Closed(Error::Disabled) };
         Self { policy, phase, room: BUFFER, ..Self::default() }
     }
 
@@ -200,9 +200,8 @@ impl Link {
     pub fn cancel(&mut self, key: Key, now: Time) {
         match key {
             Key::Outgoing(number) => {
-                let error = Error::new(Code::TransferCancelled, "the transfer was cancelled");
                 let mut wants = Vec::new();
-                self.outgoing.cancel(number, error, now, &mut wants);
+                self.outgoing.cancel(number, Error::Cancelled, now, &mut wants);
                 self.do_outgoing(wants, now);
             }
             Key::Incoming(id) => {
@@ -303,12 +302,12 @@ impl Link {
         }
     }
 
-    /// The bytes that [`Output::Read`] asked for, or why there are none.
+    /// The bytes that [`Output::Read`] asked for, or the browser's words on why there are none.
     pub fn handle_read(
         &mut self,
         number: u64,
         offset: u64,
-        result: Result<Vec<u8>, Error>,
+        result: Result<Vec<u8>, String>,
         now: Time,
     ) {
         let mut wants = Vec::new();
@@ -353,9 +352,8 @@ impl Link {
         if waits && now.since(self.heard) >= outgoing::SILENCE {
             // What is sent later has up to another minute.
             self.heard = now;
-            let error = "the other side has never said anything: nothing was sent";
             let mut wants = Vec::new();
-            self.outgoing.close(&Error::new(Code::TransferFailed, error), &mut wants);
+            self.outgoing.close(&Error::PeerNeverSpoke, &mut wants);
             self.do_outgoing(wants, now);
         }
     }
@@ -368,8 +366,8 @@ impl Link {
         self.heard = now;
         match self.support {
             None => {}
-            Some(Support::None) => self.close(&not_there()),
-            Some(Support::Off) => self.close(&switched_off_there()),
+            Some(Support::None) => self.close(&Error::NoChannel),
+            Some(Support::Off) => self.close(&Error::DisabledByPeer),
             Some(Support::Plain) if self.messages_open => {
                 self.phase = Phase::Plain;
                 for queued in self.outgoing.take_queued() {
@@ -461,14 +459,7 @@ impl Link {
                 self.outputs.push_back(Output::SendText(text));
                 Ok(())
             }
-            None => Err(Error::new(
-                Code::NotSupportedByPeer,
-                format!(
-                    "the other side does not use videortc: it can only be sent strings of 1 to {LONGEST_INLINE} \
-                     bytes, not {} bytes of {}",
-                    meta.size, meta.kind
-                ),
-            )),
+            None => Err(Error::NotSupportedByPeer { kind: meta.kind.clone(), size: meta.size }),
         };
         let transferred = if result.is_ok() { meta.size } else { 0 };
         self.sent(number, meta, transferred, result);
@@ -586,46 +577,15 @@ impl Link {
     }
 }
 
-fn switched_off() -> Error {
-    let error = "data is switched off: set options.dataChannel.dataEnabled and options.stream.dataEnabled to true";
-    Error::new(Code::DataDisabled, error)
-}
-
-fn switched_off_there() -> Error {
-    Error::new(Code::DataDisabled, "the other side has switched data off")
-}
-
-fn not_there() -> Error {
-    Error::new(Code::DataDisabled, "the other side's call has no data channel")
-}
-
-/// What the page is told of something that did not come whole.
+/// What our verdict on something that did not come whole means for the page.
 fn dropped(meta: &Meta, verdict: Verdict) -> Error {
-    let kind = excerpt(&meta.kind);
-    let size = meta.size;
+    let (kind, size) = (excerpt(&meta.kind), meta.size);
     match verdict {
-        Verdict::TypeRefused => Error::new(
-            Code::TypeNotAllowed,
-            format!("the type \"{kind}\" is not among options.dataChannel.allowedTypes: dropped"),
-        ),
-        Verdict::TooLarge => Error::new(
-            Code::TooLarge,
-            format!(
-                "{size} bytes of \"{kind}\" are more than options.dataChannel.maxSize: dropped"
-            ),
-        ),
-        Verdict::CancelledBySender => {
-            Error::new(Code::TransferCancelled, "the other side cancelled the transfer")
-        }
-        Verdict::CancelledByReceiver => {
-            Error::new(Code::TransferCancelled, "the transfer was cancelled")
-        }
-        Verdict::NotKept => Error::new(
-            Code::TransferFailed,
-            "the browser could not keep it: there may be too little room",
-        ),
-        Verdict::Received | Verdict::Malformed | Verdict::Other => {
-            Error::new(Code::TransferFailed, "the other side broke the data protocol")
-        }
+        Verdict::TypeRefused => Error::TypeNotAllowed { kind },
+        Verdict::TooLarge => Error::TooLarge { kind, size },
+        Verdict::CancelledBySender => Error::CancelledByPeer,
+        Verdict::CancelledByReceiver => Error::Cancelled,
+        Verdict::NotKept => Error::NotKept,
+        Verdict::Received | Verdict::Malformed | Verdict::Other => Error::PeerMisbehaved,
     }
 }

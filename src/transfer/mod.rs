@@ -4,6 +4,7 @@
 //! A [`Link`] is one call's. It joins the sending side (`outgoing`), the receiving side (`incoming`) and the
 //! greeting that comes before both.
 
+mod error;
 pub mod frame;
 mod incoming;
 mod link;
@@ -12,6 +13,7 @@ mod pace;
 mod policy;
 pub mod sdp;
 
+pub use error::Error;
 pub use incoming::Content;
 pub use link::{Key, Link, Output, Report};
 pub use policy::{clean_filename, is_kind};

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::time::Duration;
 
+use super::error::Error;
 use super::frame::{CHUNK_FRAME, Frame, Verdict};
 use super::pace::Pace;
 use super::{BLOCK, FILE_SLOTS, LONGEST_INLINE, Lane, Meta, SLOTS};
-use crate::error::{Code, Error};
 use crate::time::Time;
 
 /// How long a transfer may be without news before the other side is asked.
@@ -20,9 +20,6 @@ const BLOCKS: usize = 2;
 const MESSAGE_WINDOW: u64 = 2 * LONGEST_INLINE as u64;
 /// How often in a row a transfer may be sent again from a place without getting past it.
 const MOST_RETRIES: u8 = 16;
-
-/// What is said of a receiver that answers what it cannot mean.
-const DISOBEYED: &str = "the other side does not follow the data protocol";
 
 /// Names a transfer in this side's own words, in the order of `sendData()`.
 pub(super) type Number = u64;
@@ -283,12 +280,12 @@ impl Outgoing {
         }
     }
 
-    /// The bytes that were to be read, or why they cannot be.
+    /// The bytes that were to be read, or the browser's words on why they cannot be.
     pub(super) fn handle_read(
         &mut self,
         number: Number,
         offset: u64,
-        result: Result<Vec<u8>, Error>,
+        result: Result<Vec<u8>, String>,
         now: Time,
         wants: &mut Vec<Want>,
     ) {
@@ -297,8 +294,8 @@ impl Outgoing {
         let Some(block) = block.filter(|block| block.bytes.is_none()) else { return };
         match result {
             Ok(bytes) if bytes.len() as u64 == block.length => block.bytes = Some(bytes),
-            Ok(_) => self.cancel(number, changed(), now, wants),
-            Err(error) => self.cancel(number, error, now, wants),
+            Ok(_) => self.cancel(number, Error::Changed, now, wants),
+            Err(cause) => self.cancel(number, Error::Unreadable { cause }, now, wants),
         }
     }
 
@@ -345,7 +342,7 @@ impl Outgoing {
             Body::Source => received <= transfer.furthest && received < transfer.meta.size,
         };
         if !is_possible {
-            return self.cancel(number, Error::new(Code::TransferFailed, DISOBEYED), now, wants);
+            return self.cancel(number, Error::PeerMisbehaved, now, wants);
         }
         transfer.ask_at = now + ASK;
         if received > transfer.acknowledged {
@@ -390,9 +387,7 @@ impl Outgoing {
         transfer.read = transfer.acknowledged;
         transfer.retries = transfer.retries.saturating_add(1);
         if transfer.retries > MOST_RETRIES {
-            let error =
-                "it arrived damaged again and again: the connection or the other side is broken";
-            self.cancel(number, Error::new(Code::TransferFailed, error), now, wants);
+            self.cancel(number, Error::Damaged, now, wants);
         }
     }
 
@@ -408,7 +403,7 @@ impl Outgoing {
             (Verdict::Received, _) if is_sent => Ok(()),
             // Our own reason, where it was in time.
             (Verdict::Received | Verdict::CancelledBySender, Some(error)) => Err(error.clone()),
-            (Verdict::Received, None) => Err(Error::new(Code::TransferFailed, DISOBEYED)),
+            (Verdict::Received, None) => Err(Error::PeerMisbehaved),
             (verdict, _) => Err(refused(verdict, &transfer.meta)),
         };
         if result.is_ok() {
@@ -423,8 +418,7 @@ impl Outgoing {
         // What was heard before there was anything to answer says nothing.
         let waits_since = self.transfers.values().filter_map(|transfer| transfer.offered_at).min();
         if waits_since.is_some_and(|since| now.since(since.max(heard)) >= SILENCE) {
-            let error = "the other side says nothing any more: it may or may not have received it";
-            return self.close(&Error::new(Code::TransferFailed, error), wants);
+            return self.close(&Error::PeerSilent, wants);
         }
         for transfer in self.transfers.values_mut() {
             if transfer.offered_at.is_none() || transfer.ask_at > now {
@@ -516,34 +510,15 @@ impl Transfer {
     }
 }
 
-fn changed() -> Error {
-    Error::new(Code::TransferFailed, "the file changed while it was sent: send it again")
-}
-
+/// What the receiver's verdict means for the sender.
 fn refused(verdict: Verdict, meta: &Meta) -> Error {
-    let Meta { kind, size, .. } = meta;
     match verdict {
-        Verdict::TypeRefused => {
-            let error =
-                format!("the other side does not take the type \"{kind}\": see its allowedTypes");
-            Error::new(Code::TypeNotAllowed, error)
-        }
-        Verdict::TooLarge => {
-            let error = format!("{size} bytes are more than the other side takes: see its maxSize");
-            Error::new(Code::TooLarge, error)
-        }
-        Verdict::CancelledByReceiver => {
-            Error::new(Code::TransferCancelled, "the other side cancelled the transfer")
-        }
-        Verdict::CancelledBySender => {
-            Error::new(Code::TransferCancelled, "the transfer was cancelled")
-        }
-        Verdict::NotKept => Error::new(Code::TransferFailed, "the other side could not keep it"),
-        Verdict::Malformed => {
-            Error::new(Code::TransferFailed, "the other side did not understand what it was sent")
-        }
-        Verdict::Received | Verdict::Other => {
-            Error::new(Code::TransferFailed, "the other side did not take it")
-        }
+        Verdict::TypeRefused => Error::TypeRefused { kind: meta.kind.clone() },
+        Verdict::TooLarge => Error::TooLargeForPeer { size: meta.size },
+        Verdict::CancelledByReceiver => Error::CancelledByPeer,
+        Verdict::CancelledBySender => Error::Cancelled,
+        Verdict::NotKept => Error::NotKeptByPeer,
+        Verdict::Malformed => Error::NotUnderstoodByPeer,
+        Verdict::Received | Verdict::Other => Error::NotTakenByPeer,
     }
 }

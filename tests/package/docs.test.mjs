@@ -218,7 +218,7 @@ test("docs/janus.md: with CORS for one origin, that one alone may come", () =>
 test("every error code has its row in the reference", async () => {
   const reference = await readFile(join(root, "docs/reference.md"), "utf8");
   const source = await readFile(join(root, "src/error.rs"), "utf8");
-  const codes = ["LOAD_FAILED", "INTERNAL_ERROR", ...Array.from(source.matchAll(/=> "([A-Z_]+)",/g), ([, code]) => code)];
+  const codes = Array.from(source.matchAll(/=> "([A-Z_]+)",/g), ([, code]) => code);
   for (const code of codes) assert.match(reference, new RegExp(`^\\| \`${code}\` \\| .+ \\| .+ \\|$`, "m"));
 });
 

@@ -17,11 +17,11 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use videortc::config::Policy;
-use videortc::error::{Code, Error};
+use videortc::error::Error;
 use videortc::time::Time;
 use videortc::transfer::frame::Frame;
 use videortc::transfer::sdp::Support;
-use videortc::transfer::{Content, Key, LONGEST_MESSAGE, Lane, Link, Meta, Output, Report};
+use videortc::transfer::{self, Content, Key, LONGEST_MESSAGE, Lane, Link, Meta, Output, Report};
 
 /// The two ends. Tests mostly send from the first to the second.
 pub const A: usize = 0;
@@ -228,7 +228,7 @@ impl Pair {
 
     pub fn close(&mut self, end: usize) {
         self.ends[end].is_closed = true;
-        let error = Error::new(Code::CallEnded, "the call has ended");
+        let error = transfer::Error::CallEnded { reason: "Hung up".into() };
         self.tell(end, |link, _| link.close(&error));
     }
 
@@ -298,7 +298,7 @@ impl Pair {
         match self.ends[end].sent.get(&number) {
             None => "open",
             Some((_, Ok(()), _)) => "ok",
-            Some((_, Err(error), _)) => error.code.as_str(),
+            Some((_, Err(error), _)) => error.code().as_str(),
         }
     }
 
@@ -417,9 +417,7 @@ impl Pair {
                 this.reading -= 1;
                 let source = this.sources[&number];
                 let result = match source.fails_at {
-                    Some(at) if offset + length > at => {
-                        Err(Error::new(Code::TransferFailed, "the file cannot be read"))
-                    }
+                    Some(at) if offset + length > at => Err("NotReadableError".to_owned()),
                     _ => Ok(bytes(source, offset, length)),
                 };
                 self.tell(end, |link, now| link.handle_read(number, offset, result, now));
@@ -576,15 +574,15 @@ impl Pair {
             Output::Sent(report, result) => {
                 let Key::Outgoing(number) = report.key else { panic!("{report:?}") };
                 assert!(this.numbers.contains(&number));
-                let before = this.sent.insert(number, (report, result, now));
+                let before = this.sent.insert(number, (report, result.map_err(Error::from), now));
                 assert!(before.is_none(), "number {number} ended twice: {before:?}");
             }
             Output::Lost(report, error) => {
                 let Key::Incoming(id) = report.key else { panic!("{report:?}") };
                 this.kept.remove(&id);
-                this.lost.push((report, error));
+                this.lost.push((report, error.into()));
             }
-            Output::Refused(error) => this.refused.push(error),
+            Output::Refused(error) => this.refused.push(error.into()),
             Output::Log(_, line) => this.logs.push(line),
         }
     }

@@ -181,12 +181,13 @@ fn check_end(pair: &Pair, end: usize, excuses: &Excuses) {
             }
             (Ok(()), None) => panic!("{kind} was said to have arrived, and has not"),
             (Err(error), Some(_)) => {
-                let is_unknown = error.message.contains("says nothing any more");
+                let is_unknown = error.message().contains("says nothing any more");
                 assert!(is_unknown || excuses.is_closed, "{kind} has arrived: {error:?}");
             }
             (Err(_), None) => {}
         }
-        is_silent |= result.as_ref().is_err_and(|error| error.message.contains("nothing any more"));
+        is_silent |=
+            result.as_ref().is_err_and(|error| error.message().contains("nothing any more"));
     }
     let is_honest = excuses.slots.is_empty() && excuses.ids.is_empty();
     if is_honest && !is_silent && !excuses.is_closed {

@@ -8,8 +8,8 @@ use std::time::Duration;
 use videortc::call::{Call, Command, LegId, LegState, Media};
 use videortc::client::{CallId, Client, Outcome, Output};
 use videortc::config::{CallConfig, GatewayConfig, Secret, ServerUrl, UserName};
-use videortc::error::Error;
 use videortc::event::{Event, Settings};
+use videortc::media;
 use videortc::proto::{Candidate, HttpId, HttpRequest, HttpResponse, parse_batch};
 use videortc::time::Time;
 
@@ -245,7 +245,8 @@ impl Rig {
             }
             'e' => {
                 for leg in std::mem::take(&mut self.wanted) {
-                    let error = Error::new(videortc::error::Code::MediaFailed, "refused");
+                    let (step, cause) = (media::Step::Other, "refused".to_owned());
+                    let error = media::Error::Failed { step, cause };
                     self.tell(|call| call.handle_description(leg, Err(error), now));
                 }
             }

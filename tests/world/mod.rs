@@ -15,6 +15,7 @@ use videortc::client::{CallId, Client, Outcome, Output};
 use videortc::config::{CallConfig, GatewayConfig, ServerUrl, UserName};
 use videortc::error::Error;
 use videortc::event::Event;
+use videortc::media;
 use videortc::proto::{Candidate, HttpId, HttpRequest, HttpResponse};
 use videortc::time::Time;
 use videortc::transfer::Lane;
@@ -348,7 +349,7 @@ impl World {
     pub fn outcome(&self, page: usize, command: Command) -> &str {
         match self.pages[page].done.get(&command) {
             Some(Ok(_)) => "done",
-            Some(Err(error)) => error.code.as_str(),
+            Some(Err(error)) => error.code().as_str(),
             None => "open",
         }
     }
@@ -431,7 +432,7 @@ impl World {
                 }
                 let result = match this.refuses_devices {
                     false => Ok(format!("{SDP}{NUMBER}{sequence}\r\n")),
-                    true => Err(Error::new(videortc::error::Code::PermissionDenied, "refused")),
+                    true => Err(media::Error::PermissionDenied { cause: "refused".into() }),
                 };
                 this.devices |= result.is_ok();
                 self.described.insert(sequence.to_string(), (page, id, leg));
@@ -779,9 +780,9 @@ pub fn short(event: &Event) -> String {
         Event::IncomingCall(name) => format!("incoming {name}"),
         Event::Accepted(name) => format!("accepted {name}"),
         Event::HangUp { peer, reason } => format!("hang-up {peer}: {reason}"),
-        Event::Reconnecting(cause) => format!("reconnecting {}", cause.code.as_str()),
+        Event::Reconnecting(cause) => format!("reconnecting {}", cause.code().as_str()),
         Event::Reconnected => "reconnected".to_owned(),
-        Event::Error(error) => format!("error {}", error.code.as_str()),
+        Event::Error(error) => format!("error {}", error.code().as_str()),
         other => format!("{other:?}"),
     }
 }

@@ -14,7 +14,7 @@ impl Call {
                 self.event(Event::Registered { name: name.clone(), is_registered: true });
                 return self.done(command, Ok(Reply::Name(name)));
             }
-            Name::Held(name) => Some(already_registered(name)),
+            Name::Held(name) => Some(Misuse::AlreadyRegistered { name: name.clone() }),
             // It is being taken again, and that is all that is wanted.
             Name::Asked { name, command: None, .. }
                 if wanted.as_ref().is_none_or(|wanted| wanted == name) =>
@@ -24,14 +24,11 @@ impl Call {
                 }
                 return;
             }
-            Name::Asked { name, .. } => Some(Error::new(
-                Code::AlreadyRegistered,
-                format!("\"{name}\" is being registered: wait for onRegistered"),
-            )),
+            Name::Asked { name, .. } => Some(Misuse::Registering { name: name.clone() }),
             Name::None => None,
         };
         if let Some(error) = error {
-            return self.done(command, Err(error));
+            return self.done(command, Err(error.into()));
         }
         let guests_left = if wanted.is_some() { 0 } else { MOST_GUEST_NAMES };
         let name = wanted.unwrap_or_else(|| guest_name((self.random)()));
@@ -82,23 +79,21 @@ impl Call {
             if rings && peer.as_ref().is_none_or(|peer| *peer == talk.peer) {
                 return self.accept(command, now);
             }
-            let error = format!("there is a call with \"{}\" already: hang up first", talk.peer);
-            return self.done(command, Err(Error::new(Code::AlreadyInCall, error)));
+            let error = Misuse::InCall { peer: talk.peer.clone() };
+            return self.done(command, Err(error.into()));
         }
         let Some(peer) = peer else {
-            let error = "call() needs a user name, since no call is ringing here";
-            return self.done(command, Err(Error::invalid(error)));
+            return self.done(command, Err(Misuse::NobodyToCall.into()));
         };
         if self.refuse_if_detached(command) {
             return;
         }
         let Name::Held(me) = &self.name else {
-            let error = "register() a name before you call, and wait for onRegistered";
-            return self.done(command, Err(Error::new(Code::NotRegistered, error)));
+            return self.done(command, Err(Misuse::NotRegistered.into()));
         };
         if *me == peer {
             self.event(Event::HangUp { peer, reason: reason::SELF.into() });
-            return self.done(command, Err(calling_self()));
+            return self.done(command, Err(Misuse::CallingSelf.into()));
         }
         let mut talk = Talk::new(peer, Stage::Offering, now + DEVICES, self.config.data.clone());
         talk.command = Some(command);
@@ -112,8 +107,7 @@ impl Call {
             return;
         }
         let Some(Talk { stage: Stage::RingingIn { offer }, .. }) = &mut self.talk else {
-            let error = "no call is ringing here that could be accepted";
-            return self.done(command, Err(Error::new(Code::NoCall, error)));
+            return self.done(command, Err(Misuse::NothingToAccept.into()));
         };
         let offer = take(offer);
         if let Some(talk) = &mut self.talk {
@@ -135,9 +129,7 @@ impl Call {
             // Said twice, it ends with the first.
             return match &mut self.teardown {
                 Some(teardown) if teardown.request.is_some() => teardown.commands.push(command),
-                _ => {
-                    self.done(command, Err(Error::new(Code::NoCall, "there is no call to hang up")))
-                }
+                _ => self.done(command, Err(Misuse::NothingToHangUp.into())),
             };
         };
         let own = match talk.stage {
@@ -146,7 +138,7 @@ impl Call {
             _ => reason::CANCELLED,
         };
         let words = words.unwrap_or(own);
-        let error = Error::new(Code::CallEnded, "hangUp() ended the call");
+        let error = End::HangUp.into();
         self.end(words, error, Farewell::HangUp(words), now);
         match &mut self.teardown {
             Some(teardown) => teardown.commands.push(command),
@@ -161,7 +153,7 @@ impl Call {
             Life::Closing { commands, .. } => return commands.push(command),
             Life::Open => self.life = Life::Closing { commands: vec![command], detaching: false },
         }
-        let error = Error::new(Code::Closed, "closeUsecase() ended the call");
+        let error = End::CloseUsecase.into();
         self.end(reason::HUNG_UP, error, Farewell::HangUp(reason::HUNG_UP), now);
         self.detach_when_told();
     }
@@ -171,7 +163,7 @@ impl Call {
         if matches!(self.life, Life::Open) {
             self.life = Life::Closing { commands: Vec::new(), detaching: true };
         }
-        let error = Error::new(Code::NotConnected, "disconnect() ended the call");
+        let error = End::Disconnect.into();
         self.end(reason::HUNG_UP, error, Farewell::HangUp(reason::HUNG_UP), now);
     }
 

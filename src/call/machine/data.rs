@@ -26,12 +26,10 @@ impl Call {
                 talk.sending.insert(talk.link.next_number(), command);
                 return self.with_link(send);
             }
-            None if matches!(self.life, Life::Open) => {
-                Error::new(Code::NoCall, "there is no call to send it through: wait for onAccepted")
-            }
-            _ => Error::closed(),
+            None if matches!(self.life, Life::Open) => Misuse::NothingToSendThrough,
+            _ => Misuse::Closed,
         };
-        self.done(command, Err(error));
+        self.done(command, Err(error.into()));
     }
 
     /// Who the other side of the call is, if there is a call.
@@ -73,8 +71,7 @@ impl Call {
     pub(super) fn handle_data_timeout(&mut self, now: Time) {
         let due = self.talk.as_mut().and_then(|talk| talk.data_ends.take_if(|due| *due <= now));
         if due.is_some() {
-            let error = "the data channel was closed: call again to send more";
-            self.with_link(|link| link.close(&Error::new(Code::TransferFailed, error)));
+            self.with_link(|link| link.close(&transfer::Error::ChannelClosed));
         }
     }
 
@@ -96,12 +93,12 @@ impl Call {
         self.with_leg(leg, |link| link.handle_buffered(bytes, now));
     }
 
-    /// The bytes that [`Data::Read`] asked for, or why there are none.
+    /// The bytes that [`Data::Read`] asked for, or the browser's words on why there are none.
     pub fn handle_read(
         &mut self,
         command: Command,
         offset: u64,
-        result: Result<Vec<u8>, Error>,
+        result: Result<Vec<u8>, String>,
         now: Time,
     ) {
         let sending = self.talk.as_ref().map(|talk| &talk.sending);
@@ -160,11 +157,11 @@ impl Call {
                 return self.handle_sent(talk, &report, result);
             }
             (transfer::Output::Lost(report, error), _) => {
-                let state = TransferState::Failed(error);
+                let state = TransferState::Failed(error.into());
                 let Some(transfer) = named(talk, report, state) else { return };
                 Data::Changed(transfer, peer)
             }
-            (transfer::Output::Refused(error), _) => return self.event(Event::Error(error)),
+            (transfer::Output::Refused(error), _) => return self.event(Event::Error(error.into())),
             (transfer::Output::Log(level, line), _) => return self.log(level, line),
             // Without a peer connection there are no channels.
             (_, None) => return,
@@ -172,11 +169,16 @@ impl Call {
         self.outputs.push_back(Output::Data(data));
     }
 
-    fn handle_sent(&mut self, talk: &mut Talk, report: &Report, result: Result<(), Error>) {
+    fn handle_sent(
+        &mut self,
+        talk: &mut Talk,
+        report: &Report,
+        result: Result<(), transfer::Error>,
+    ) {
         if let Key::Outgoing(number) = report.key
             && let Some(command) = talk.sending.remove(&number)
         {
-            self.done(command, result.map(|()| Reply::Done));
+            self.done(command, result.map(|()| Reply::Done).map_err(Error::from));
         }
     }
 }

@@ -105,7 +105,7 @@ impl Call {
     pub(super) fn make_way(&mut self, now: Time) {
         // A peer that says so again and again must not keep us calling.
         if self.talk.as_ref().is_some_and(|talk| talk.redials >= MOST_REDIALS) {
-            let error = Error::new(Code::CallEnded, "the two calls crossed too often");
+            let error = End::CrossedTooOften.into();
             return self.end(reason::DECLINED, error, Farewell::Await, now);
         }
         let wins = match (&self.name, &self.talk) {

@@ -1,13 +1,14 @@
 //! The way out of a call: its one end for the page, and the teardown at the gateway.
 
 use super::*;
+use crate::transfer;
 
 impl Call {
     /// Ends the conversation for the page, once, and for the gateway as far as it needs to be told.
     pub(super) fn end(&mut self, words: &str, error: Error, farewell: Farewell<'_>, now: Time) {
         // Before its peer connection goes: what is on its way is named by that. Why the call ended is told
         // elsewhere; to what it carried, all ends are one.
-        let over = Error::new(Code::CallEnded, format!("the call ended too early: {words}"));
+        let over = transfer::Error::CallEnded { reason: words.to_owned() };
         self.with_link(|link| {
             if let Farewell::HangUp(words) = farewell {
                 link.say_bye(words);

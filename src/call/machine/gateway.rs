@@ -21,22 +21,26 @@ impl Call {
     /// The handle is detached, or nobody is there to detach it.
     pub fn handle_detached(&mut self, now: Time) {
         if !matches!(self.life, Life::Closed) {
-            let error = Error::new(Code::Closed, "the gateway closed this video call");
-            self.handle_session_end(&error, now);
+            self.handle_session_end(&End::Detached.into(), now);
         }
     }
 
     /// What became of a request.
-    pub fn handle_answer(&mut self, id: RequestId, answer: Result<Answer, Error>, now: Time) {
+    pub fn handle_answer(
+        &mut self,
+        id: RequestId,
+        answer: Result<Answer, proto::Error>,
+        now: Time,
+    ) {
         let Some(asked) = self.requests.remove(&id) else { return };
         let result = match answer {
             Ok(Answer::Plugin { data, .. }) => messages::parse(&data)
-                .map_err(|(code, words)| refused(code, &words, self.asked_name(&asked.purpose))),
+                .map_err(|Refusal { code, reason }| self.refused(code, reason, &asked.purpose)),
             Ok(_) => Ok(PluginEvent::Unknown("answer without a message".into())),
-            Err(error) if error.is_uncertain() || error.code == Code::SessionLost => {
-                return self.handle_uncertain(id, asked, error, now);
+            Err(error) if error.is_uncertain() || error.is_session_lost() => {
+                return self.handle_uncertain(id, asked, error.into(), now);
             }
-            Err(error) => Err(error),
+            Err(error) => Err(error.into()),
         };
         self.conclude(id, asked.purpose, result, now);
     }
@@ -59,7 +63,7 @@ impl Call {
                     command,
                     match result {
                         Ok(PluginEvent::List(names)) => Ok(Reply::Names(names)),
-                        Ok(other) => Err(unexpected(&other)),
+                        Ok(other) => Err(Error::unexpected(&other)),
                         Err(error) => Err(error),
                     },
                 );
@@ -67,7 +71,7 @@ impl Call {
             Purpose::Set(command, settings) => {
                 let result = result.and_then(|event| match event {
                     PluginEvent::Set => Ok(Reply::Set(settings)),
-                    other => Err(unexpected(&other)),
+                    other => Err(Error::unexpected(&other)),
                 });
                 if result.is_ok() {
                     self.event(Event::SetCall(settings));
@@ -91,13 +95,14 @@ impl Call {
         }
     }
 
-    /// The name that a request was about, for its error.
-    pub(super) fn asked_name(&self, purpose: &Purpose) -> &str {
-        match (purpose, &self.name, &self.talk) {
-            (Purpose::Register, Name::Asked { name, .. }, _) => name.as_str(),
-            (Purpose::Dial | Purpose::Accept, _, Some(talk)) => talk.peer.as_str(),
-            _ => "",
-        }
+    /// The plugin's refusal, with the name that the request was about.
+    pub(super) fn refused(&self, code: PluginCode, reason: String, purpose: &Purpose) -> Error {
+        let name = match (purpose, &self.name, &self.talk) {
+            (Purpose::Register, Name::Asked { name, .. }, _) => Some(name.clone()),
+            (Purpose::Dial | Purpose::Accept, _, Some(talk)) => Some(talk.peer.clone()),
+            _ => None,
+        };
+        Error::Refused { code, reason, name }
     }
 
     pub(super) fn handle_registered(&mut self, result: Result<PluginEvent, Error>, now: Time) {
@@ -108,16 +113,13 @@ impl Call {
         };
         let error = match result {
             Ok(PluginEvent::Registered) => return self.hold(name, command, now),
-            Ok(other) => unexpected(&other),
+            Ok(other) => Error::unexpected(&other),
             Err(error) => error,
         };
-        let is_taken = error.gateway_code == Some(code::USERNAME_TAKEN);
+        let is_taken = error.is_refusal(PluginCode::USERNAME_TAKEN);
         let cuts = again.as_ref().map_or(0, |again| again.cuts);
-        let is_cut_off = error.gateway_code.is_none()
-            && command.is_none()
-            && error.is_uncertain()
-            && cuts < MOST_REPEATS;
-        match (error.gateway_code, again) {
+        let is_cut_off = command.is_none() && error.is_uncertain() && cuts < MOST_REPEATS;
+        match (&error, again) {
             _ if is_taken && guests_left > 0 => {
                 let other = guest_name((self.random)());
                 return self.ask_for_name(other, command, guests_left.saturating_sub(1));
@@ -139,11 +141,9 @@ impl Call {
                 return;
             }
             // A registration whose answer was lost, and that was asked for again.
-            (Some(code::ALREADY_REGISTERED), _)
-                if error
-                    .cause
-                    .as_ref()
-                    .is_some_and(|words| words.contains(&format!("({name})"))) =>
+            // Janus gives the name that is held only in its words: "Already registered (Tom)".
+            (Error::Refused { code: PluginCode::ALREADY_REGISTERED, reason, .. }, _)
+                if reason.contains(&format!("({name})")) =>
             {
                 return self.hold(name, command, now);
             }
@@ -154,7 +154,7 @@ impl Call {
         self.end(reason::LOST, error.clone(), Farewell::HangUp(reason::LOST), now);
         match command {
             Some(command) => self.done(command, Err(error)),
-            None => self.event(Event::Error(error)),
+            None => self.event(Event::Error(error.into())),
         }
         self.be_well();
     }
@@ -198,30 +198,40 @@ impl Call {
                 if is_afterglow {
                     return self.dial_again(Farewell::Refused, now);
                 }
-                let error = Error::new(Code::UserBusy, format!("\"{peer}\" is in another call"));
+                let error = Error::Busy { peer };
                 self.end(reason::BUSY, error, Farewell::Refused, now);
             }
             Ok(other) => {
-                let error = unexpected(&other);
+                let error = Error::unexpected(&other);
                 self.end(reason::LOST, error, Farewell::HangUp(reason::CANCELLED), now);
             }
-            Err(error) => match error.gateway_code {
-                Some(code::ALREADY_IN_CALL) => self.handle_crossing(error, now),
-                Some(CORE_BUSY) => self.handle_core_busy(error, now),
+            Err(error) => self.handle_dial_refused(error, is_afterglow, now),
+        }
+    }
+
+    fn handle_dial_refused(&mut self, error: Error, is_afterglow: bool, now: Time) {
+        let announced = self.talk.as_ref().is_some_and(|talk| talk.announced);
+        match &error {
+            Error::Gateway(proto::Error::Refused { code: CoreCode::UNKNOWN, .. }) => {
+                self.handle_core_busy(error, now);
+            }
+            Error::Refused { code, .. } => match *code {
+                PluginCode::ALREADY_IN_CALL => self.handle_crossing(error, now),
                 // It rang there a moment ago.
-                Some(code::NO_SUCH_USERNAME) if talk.announced => {
+                PluginCode::NO_SUCH_USERNAME if announced => {
                     self.end(reason::LEFT, error, Farewell::Refused, now);
                 }
                 // Its handle is stuck in the call before, and it takes another.
-                Some(code::NO_SUCH_USERNAME) if is_afterglow => {
+                PluginCode::NO_SUCH_USERNAME if is_afterglow => {
                     self.dial_again(Farewell::Refused, now);
                 }
-                Some(code::NO_SUCH_USERNAME) => {
+                PluginCode::NO_SUCH_USERNAME => {
                     self.end(reason::NO_SUCH_USER, error, Farewell::Refused, now);
                 }
-                Some(code::USE_ECHO_TEST) => self.end(reason::SELF, error, Farewell::Refused, now),
+                PluginCode::USE_ECHO_TEST => self.end(reason::SELF, error, Farewell::Refused, now),
                 _ => self.end(reason::LOST, error, Farewell::HangUp(reason::CANCELLED), now),
             },
+            _ => self.end(reason::LOST, error, Farewell::HangUp(reason::CANCELLED), now),
         }
     }
 
@@ -236,13 +246,17 @@ impl Call {
         }
         let error = match result {
             Ok(PluginEvent::Accepted) => return self.come_up(now),
-            Ok(other) => unexpected(&other),
+            Ok(other) => Error::unexpected(&other),
             Err(error) => error,
         };
-        match error.gateway_code {
-            Some(code::NO_CALL) => self.end(reason::CANCELLED, error, Farewell::Await, now),
+        match &error {
+            Error::Refused { code: PluginCode::NO_CALL, .. } => {
+                self.end(reason::CANCELLED, error, Farewell::Await, now);
+            }
             // The gateway closes a connection late: that of the call before took this offer with it.
-            Some(CORE_NO_OFFER) => self.once_more(Farewell::HangUp(reason::ONCE_MORE), now),
+            Error::Gateway(proto::Error::Refused { code: CoreCode::UNEXPECTED_ANSWER, .. }) => {
+                self.once_more(Farewell::HangUp(reason::ONCE_MORE), now);
+            }
             _ => self.end(reason::LOST, error, Farewell::HangUp(reason::LOST), now),
         }
     }
@@ -252,8 +266,8 @@ impl Call {
         match notice {
             Notice::Event { data, jsep } => match messages::parse(&data) {
                 Ok(event) => self.handle_plugin_event(event, jsep, now),
-                Err((code, words)) => {
-                    self.log(Level::Warn, format!("the plugin complains: {words} ({code})"));
+                Err(Refusal { code, reason }) => {
+                    self.log(Level::Warn, format!("the plugin complains: {reason} ({code})"));
                 }
             },
             Notice::Candidates(candidates) => self.handle_remote_candidates(candidates),
@@ -335,7 +349,7 @@ impl Call {
                 }
                 // The gateway lets nobody through to one who is in a call: so that call is over.
                 _ => {
-                    let error = Error::new(Code::CallEnded, "the gateway ended the call");
+                    let error = End::ByGateway { reason: None }.into();
                     self.end(reason::LOST, error, Farewell::None, now);
                 }
             },
@@ -352,9 +366,8 @@ impl Call {
             return;
         }
         let (Some(leg), Some(Jsep { kind: JsepKind::Answer, sdp })) = (talk.leg, jsep) else {
-            let error =
-                Error::new(Code::GatewayProtocol, "the call was accepted without an answer");
-            return self.end(reason::LOST, error, Farewell::HangUp(reason::LOST), now);
+            let farewell = Farewell::HangUp(reason::LOST);
+            return self.end(reason::LOST, Error::MissingAnswer, farewell, now);
         };
         talk.support = sdp::support(&sdp);
         self.announce();
@@ -431,8 +444,8 @@ impl Call {
             words if DEFAULT_REASONS.contains(&words) => own,
             words => words,
         };
-        let error = Error::new(Code::CallEnded, format!("the other side ended the call: {words}"));
-        self.end(words, error, farewell, now);
+        let error = End::ByPeer { reason: words.to_owned() };
+        self.end(words, error.into(), farewell, now);
     }
 
     /// Of an end that the other side told first, the gateway has told now. Its closing begins only then.

@@ -20,16 +20,13 @@ pub(super) const NAME_HELD: Duration = Duration::from_secs(90);
 /// For the log, at both ends.
 const LOST_WORDS: &str = "words of a call were lost: once more";
 
-/// The plugin's "Missing SDP".
-const MISSING_SDP: i64 = 482;
-
 impl Call {
     /// The gateway is out of reach, and events may be lost.
-    pub fn handle_trouble(&mut self, error: &Error, now: Time) {
+    pub fn handle_trouble(&mut self, error: &proto::Error, now: Time) {
         self.healing.gap = true;
         self.healing.out_of_reach = true;
         self.healing.due = Some(now + OUTAGE);
-        self.healing.trouble.get_or_insert_with(|| error.clone());
+        self.healing.trouble.get_or_insert_with(|| error.clone().into());
         self.tell_trouble();
     }
 
@@ -42,10 +39,11 @@ impl Call {
     }
 
     /// The session is gone, and another is being made.
-    pub fn handle_session_lost(&mut self, words: &str, error: &Error, now: Time) {
+    pub fn handle_session_lost(&mut self, words: &str, error: &proto::Error, now: Time) {
+        let error = Error::from(error.clone());
         // Before the call ends: with that not all is well.
         self.healing.trouble = Some(error.clone());
-        self.lose_handle(words, error, now);
+        self.lose_handle(words, &error, now);
         self.want_name_again();
         // There is nothing to detach from; so it is done.
         if let Life::Closing { detaching, .. } = &mut self.life {
@@ -233,10 +231,9 @@ impl Call {
         if !self.healing.asks {
             return;
         }
-        let code = result.as_ref().err().and_then(|error| error.gateway_code);
-        let has_call = match code {
-            Some(code::NO_CALL) => false,
-            Some(MISSING_SDP) => true,
+        let has_call = match result {
+            Err(Error::Refused { code: PluginCode::NO_CALL, .. }) => false,
+            Err(Error::Refused { code: PluginCode::MISSING_SDP, .. }) => true,
             // It is asked again.
             _ => return,
         };
@@ -246,7 +243,7 @@ impl Call {
         // What was sent before the question was done before; its answer is lost.
         for (request, asked) in take(&mut self.requests) {
             match request < id {
-                true => self.healing.unsure.push((request, asked, answer_lost())),
+                true => self.healing.unsure.push((request, asked, Error::AnswerLost)),
                 false => drop(self.requests.insert(request, asked)),
             }
         }
@@ -280,7 +277,7 @@ impl Call {
                     }
                     return self.conclude(id, purpose, Err(error), now);
                 }
-                Err(refused(code::NO_CALL, "", self.asked_name(&purpose)))
+                Err(self.refused(PluginCode::NO_CALL, String::new(), &purpose))
             }
             (Purpose::HangUp, true) if self.talk.is_none() && asked.may_be_repeated() => {
                 if let Some(teardown) = &mut self.teardown {
@@ -348,7 +345,7 @@ impl Call {
                 | Stage::Accepting(_)
                 | Stage::Up,
             ) if !has_call => {
-                let error = Error::new(Code::CallEnded, "the gateway ended the call");
+                let error = End::ByGateway { reason: None }.into();
                 self.end(reason::LOST, error, Farewell::HangUp(reason::LOST), now);
             }
             // Somebody called, and it was not heard: they shall call once more.
@@ -374,7 +371,7 @@ impl Call {
     pub(super) fn once_more(&mut self, farewell: Farewell<'_>, now: Time) {
         let Some(talk) = &mut self.talk else { return };
         if talk.redials >= MOST_REDIALS {
-            let error = Error::new(Code::CallEnded, "the call was lost too often");
+            let error = End::LostTooOften.into();
             return self.end(reason::LOST, error, farewell, now);
         }
         self.log(Level::Info, LOST_WORDS.into());
@@ -414,10 +411,8 @@ impl Call {
 
     /// A connection that the gateway does not close is closed only with its handle, which takes no call until then.
     fn reattach(&mut self) {
-        let error = "the gateway holds on to the call before: attaching anew";
-        let error = Error::new(Code::GatewayError, error);
-        self.healing.trouble = Some(error.clone());
-        self.forget_requests(&error);
+        self.healing.trouble = Some(Error::WedgedHandle);
+        self.forget_requests(&Error::WedgedHandle);
         self.want_name_again();
         self.outputs.push_back(Output::Reattach);
     }
@@ -427,19 +422,15 @@ impl Call {
         let lost = self.talk.as_ref().is_some_and(|talk| talk.path.is_lost);
         let cause = match &self.healing.trouble {
             Some(error) => Some(error.clone()),
-            None => lost.then(restart::path_lost),
+            None => lost.then_some(Error::Media(media::Error::PathLost)),
         };
         match cause {
             Some(error) if !self.healing.told => {
                 self.healing.told = true;
-                self.event(Event::Reconnecting(error));
+                self.event(Event::Reconnecting(error.into()));
             }
             None if take(&mut self.healing.told) => self.event(Event::Reconnected),
             _ => {}
         }
     }
-}
-
-fn answer_lost() -> Error {
-    Error::new(Code::GatewayTimeout, "the gateway's answer is lost: try again")
 }

@@ -4,7 +4,12 @@ use super::*;
 
 impl Call {
     /// The offer or answer that was asked for, or why there is none.
-    pub fn handle_description(&mut self, leg: LegId, result: Result<String, Error>, now: Time) {
+    pub fn handle_description(
+        &mut self,
+        leg: LegId,
+        result: Result<String, media::Error>,
+        now: Time,
+    ) {
         let Some(talk) = self.talk.as_mut().filter(|talk| talk.leg == Some(leg)) else { return };
         match (&talk.stage, result) {
             (Stage::Up, result) => self.handle_new_description(result, now),
@@ -18,11 +23,11 @@ impl Call {
                 self.dial_if_due(now);
             }
             (Stage::Offering | Stage::Answering, Err(error)) => {
-                let words = match error.code {
-                    Code::MediaFailed => reason::MEDIA_FAILED,
-                    _ => reason::NO_DEVICE,
+                let words = match error.is_of_connection() {
+                    true => reason::MEDIA_FAILED,
+                    false => reason::NO_DEVICE,
                 };
-                self.end(words, error, Farewell::HangUp(words), now);
+                self.end(words, error.into(), Farewell::HangUp(words), now);
             }
             _ => {}
         }
@@ -58,7 +63,7 @@ impl Call {
             LegState::Disconnected => {}
             LegState::Failed => self.end(
                 reason::MEDIA_FAILED,
-                media_failed(),
+                media::Error::NotConnected.into(),
                 Farewell::HangUp(reason::MEDIA_FAILED),
                 now,
             ),

@@ -17,14 +17,6 @@ const RETRY: Duration = Duration::from_secs(3);
 /// How much longer the one that answered the call waits.
 const COURTESY: Duration = Duration::from_secs(2);
 
-/// Why the page is told that it is being reconnected.
-pub(super) fn path_lost() -> Error {
-    Error::new(
-        Code::MediaFailed,
-        "nothing comes through the media connection: it is being restored",
-    )
-}
-
 impl Path {
     /// A negotiation ended: if it did not help, another follows.
     fn look_again(&mut self, now: Time) {
@@ -84,7 +76,11 @@ impl Call {
     }
 
     /// A new offer, or the answer to one, is made.
-    pub(super) fn handle_new_description(&mut self, result: Result<String, Error>, now: Time) {
+    pub(super) fn handle_new_description(
+        &mut self,
+        result: Result<String, media::Error>,
+        now: Time,
+    ) {
         let Some(talk) = &mut self.talk else { return };
         let version = talk.link.version();
         let jsep = match (talk.path.negotiation.take(), result) {
@@ -113,7 +109,7 @@ impl Call {
     pub(super) fn handle_renegotiated(&mut self, result: Result<PluginEvent, Error>, now: Time) {
         let result = result.and_then(|event| match event {
             PluginEvent::Set => Ok(()),
-            other => Err(unexpected(&other)),
+            other => Err(Error::unexpected(&other)),
         });
         if let Err(error) = result {
             self.warn("a new description was not passed on", &error);

@@ -1,0 +1,272 @@
+//! The sentences: what happened, with which value, and what the page or its user can do about it.
+
+use crate::call::{self, End, Misuse, PluginCode};
+use crate::config::UserName;
+use crate::proto::{self, CoreCode, InvalidAnswer};
+use crate::transfer::LONGEST_INLINE;
+use crate::{media, transfer};
+
+pub(super) fn gateway(error: &proto::Error) -> String {
+    use proto::Error;
+    match error {
+        Error::Unreachable { .. } => {
+            "nothing answered; check the address, the network, and that the gateway allows this page (CORS)"
+                .into()
+        }
+        Error::Timeout { request, limit } => format!(
+            "the gateway did not answer {request} within {} ms; try again",
+            limit.as_millis()
+        ),
+        Error::InvalidAnswer(answer) => invalid_answer(answer),
+        Error::NoServer { failures } => {
+            let said = failures
+                .iter()
+                .map(|(server, error)| format!("{}: {}", server.as_str(), gateway(error)));
+            format!("no gateway took the connection. {}", said.collect::<Vec<_>>().join(" | "))
+        }
+        Error::Refused { code, .. } if code.is_unauthorized() => unauthorized(),
+        Error::Forbidden => unauthorized(),
+        Error::OutOfReach { .. } => {
+            "the gateway has been out of reach for too long: call connect() again".into()
+        }
+        Error::Refused { code: CoreCode::NO_SUCH_SESSION, .. } | Error::SessionTimedOut => {
+            "the gateway does not know the session any more: call connect() again".into()
+        }
+        Error::Misrouted => {
+            "the gateway does not know the session that it has just made: two gateways behind one \
+             address? Make sessions sticky, by the argument \"client\" that every request carries"
+                .into()
+        }
+        Error::Refused { code: CoreCode::NO_SUCH_PLUGIN, .. } => {
+            "the gateway does not have the plugin; enable janus.plugin.videocall there".into()
+        }
+        Error::Refused { code, reason } => {
+            format!("the gateway refused the request: {reason} ({code})")
+        }
+        Error::NotConnected => "there is no session: call connect() first".into(),
+        Error::ConnectCancelled => "disconnect() came before connect() was done".into(),
+        Error::Disconnected => "disconnect() ended the session".into(),
+        Error::PageLeft => "the page was left".into(),
+    }
+}
+
+fn unauthorized() -> String {
+    "the gateway refused this client: check apiSecret and token".into()
+}
+
+fn invalid_answer(answer: &InvalidAnswer) -> String {
+    let shown = |body: &str| match body.is_empty() {
+        true => "an empty body".to_owned(),
+        false => format!("\"{body}\""),
+    };
+    match answer {
+        InvalidAnswer::Status { status, body } => {
+            format!("HTTP status {status} \"{body}\"; check the address and its path")
+        }
+        InvalidAnswer::NotFound => "HTTP status 404: the session may be gone".into(),
+        InvalidAnswer::NotJson { body } => format!(
+            "the answer is not Janus' (it is not JSON): {}; check the address and its path",
+            shown(body)
+        ),
+        InvalidAnswer::NotAnObject { body } => format!(
+            "the answer is not Janus' (the JSON is not an object): {}; check the address and its path",
+            shown(body)
+        ),
+        InvalidAnswer::TooLong { length, most } => {
+            format!("the answer has {length} bytes; at most {most} are read")
+        }
+        InvalidAnswer::Unexpected { request } => {
+            format!("the answer to {request} is not one that Janus gives; check the address")
+        }
+        InvalidAnswer::UnusableId { id: Some(id) } => {
+            format!("the gateway gave the id {id}, which is not between 1 and 2^53 - 1")
+        }
+        InvalidAnswer::UnusableId { id: None } => "the gateway gave no usable id".into(),
+    }
+}
+
+pub(super) fn call(error: &call::Error) -> String {
+    use call::Error;
+    match error {
+        Error::Gateway(error) => gateway(error),
+        Error::Media(error) => media(error),
+        Error::Transfer(error) => transfer(error),
+        Error::Refused { code, reason, name } => {
+            let name = name.as_ref().map_or("", UserName::as_str);
+            match *code {
+                PluginCode::REGISTER_FIRST => "not registered: call register() first".into(),
+                PluginCode::USERNAME_TAKEN => {
+                    format!("somebody else holds the name \"{name}\": choose another")
+                }
+                PluginCode::ALREADY_REGISTERED => {
+                    "this video call has another name already: closeUsecase() frees it".into()
+                }
+                PluginCode::NO_SUCH_USERNAME => format!("nobody is registered as \"{name}\""),
+                PluginCode::USE_ECHO_TEST => calling_self(),
+                PluginCode::ALREADY_IN_CALL => {
+                    "the gateway still has this client in another call: try again".into()
+                }
+                PluginCode::NO_CALL => format!("the caller \"{name}\" has gone"),
+                code => format!("the video call plugin refused: {reason} ({code})"),
+            }
+        }
+        Error::UnexpectedAnswer { event } => {
+            format!("the plugin gave an answer that does not fit: {event}")
+        }
+        Error::MissingAnswer => "the call was accepted without an answer".into(),
+        Error::AnswerLost => "the gateway's answer is lost: try again".into(),
+        Error::Timeout => "the gateway did not answer in time".into(),
+        Error::WedgedHandle => {
+            "the gateway does not let go of the call before: the connection is being restored"
+                .into()
+        }
+        Error::Busy { peer } => format!("\"{peer}\" is in another call"),
+        Error::Ended(end) => ended(end),
+        Error::Misuse(misuse) => misused(misuse),
+    }
+}
+
+fn ended(end: &End) -> String {
+    match end {
+        End::HangUp => "hangUp() ended the call".into(),
+        End::CloseUsecase => "closeUsecase() ended the call".into(),
+        End::Disconnect => "disconnect() ended the call".into(),
+        End::ClosedByDisconnect => "disconnect() closed this video call".into(),
+        End::ByPeer { reason } => format!("the other side ended the call: {reason}"),
+        End::NoAnswer => "nobody answered the call".into(),
+        End::ByGateway { reason: Some(reason) } => format!("the gateway ended the call: {reason}"),
+        End::ByGateway { reason: None } => "the gateway ended the call".into(),
+        End::Detached => "the gateway closed this video call".into(),
+        End::LostTooOften => "the call was lost too often".into(),
+        End::CrossedTooOften => "the two calls crossed too often".into(),
+        End::NotRedialed => "the caller did not call again".into(),
+    }
+}
+
+fn misused(misuse: &Misuse) -> String {
+    match misuse {
+        Misuse::Closed => {
+            "this video call is closed: get a new one from usecases.videoCall()".into()
+        }
+        Misuse::Restoring => {
+            "the connection to the gateway is being restored: wait for onReconnected".into()
+        }
+        Misuse::NotRegistered => {
+            "register() a name before you call, and wait for onRegistered".into()
+        }
+        Misuse::AlreadyRegistered { name } => {
+            format!("this video call is registered as \"{name}\": closeUsecase() frees that name")
+        }
+        Misuse::Registering { name } => {
+            format!("\"{name}\" is being registered: wait for onRegistered")
+        }
+        Misuse::NobodyToCall => "call() needs a user name, since no call is ringing here".into(),
+        Misuse::CallingSelf => calling_self(),
+        Misuse::InCall { peer } => {
+            format!("there is a call with \"{peer}\" already: hang up first")
+        }
+        Misuse::NothingToAccept => "no call is ringing here that could be accepted".into(),
+        Misuse::NothingToHangUp => "there is no call to hang up".into(),
+        Misuse::NothingToSendThrough => {
+            "there is no call to send it through: wait for onAccepted".into()
+        }
+        Misuse::NothingToMute => "nothing is being sent: there is no call".into(),
+    }
+}
+
+fn calling_self() -> String {
+    "you cannot call yourself: call somebody else".into()
+}
+
+pub(super) fn transfer(error: &transfer::Error) -> String {
+    use transfer::Error;
+    match error {
+        Error::Disabled => {
+            "data is switched off: set options.dataChannel.dataEnabled and options.stream.dataEnabled to true"
+                .into()
+        }
+        Error::DisabledByPeer => "the other side has switched data off".into(),
+        Error::NoChannel => "the other side's call has no data channel".into(),
+        Error::NotSupportedByPeer { kind, size } => format!(
+            "the other side does not use videortc: it can only be sent strings of 1 to {LONGEST_INLINE} \
+             bytes, not {size} bytes of {kind}"
+        ),
+        Error::TypeRefused { kind } => {
+            format!("the other side does not take the type \"{kind}\": see its allowedTypes")
+        }
+        Error::TooLargeForPeer { size } => {
+            format!("{size} bytes are more than the other side takes: see its maxSize")
+        }
+        Error::TypeNotAllowed { kind } => {
+            format!("the type \"{kind}\" is not among options.dataChannel.allowedTypes: dropped")
+        }
+        Error::TooLarge { kind, size } => {
+            format!("{size} bytes of \"{kind}\" are more than options.dataChannel.maxSize: dropped")
+        }
+        Error::Cancelled => "the transfer was cancelled".into(),
+        Error::CancelledByPeer => "the other side cancelled the transfer".into(),
+        Error::Aborted => "the signal was aborted before anything was sent".into(),
+        Error::Unreadable { .. } => {
+            "the file could not be read: it may have been changed or removed".into()
+        },
+        Error::Changed => "the file changed while it was sent: send it again".into(),
+        Error::NotKept => "the browser could not keep it: there may be too little room".into(),
+        Error::NotKeptByPeer => "the other side could not keep it".into(),
+        Error::PeerMisbehaved => "the other side does not follow the data protocol".into(),
+        Error::NotUnderstoodByPeer => "the other side did not understand what it was sent".into(),
+        Error::NotTakenByPeer => "the other side did not take it".into(),
+        Error::Damaged => {
+            "it arrived damaged again and again: the connection or the other side is broken".into()
+        }
+        Error::PeerNeverSpoke => {
+            "the other side has never said anything: nothing was sent".into()
+        }
+        Error::PeerSilent => {
+            "the other side says nothing any more: it may or may not have received it".into()
+        }
+        Error::ChannelClosed => "the data channel was closed: call again to send more".into(),
+        Error::CallEnded { reason } => format!("the call ended too early: {reason}"),
+    }
+}
+
+pub(super) fn media(error: &media::Error) -> String {
+    use media::{Error, Step};
+    match error {
+        Error::PermissionDenied { .. } => {
+            "the camera or microphone was refused: allow it in the browser's site settings".into()
+        }
+        Error::PermissionTimeout => {
+            "the camera or microphone was not granted in time: answer the browser's question".into()
+        }
+        Error::DeviceNotFound { .. } => {
+            "no camera or no microphone was found: plug one in, or set videoEnabled or audioEnabled to false"
+                .into()
+        }
+        Error::NoDeviceFits { .. } => {
+            "no camera or microphone fits what was asked for: check aDeviceId, vDeviceId, resolution and \
+             frameRate"
+                .into()
+        }
+        Error::DeviceInUse { .. } => {
+            "the camera or microphone could not be started: close other programs that use it".into()
+        }
+        Error::DeviceError { .. } => "the camera or microphone could not be opened".into(),
+        Error::NotSupported => {
+            "this page has no access to cameras and microphones: serve it over https or from localhost".into()
+        }
+        Error::NotSent { kind } => format!("this call sends no {kind}"),
+        Error::NoIceServers { .. } => "the function iceServers gave no ICE servers".into(),
+        Error::Closed => "the call ended while its media connection was being made".into(),
+        Error::Failed { step: Step::Open, .. } => {
+            format!("the browser could not {} (check iceServers)", Step::Open)
+        }
+        Error::Failed { step, .. } => format!("the browser could not {step}"),
+        Error::NotConnected => {
+            "the media connection could not be made: a TURN server in iceServers helps in strict networks"
+                .into()
+        }
+        Error::PathLost => {
+            "nothing comes through the media connection: it is being restored".into()
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! What can go wrong between this client and the gateway, by who is to blame.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::config::ServerUrl;
+
+/// Why the gateway did not do what it was asked.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    // The network, or the address.
+    /// Nothing answered an HTTP request.
+    #[error("nothing answered: {cause}")]
+    Unreachable {
+        /// The browser's words.
+        cause: String,
+    },
+    /// A request had no final answer in time. Whether it was done is unknown.
+    #[error("no answer to {request} within {} ms", limit.as_millis())]
+    Timeout {
+        /// What was asked.
+        request: &'static str,
+        /// How long it was waited for.
+        limit: Duration,
+    },
+    /// Something answered that is not what Janus answers. Whether the request was done is unknown.
+    #[error("invalid answer: {0}")]
+    InvalidAnswer(#[from] InvalidAnswer),
+    /// No server took the connection: what each of them said, in the order of the list.
+    #[error("none of {} servers took the connection", failures.len())]
+    NoServer {
+        /// Never empty, unless the list of servers is.
+        failures: Vec<(ServerUrl, Error)>,
+    },
+    /// The gateway was out of reach for longer than `retry_limit`.
+    #[error("out of reach for too long: {cause}")]
+    OutOfReach {
+        /// The last failure.
+        cause: Box<Error>,
+    },
+
+    // The gateway.
+    /// The gateway's core refused a request.
+    #[error("refused by the gateway: {reason} ({code})")]
+    Refused {
+        /// Its number for that.
+        code: CoreCode,
+        /// Its words, cut short.
+        reason: String,
+    },
+    /// An HTTP status 403 in place of an answer.
+    #[error("HTTP status 403")]
+    Forbidden,
+    /// The gateway ended the session, since it had heard nothing for too long.
+    #[error("the session timed out")]
+    SessionTimedOut,
+    /// The gateway does not know a session that it made a moment ago: there may be several gateways behind
+    /// one address.
+    #[error("the new session is not known")]
+    Misrouted,
+
+    // The page.
+    /// There is no session.
+    #[error("not connected")]
+    NotConnected,
+    /// `disconnect()` came before the session was there.
+    #[error("disconnect() came before connect() was done")]
+    ConnectCancelled,
+    /// `disconnect()` ended the session.
+    #[error("disconnect() ended the session")]
+    Disconnected,
+    /// The page was left, and the session ended with it.
+    #[error("the page was left")]
+    PageLeft,
+}
+
+impl Error {
+    /// Whether the gateway may have done what it was asked: nothing of the gateway's came back, or something
+    /// that it did not say.
+    pub(crate) fn is_uncertain(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Timeout { .. } | Self::InvalidAnswer(_))
+    }
+
+    /// Whether the gateway refuses this client, whatever it asks for.
+    pub(crate) fn is_unauthorized(&self) -> bool {
+        match self {
+            Self::Refused { code, .. } => code.is_unauthorized(),
+            Self::Forbidden => true,
+            Self::NoServer { failures } => {
+                !failures.is_empty() && failures.iter().all(|(_, error)| error.is_unauthorized())
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the session is over, or of no use.
+    pub(crate) fn ends_session(&self) -> bool {
+        self.is_session_lost() || self.is_unauthorized()
+    }
+
+    /// The error of the one server there is, where no server took the connection.
+    pub(crate) fn single(&self) -> &Self {
+        match self {
+            Self::NoServer { failures } => match failures.as_slice() {
+                [(_, error)] => error,
+                _ => self,
+            },
+            _ => self,
+        }
+    }
+
+    /// Whether there is no session any more.
+    pub(crate) fn is_session_lost(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused { code: CoreCode::NO_SUCH_SESSION, .. }
+                | Self::OutOfReach { .. }
+                | Self::SessionTimedOut
+                | Self::Misrouted
+                | Self::PageLeft
+        )
+    }
+}
+
+/// How an answer shows that it is not Janus'.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidAnswer {
+    /// An HTTP status that Janus does not use.
+    #[error("HTTP status {status} \"{body}\"")]
+    Status {
+        /// The status.
+        status: u16,
+        /// The body, cut short.
+        body: String,
+    },
+    /// HTTP status 404 to a poll. Janus says so of a session that it does not know; so may a proxy.
+    #[error("HTTP status 404")]
+    NotFound,
+    /// A body that is not JSON.
+    #[error("not JSON: \"{body}\"")]
+    NotJson {
+        /// The body, cut short.
+        body: String,
+    },
+    /// JSON that is not an object.
+    #[error("not a JSON object: \"{body}\"")]
+    NotAnObject {
+        /// The body, cut short.
+        body: String,
+    },
+    /// More than is read.
+    #[error("{length} bytes, of which at most {most} are read")]
+    TooLong {
+        /// The length of the body in bytes.
+        length: usize,
+        /// How many are read.
+        most: usize,
+    },
+    /// An answer that does not belong to the request.
+    #[error("not an answer to {request}")]
+    Unexpected {
+        /// What was asked.
+        request: &'static str,
+    },
+    /// An id that is missing, 0 or above 2^53 - 1.
+    #[error("an unusable id")]
+    UnusableId {
+        /// The id, where there is one.
+        id: Option<u64>,
+    },
+}
+
+/// An error code of the gateway's core (Janus' `apierror.h`). A plugin's numbers overlap these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CoreCode(pub i64);
+
+impl CoreCode {
+    /// The API secret or the token is wrong or missing.
+    pub const UNAUTHORIZED: Self = Self(403);
+    /// The token does not allow the plugin.
+    pub const UNAUTHORIZED_PLUGIN: Self = Self(405);
+    /// It does not know the session.
+    pub const NO_SUCH_SESSION: Self = Self(458);
+    /// It does not know the handle.
+    pub const NO_SUCH_HANDLE: Self = Self(459);
+    /// It does not have the plugin.
+    pub const NO_SUCH_PLUGIN: Self = Self(460);
+    /// The id chosen for a session is in use.
+    pub const SESSION_CONFLICT: Self = Self(468);
+    /// "Unexpected ANSWER": it does not know the offer any more.
+    pub const UNEXPECTED_ANSWER: Self = Self(469);
+    /// It does not know the token.
+    pub const TOKEN_NOT_FOUND: Self = Self(470);
+    /// Anything else. "Error setting ICE locally" has this number: the handle still holds, or already holds,
+    /// another media connection, and the plugin never saw the request.
+    pub const UNKNOWN: Self = Self(490);
+
+    pub(crate) fn is_unauthorized(self) -> bool {
+        matches!(self, Self::UNAUTHORIZED | Self::UNAUTHORIZED_PLUGIN | Self::TOKEN_NOT_FOUND)
+    }
+}
+
+impl fmt::Display for CoreCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
