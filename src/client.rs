@@ -10,7 +10,9 @@ use crate::config::{CallConfig, GatewayConfig};
 use crate::error::Error;
 use crate::event::Event;
 use crate::log::Level;
-use crate::proto::{self, Answer, HandleId, HttpId, HttpRequest, HttpResponse, Session, Ticket};
+use crate::proto::{
+    self, Answer, Doubt, HandleId, HttpId, HttpRequest, HttpResponse, Session, Ticket,
+};
 use crate::proto::{Backoff, given_up};
 use crate::time::{Time, earliest};
 
@@ -353,6 +355,8 @@ impl Client {
         }
         self.next_look = now + LOOK;
         self.session.look(now);
+        // A poll may have been repeated while the page slept, or the network was gone.
+        self.handle_doubt(Doubt::Possible, now);
         self.backoff = Backoff::default();
         if let Phase::Restoring(Restoring { due: Some(due), .. }) = &mut self.phase {
             *due = now;
@@ -449,8 +453,15 @@ impl Client {
                     slot.call.handle_restored(now);
                 }
             }
+            proto::Output::Doubt(doubt) => self.handle_doubt(doubt, now),
             proto::Output::Lost(error) => self.handle_lost(&error, now),
             proto::Output::Closed => self.end_session(now),
+        }
+    }
+
+    fn handle_doubt(&mut self, doubt: Doubt, now: Time) {
+        for slot in self.calls.values_mut() {
+            slot.call.handle_doubt(doubt, now);
         }
     }
 

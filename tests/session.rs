@@ -21,7 +21,7 @@ use videortc::config::{GatewayConfig, Secret, ServerUrl, UserName};
 use videortc::error::{Code, Error};
 use videortc::event::Settings;
 use videortc::log::Level;
-use videortc::proto::{Answer, Candidate, HttpRequest, HttpResponse, Jsep, Output, Session};
+use videortc::proto::{Answer, Candidate, Doubt, HttpRequest, HttpResponse, Jsep, Output, Session};
 use videortc::time::Time;
 
 /// A session, and what it asked for.
@@ -34,6 +34,7 @@ struct Rig {
     aborts: usize,
     troubles: usize,
     restored: usize,
+    doubts: Vec<Doubt>,
     beacons: Vec<(String, String)>,
     answers: Vec<Result<Answer, Error>>,
     closed: bool,
@@ -56,6 +57,7 @@ impl Rig {
             aborts: 0,
             troubles: 0,
             restored: 0,
+            doubts: Vec::new(),
             beacons: Vec::new(),
             answers: Vec::new(),
             closed: false,
@@ -91,6 +93,7 @@ impl Rig {
                 }
                 Output::Trouble(_) => self.troubles += 1,
                 Output::Restored => self.restored += 1,
+                Output::Doubt(doubt) => self.doubts.push(doubt),
                 Output::Beacon { url, body } => self.beacons.push((url, body)),
                 Output::Answer(_, answer) => self.answers.push(answer.map_err(Error::from)),
                 Output::Notice(..) => {}
@@ -615,4 +618,70 @@ fn every_request_of_a_client_carries_the_same_value_and_those_of_another_do_not(
     // These two have the same source of random numbers.
     assert_eq!(clients[0], clients[1]);
     assert!(clients[0].len() >= 16);
+}
+
+const KEEPALIVE: &str = r#"[{"janus":"keepalive"}]"#;
+
+#[test]
+fn a_poll_that_another_one_robbed_shows_by_its_time() {
+    for (millis, doubts) in [
+        (100, vec![Doubt::Lost]),
+        (15_000, vec![Doubt::Lost]),
+        (29_500, vec![Doubt::Lost]),
+        (30_000, vec![]),
+        (31_000, vec![]),
+        (40_000, vec![Doubt::Possible]),
+    ] {
+        let mut rig = Rig::open();
+        rig.run_for(Duration::from_millis(millis));
+        rig.answer(|_| ok(KEEPALIVE));
+        assert_eq!(rig.doubts, doubts, "after {millis} ms");
+        assert_eq!(rig.troubles, 0);
+    }
+}
+
+#[test]
+fn a_gateway_whose_polls_are_short_is_not_doubted_for_ever() {
+    let mut rig = Rig::open();
+    for _ in 0..20 {
+        rig.run_for(Duration::from_secs(20));
+        rig.answer(|_| ok(KEEPALIVE));
+    }
+    assert_eq!(rig.doubts, [Doubt::Lost; 2]);
+}
+
+#[test]
+fn a_poll_that_is_overdue_has_the_session_looked_for_and_is_not_given_up() {
+    let mut rig = Rig::open();
+    rig.run_for(Duration::from_secs(40));
+    assert_eq!(rig.doubts, [Doubt::Possible]);
+    assert_eq!((rig.requests.len(), rig.aborts), (2, 0));
+    assert_eq!(body(&rig.requests[1])["janus"], "keepalive");
+    let keepalive = rig.requests.remove(1);
+    let ack = ok(r#"{"janus":"ack","transaction":"0"}"#);
+    rig.session.handle_http(keepalive.id, ack, rig.now);
+    rig.run_for(Duration::from_secs(20));
+    assert_eq!(rig.aborts, 0, "repeated on the way, it may take twice the time");
+    rig.run_for(Duration::from_secs(10));
+    assert_eq!((rig.aborts, rig.troubles), (1, 1));
+}
+
+#[test]
+fn a_message_whose_answer_does_not_come_is_doubted_before_its_limit() {
+    let mut rig = Rig::open();
+    rig.session.attach("janus.plugin.videocall", rig.now).unwrap();
+    rig.drain();
+    let attach = rig.requests.remove(1);
+    rig.session.handle_http(attach.id, attached(&attach), rig.now);
+    rig.drain();
+    let Some(Ok(Answer::Attached(handle))) = rig.answers.pop() else { panic!("not attached") };
+    rig.session.message(handle, &call::Request::List, None, rig.now).unwrap();
+    rig.drain();
+    let list = rig.requests.remove(1);
+    let ack = ok(r#"{"janus":"ack","transaction":"0"}"#);
+    rig.session.handle_http(list.id, ack, rig.now);
+    rig.run_for(Duration::from_millis(1999));
+    assert_eq!(rig.doubts, []);
+    rig.run_for(Duration::from_secs(5));
+    assert_eq!(rig.doubts, [Doubt::Possible]);
 }

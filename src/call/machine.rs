@@ -25,7 +25,7 @@ use crate::config::{CallConfig, UserName};
 use crate::event::{Event, Settings};
 use crate::log::Level;
 use crate::media;
-use crate::proto::{self, Answer, Backoff, Candidate, CoreCode, Jsep, JsepKind, Notice};
+use crate::proto::{self, Answer, Backoff, Candidate, CoreCode, Doubt, Jsep, JsepKind, Notice};
 use crate::time::{Time, earliest};
 use crate::transfer::{Lane, Meta, sdp};
 
@@ -287,6 +287,11 @@ struct Healing {
     due: Option<Time>,
     /// How often it was asked in vain.
     attempts: u8,
+    /// The first of these was made before anything had failed: they do not count once something has.
+    began_by_doubt: bool,
+    /// When to ask since an event may be lost, though nothing has failed; and the pauses between such questions.
+    doubted: Option<Time>,
+    doubts: Backoff,
     /// Commands that wait for the next handle.
     lists: Vec<Command>,
 }
@@ -350,7 +355,8 @@ impl Call {
         });
         let teardown = self.teardown.as_ref().map(|teardown| teardown.deadline);
         let data = self.talk.as_ref().and_then(|talk| talk.link.poll_timeout());
-        let healing = earliest(self.healing.due, self.name_due());
+        let healing = earliest(self.healing.due, self.healing.doubted);
+        let healing = earliest(healing, self.name_due());
         let restart =
             self.talk.as_ref().and_then(|talk| earliest(talk.path.deadline(), talk.data_ends));
         let calls = earliest(earliest(talk, teardown), earliest(data, self.candidates.due));

@@ -12,6 +12,7 @@ mod wire;
 
 pub(crate) use backoff::Backoff;
 pub use error::{CoreCode, Error, InvalidAnswer};
+pub use poll::Doubt;
 pub(crate) use session::given_up;
 pub use session::{Answer, HttpId, HttpRequest, HttpResponse, Output, Session, Ticket};
 pub use wire::{Candidate, HandleId, Jsep, JsepKind, Notice, SessionId};

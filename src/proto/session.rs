@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::backoff::Backoff;
 use super::budget::Budget;
 use super::error::{CoreCode, Error, InvalidAnswer};
-use super::poll::Poll;
+use super::poll::{Doubt, Poll};
 use super::wire::{self, Candidate, Envelope, HandleId, Jsep, Message, Notice, Request, SessionId};
 use crate::config::{GatewayConfig, Secret, ServerUrl};
 use crate::log::{Level, excerpt};
@@ -22,6 +22,10 @@ const FAREWELL: Duration = Duration::from_secs(3);
 
 /// How far behind the request for the session that for a handle in it goes out.
 const BEHIND: Duration = Duration::from_millis(3);
+
+/// How long the event that answers an acknowledged message may take until it is doubted that it comes: the
+/// plugin answers within milliseconds.
+const ANSWER: Duration = Duration::from_secs(2);
 
 /// How long a server may be out of reach before another is tried, where there are several.
 const FAILOVER: Duration = Duration::from_secs(10);
@@ -101,6 +105,8 @@ pub enum Output {
     Trouble(Error),
     /// The gateway is in reach again, and the session is there.
     Restored,
+    /// An event may be lost, though nothing has failed.
+    Doubt(Doubt),
     /// The session is lost; nothing more comes.
     Lost(Error),
     /// Send this body to this address while the page is being left.
@@ -241,8 +247,10 @@ enum Stage {
     /// It is posted then; mostly again, since it failed.
     Again(Time),
     Posted(HttpId),
-    /// Taken by the gateway; the answer comes by the poll.
-    Acknowledged,
+    /// Taken by the gateway; the answer comes by the poll. If it is not there by then, it may be lost.
+    Acknowledged {
+        doubted: Option<Time>,
+    },
 }
 
 impl Session {
@@ -467,7 +475,9 @@ impl Session {
         self.pending
             .values()
             .map(|pending| match pending.stage {
-                Stage::Again(due) => due.min(pending.deadline),
+                Stage::Again(due) | Stage::Acknowledged { doubted: Some(due) } => {
+                    due.min(pending.deadline)
+                }
                 _ => pending.deadline,
             })
             .fold(self.poll.deadline(), |first, deadline| earliest(first, Some(deadline)))
@@ -487,7 +497,7 @@ impl Session {
                 Stage::Posted(http) => self.outputs.push_back(Output::Abort(http)),
                 // The gateway took the request, and a poll that has been open all the while did not bring
                 // the answer: such a connection is dead without knowing it.
-                Stage::Acknowledged => {
+                Stage::Acknowledged { .. } => {
                     let since = self.poll.waits_since();
                     is_deaf = since.is_some_and(|s| s + self.config.request_timeout <= deadline);
                 }
@@ -503,17 +513,28 @@ impl Session {
             self.pump(lane, now);
         }
         let mut lanes = Vec::new();
+        let mut is_doubted = false;
         for pending in self.pending.values_mut() {
+            if let Stage::Acknowledged { doubted } = &mut pending.stage {
+                is_doubted |= doubted.take_if(|due| *due <= now).is_some();
+            }
             if matches!(pending.stage, Stage::Again(due) if due <= now) {
                 pending.stage = Stage::Queued;
                 lanes.push(pending.lane);
             }
+        }
+        if is_doubted {
+            self.doubt("the answer to a message does not come", Doubt::Possible);
         }
         for lane in lanes {
             self.pump(lane, now);
         }
         if self.poll.deadline().is_some_and(|deadline| deadline <= now) {
             match self.poll.http() {
+                Some(_) if self.poll.is_overdue(now) => {
+                    self.doubt("a poll takes longer than it should", Doubt::Possible);
+                    self.probe(now);
+                }
                 Some(http) => {
                     self.outputs.push_back(Output::Abort(http));
                     self.handle_poll(HttpResponse::Failed("no answer to a poll".into()), now);
@@ -590,7 +611,7 @@ impl Session {
     fn pump(&mut self, lane: Lane, now: Time) {
         for pending in self.pending.values_mut().filter(|pending| pending.lane == lane) {
             match &mut pending.stage {
-                Stage::Acknowledged => {}
+                Stage::Acknowledged { .. } => {}
                 Stage::Posted(_) | Stage::Again(_) if lane == Lane::Free => {}
                 Stage::Posted(_) | Stage::Again(_) => return,
                 Stage::Queued => {
@@ -622,7 +643,7 @@ impl Session {
         let result = match self.read(&response, read_post) {
             Ok(Message::Ack { .. }) => match self.pending.get_mut(&ticket) {
                 Some(pending) if pending.kind == Kind::Message => {
-                    pending.stage = Stage::Acknowledged;
+                    pending.stage = Stage::Acknowledged { doubted: Some(now + ANSWER) };
                     return;
                 }
                 _ => Ok(Message::Ack { transaction: ticket.0 }),
@@ -804,6 +825,11 @@ impl Session {
         self.outputs.push_back(Output::Http(HttpRequest { id: http, url, body: None }));
     }
 
+    fn doubt(&mut self, why: &str, doubt: Doubt) {
+        self.outputs.push_back(Output::Log(Level::Info, format!("{why}: an event may be lost")));
+        self.outputs.push_back(Output::Doubt(doubt));
+    }
+
     fn stop_poll(&mut self) {
         if let Some(http) = self.poll.stop() {
             self.outputs.push_back(Output::Abort(http));
@@ -830,6 +856,13 @@ impl Session {
         };
         self.trial.polled = true;
         self.heard();
+        let is_keepalive = |message: &_| matches!(message, Message::Keepalive);
+        if !batch.is_empty()
+            && batch.iter().all(is_keepalive)
+            && let Some(doubt) = self.poll.judge(now)
+        {
+            self.doubt("another poll took what woke this one", doubt);
+        }
         let is_nothing = |message: &_| matches!(message, Message::Keepalive | Message::Unknown(_));
         let brought_something = !batch.iter().all(is_nothing);
         let HttpResponse::Answered { body, .. } = &response else { return };

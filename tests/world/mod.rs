@@ -81,6 +81,8 @@ pub struct Page {
     pub open: Vec<Command>,
     /// The path of its session.
     session: String,
+    /// Its last poll.
+    poll: Option<HttpRequest>,
     /// Every plugin request sent, in order.
     pub requests: Vec<String>,
     /// When it last called, and when it last heard that the gateway has closed its media connection.
@@ -140,6 +142,8 @@ pub struct World {
     open: BTreeSet<End>,
     /// Nothing comes through the channels: all that is told is told by the gateway.
     pub drops_messages: bool,
+    /// Candidates stay at the gateway, as at Janus, which is an end of the media connection itself.
+    pub keeps_candidates: bool,
 }
 
 impl World {
@@ -195,6 +199,7 @@ impl World {
             joined: BTreeMap::new(),
             open: BTreeSet::new(),
             drops_messages: false,
+            keeps_candidates: false,
         }
     }
 
@@ -291,6 +296,23 @@ impl World {
                 call.handle_leg_state(leg, LegState::Disconnected, now);
             });
         }
+    }
+
+    /// All connections of a page are cut. The browser repeats the poll by itself on a new one, as Chromium does
+    /// where the old one had served before; the gateway does not notice, and keeps the old poll.
+    pub fn cut_connections(&mut self, page: usize, back: Duration) {
+        let open = self.polls.iter().position(|(of, ..)| *of == page);
+        if let (Some(at), Some(poll)) = (open, self.pages[page].poll.clone()) {
+            self.polls.remove(at);
+            self.schedule(back + TRIP, Work::Arrive(page, poll));
+        }
+    }
+
+    /// The page is seen again.
+    pub fn visible(&mut self, page: usize) {
+        let now = self.time();
+        self.pages[page].client.handle_visible(now);
+        self.drain(page);
     }
 
     /// The gateway dies and is there again.
@@ -502,6 +524,12 @@ impl World {
             Some(body) => {
                 let response = match self.forgotten_offer(page, body) {
                     Some(refusal) => refusal,
+                    None if self.keeps_candidates && body.contains("\"janus\":\"trickle\"") => {
+                        Response {
+                            status: 200,
+                            body: r#"{"janus":"ack","transaction":"0"}"#.into(),
+                        }
+                    }
                     None => self.gateway.post(path, body, self.now),
                 };
                 self.respond(page, request.id, response);
@@ -655,6 +683,7 @@ impl World {
         let this = &mut self.pages[page];
         if request.body.is_none() {
             request.url.strip_prefix(BASE).unwrap().clone_into(&mut this.session);
+            this.poll = Some(request.clone());
         }
         if let Some(body) = &request.body {
             let body: Value = serde_json::from_str(body).unwrap();
@@ -742,6 +771,7 @@ impl Page {
             done: BTreeMap::new(),
             open: Vec::new(),
             session: String::new(),
+            poll: None,
             requests: Vec::new(),
             called_at: Duration::ZERO,
             closed_at: Duration::ZERO,

@@ -270,7 +270,7 @@ impl Call {
                     self.log(Level::Warn, format!("the plugin complains: {reason} ({code})"));
                 }
             },
-            Notice::Candidates(candidates) => self.handle_remote_candidates(candidates),
+            Notice::Candidates(candidates) => self.handle_remote_candidates(candidates, now),
             Notice::Hangup(words) => self.handle_core_hangup(words, now),
             Notice::IceFailed => self.log(Level::Warn, "ICE failed at the gateway's end".into()),
             Notice::Detached => self.handle_detached(now),
@@ -319,6 +319,7 @@ impl Call {
             return self.log(Level::Info, "a call is told twice".into());
         }
         self.last_offer.clone_from(&offer);
+        self.healing.doubted = None;
         match &mut self.talk {
             None => {}
             Some(talk) => match talk.stage {
@@ -489,13 +490,17 @@ impl Call {
         }
     }
 
-    pub(super) fn handle_remote_candidates(&mut self, candidates: Vec<Candidate>) {
+    pub(super) fn handle_remote_candidates(&mut self, candidates: Vec<Candidate>, now: Time) {
         if let Some(leg) = self.talk.as_ref().and_then(|talk| talk.leg) {
             return self.media(Media::Candidates(leg, candidates));
         }
         // Until the gateway has closed the connection of the call before, they are that one's.
         if self.talk.is_none() && self.teardown.is_some() {
             return;
+        }
+        // The call they belong to may come a moment later, or be lost.
+        if self.talk.is_none() {
+            self.doubt(healing::PATIENCE, now);
         }
         let room = MOST_EARLY_CANDIDATES.saturating_sub(self.early_candidates.len());
         self.early_candidates.extend(candidates.into_iter().take(room));

@@ -8,7 +8,7 @@
 use super::*;
 
 /// How long nobody minds that an answer is missing.
-const PATIENCE: Duration = Duration::from_millis(500);
+pub(super) const PATIENCE: Duration = Duration::from_millis(500);
 /// How long the page's commands wait for a gateway that is out of reach.
 const OUTAGE: Duration = Duration::from_secs(10);
 /// How often is asked in vain before what is open fails.
@@ -33,9 +33,28 @@ impl Call {
     /// The gateway is in reach again.
     pub fn handle_restored(&mut self, now: Time) {
         self.healing.out_of_reach = false;
+        if take(&mut self.healing.began_by_doubt) {
+            self.healing.attempts = 0;
+        }
         if !self.healing.detached {
             self.ask(now);
         }
+    }
+
+    /// An event may be lost, though nothing has failed. The page is told nothing, unless something comes of it.
+    pub fn handle_doubt(&mut self, doubt: Doubt, now: Time) {
+        self.healing.gap |= doubt == Doubt::Lost && !self.healing.detached;
+        self.doubt(Duration::ZERO, now);
+    }
+
+    /// Has it asked whether there is a call, with pauses that grow if that is doubted all the time.
+    pub(super) fn doubt(&mut self, delay: Duration, now: Time) {
+        // When those are over, it is asked anyway.
+        if self.healing.detached || self.healing.out_of_reach || self.healing.asks {
+            return;
+        }
+        let due = self.healing.doubts.now_or_next((self.random)(), now) + delay;
+        self.healing.doubted = earliest(self.healing.doubted, Some(due));
     }
 
     /// The session is gone, and another is being made.
@@ -162,6 +181,12 @@ impl Call {
                 false => self.ask(now),
             }
         }
+        if self.healing.doubted.take_if(|due| *due <= now).is_some()
+            && !(self.healing.detached || self.healing.out_of_reach || self.healing.asks)
+        {
+            self.healing.began_by_doubt = self.healing.attempts == 0;
+            self.ask(now);
+        }
         if self.name_due().is_some_and(|due| due <= now)
             && let Name::Asked { name, again: Some(again), .. } = &mut self.name
         {
@@ -239,11 +264,15 @@ impl Call {
         };
         self.healing.asks = false;
         self.healing.due = None;
-        let gap = take(&mut self.healing.gap);
+        let mut gap = take(&mut self.healing.gap);
         // What was sent before the question was done before; its answer is lost.
         for (request, asked) in take(&mut self.requests) {
             match request < id {
-                true => self.healing.unsure.push((request, asked, Error::AnswerLost)),
+                true => {
+                    // With the answer, what came later may be lost, here or at the other side.
+                    gap = true;
+                    self.healing.unsure.push((request, asked, Error::AnswerLost));
+                }
                 false => drop(self.requests.insert(request, asked)),
             }
         }
