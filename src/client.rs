@@ -6,14 +6,14 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::call::{self, Call, Command, Data, End, Media, Misuse, Reply};
-use crate::config::{CallConfig, GatewayConfig};
+use crate::config::{CallConfig, GatewayConfig, Secret};
 use crate::error::Error;
 use crate::event::Event;
 use crate::log::Level;
 use crate::proto::{
-    self, Answer, Doubt, HandleId, HttpId, HttpRequest, HttpResponse, Session, Ticket,
+    self, Answer, Backoff, Doubt, HandleId, HttpId, HttpRequest, HttpResponse, Session, Ticket,
+    TokenRequest, given_up,
 };
-use crate::proto::{Backoff, given_up};
 use crate::time::{Time, earliest};
 
 /// Names a video call object.
@@ -42,6 +42,8 @@ pub enum Output {
         /// What to send, as `text/plain`.
         body: String,
     },
+    /// Call the page's function for the token; tell [`Client::handle_token`].
+    AskToken(TokenRequest),
     /// Do this with a call's devices and peer connections.
     Media(CallId, Media),
     /// Do this with a call's data channels, or tell the page of them.
@@ -223,6 +225,7 @@ impl Client {
             Phase::Disconnected => {
                 self.phase = Phase::Connecting(vec![command]);
                 self.trouble = None;
+                self.session.forget_token();
                 self.open(now);
             }
         }
@@ -304,6 +307,17 @@ impl Client {
     /// The response to an HTTP request.
     pub fn handle_http(&mut self, id: HttpId, response: HttpResponse, now: Time) {
         self.session.handle_http(id, response, now);
+        self.run(now);
+    }
+
+    /// The token that [`Output::AskToken`] asked for, or what the page's function threw, in words.
+    pub fn handle_token(
+        &mut self,
+        request: TokenRequest,
+        result: Result<Secret, String>,
+        now: Time,
+    ) {
+        self.session.handle_token(request, result, now);
         self.run(now);
     }
 
@@ -425,6 +439,7 @@ impl Client {
         match output {
             proto::Output::Http(request) => self.outputs.push_back(Output::Http(request)),
             proto::Output::Abort(id) => self.outputs.push_back(Output::Abort(id)),
+            proto::Output::AskToken(request) => self.outputs.push_back(Output::AskToken(request)),
             proto::Output::Log(level, line) => self.outputs.push_back(Output::Log(level, line)),
             proto::Output::Opened(result) => self.handle_opened(result, now),
             proto::Output::Answer(ticket, result) => self.handle_answer(ticket, result, now),
@@ -683,7 +698,7 @@ impl Client {
         match output {
             call::Output::Request { id: request, body, jsep } => {
                 let sent = with_handle(handle)
-                    .and_then(|handle| self.session.message(handle, &body, jsep.as_ref(), now));
+                    .and_then(|handle| self.session.message(handle, &body, jsep, now));
                 match sent {
                     Ok(ticket) => {
                         self.tickets.insert(ticket, Purpose::Request(id, request));
@@ -697,7 +712,7 @@ impl Client {
             }
             call::Output::Trickle(candidates) => {
                 let sent = with_handle(handle)
-                    .and_then(|handle| self.session.trickle(handle, &candidates, now));
+                    .and_then(|handle| self.session.trickle(handle, candidates, now));
                 if let Ok(ticket) = sent {
                     self.tickets.insert(ticket, Purpose::Trickle);
                 }

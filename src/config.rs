@@ -77,6 +77,18 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// Where the gateway's token comes from.
+#[derive(Clone, Debug, Default)]
+pub enum Token {
+    /// There is none.
+    #[default]
+    None,
+    /// It is always the same.
+    Fixed(Secret),
+    /// The page gives it: at every `connect()`, and whenever the gateway refuses the one before.
+    Asked,
+}
+
 /// How to reach the gateway, and how patiently.
 #[derive(Clone, Debug)]
 pub struct GatewayConfig {
@@ -84,8 +96,8 @@ pub struct GatewayConfig {
     pub servers: Vec<ServerUrl>,
     /// Janus' `apisecret`, sent with every request.
     pub api_secret: Option<Secret>,
-    /// Janus' stored or signed `token`, sent with every request.
-    pub token: Option<Secret>,
+    /// Janus' stored or signed `token`, sent with every request. Default none.
+    pub token: Token,
     /// Shown to the gateway's administrator as the `opaque_id` of every handle.
     pub account: Option<String>,
     /// How long one request may take until its final answer. Default 10 s, as Janus cuts a request
@@ -104,7 +116,7 @@ impl GatewayConfig {
         Self {
             servers,
             api_secret: None,
-            token: None,
+            token: Token::None,
             account: None,
             request_timeout: Duration::from_secs(10),
             retry_limit: Duration::from_secs(120),

@@ -257,7 +257,9 @@ fn gateway(error: &proto::Error) -> Code {
         Error::Refused { code, .. } if code.is_unauthorized() => Code::Unauthorized,
         Error::Refused { code: CoreCode::NO_SUCH_SESSION, .. } => Code::SessionLost,
         Error::Refused { .. } => Code::GatewayError,
-        Error::Forbidden => Code::Unauthorized,
+        Error::Forbidden { .. } | Error::NoToken { .. } | Error::TokenTimeout { .. } => {
+            Code::Unauthorized
+        }
         Error::OutOfReach { .. } | Error::SessionTimedOut | Error::Misrouted | Error::PageLeft => {
             Code::SessionLost
         }
@@ -267,7 +269,9 @@ fn gateway(error: &proto::Error) -> Code {
 
 fn gateway_cause(error: &proto::Error) -> Option<String> {
     match error.single() {
-        proto::Error::Unreachable { cause } => Some(cause.clone()),
+        proto::Error::Unreachable { cause } | proto::Error::NoToken { cause } => {
+            Some(cause.clone())
+        }
         proto::Error::Refused { reason, .. } => Some(reason.clone()),
         proto::Error::OutOfReach { cause } => {
             Some(format!("{}: {}", gateway(cause), message::gateway(cause)))

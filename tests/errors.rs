@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use videortc::call::{self, Command, End, Misuse, PluginCode};
 use videortc::client::{Client, Output};
-use videortc::config::{GatewayConfig, Secret, ServerUrl, UserName};
+use videortc::config::{GatewayConfig, Secret, ServerUrl, Token, UserName};
 use videortc::error::{Code, Error};
 use videortc::media::{self, Step};
 use videortc::proto::{self, CoreCode, HttpResponse, InvalidAnswer};
@@ -71,7 +71,9 @@ fn all() -> Vec<Error> {
         core(458),
         core(460),
         core(490),
-        proto::Error::Forbidden,
+        proto::Error::Forbidden { body: String::new() },
+        proto::Error::NoToken { cause: cause() },
+        proto::Error::TokenTimeout { limit: Duration::from_secs(10) },
         proto::Error::SessionTimedOut,
         proto::Error::NotConnected,
         proto::Error::ConnectCancelled,
@@ -264,7 +266,7 @@ fn an_error_that_leaves_the_client_holds_no_secret() {
         },
     ] {
         let mut config = GatewayConfig::new(vec![ServerUrl::new("https://a.test/janus")]);
-        config.token = Some(Secret::new(echo));
+        config.token = Token::Fixed(Secret::new(echo));
         let count = Cell::new(1);
         let random = Rc::new(move || count.replace(count.get() + 1));
         let mut client = Client::new(config, random);

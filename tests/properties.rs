@@ -40,6 +40,7 @@ enum Step {
     Lose(usize, Loss),
     DropMessages(bool),
     Jam(usize),
+    RevokeToken,
     Close(usize),
     Disconnect(usize),
     Wait(u64),
@@ -70,6 +71,7 @@ fn step() -> impl Strategy<Value = Step> {
         ]).prop_map(|(page, loss)| Step::Lose(page, loss)),
         1 => any::<bool>().prop_map(Step::DropMessages),
         1 => page.clone().prop_map(Step::Jam),
+        1 => Just(Step::RevokeToken),
         1 => page.clone().prop_map(Step::Close),
         1 => page.prop_map(Step::Disconnect),
         8 => prop_oneof![0u64..60, 0u64..1500, Just(70_000)].prop_map(Step::Wait),
@@ -127,11 +129,12 @@ impl Ledger {
 }
 
 fn check(steps: Vec<Step>, timing: Timing, seed: u64) {
-    let mut world = World::with_timing(&NAMES, timing, seed);
+    let mut world = World::with_tokens(&NAMES, timing, seed);
     let mut ledgers: [Ledger; 3] = Default::default();
     // A page whose object was closed gives no more commands.
     let mut gone = [false; 3];
     let mut attempts = [0; 3];
+    let mut revoked = Vec::new();
     for step in steps {
         match step {
             Step::Call(from, to) if !gone[from] => {
@@ -158,6 +161,10 @@ fn check(steps: Vec<Step>, timing: Timing, seed: u64) {
             Step::Lose(page, loss) => world.pages[page].loss = loss,
             Step::DropMessages(is) => world.drops_messages = is,
             Step::Jam(page) => world.jam(NAMES[page]),
+            Step::RevokeToken => {
+                world.revoke_token();
+                revoked.push(world.now);
+            }
             Step::Close(page) if !gone[page] => {
                 world.close(page);
                 gone[page] = true;
@@ -171,6 +178,9 @@ fn check(steps: Vec<Step>, timing: Timing, seed: u64) {
         }
         read(&mut world, &mut ledgers);
     }
+    // A token that is refused as soon as the page has given it ends the session.
+    let lives_long = |pair: &[Duration]| pair[1] - pair[0] > Duration::from_secs(60);
+    let tokens_last = revoked.windows(2).all(lives_long);
     for page in 0..3 {
         world.show(page);
     }
@@ -204,6 +214,8 @@ fn check(steps: Vec<Step>, timing: Timing, seed: u64) {
             "one end for each call of page {page}: {:?}",
             ledger.history
         );
+        let is_refused = ledger.history.iter().any(|event| event == "error UNAUTHORIZED");
+        assert!(!is_refused || !tokens_last, "page {page} was refused: {:?}", ledger.history);
         assert_eq!(world.pages[page].open, []);
         assert_eq!(world.pages[page].legs, []);
         assert!(!world.pages[page].devices);

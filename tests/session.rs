@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use videortc::call;
-use videortc::config::{GatewayConfig, Secret, ServerUrl, UserName};
+use videortc::config::{GatewayConfig, Secret, ServerUrl, Token, UserName};
 use videortc::error::{Code, Error};
 use videortc::event::Settings;
 use videortc::log::Level;
@@ -96,7 +96,7 @@ impl Rig {
                 Output::Doubt(doubt) => self.doubts.push(doubt),
                 Output::Beacon { url, body } => self.beacons.push((url, body)),
                 Output::Answer(_, answer) => self.answers.push(answer.map_err(Error::from)),
-                Output::Notice(..) => {}
+                Output::Notice(..) | Output::AskToken(_) => {}
             }
         }
     }
@@ -323,7 +323,7 @@ fn requests_are_written_as_janus_reads_them() {
         ),
         (call::Request::Set(Settings::default()), Some(&offer), json!({ "request": "set" })),
     ] {
-        rig.session.message(handle, &request, jsep, rig.now).unwrap();
+        rig.session.message(handle, &request, jsep.cloned(), rig.now).unwrap();
         rig.drain();
         let body = written(&mut rig);
         assert_eq!(body["body"], wanted);
@@ -344,7 +344,7 @@ fn requests_are_written_as_janus_reads_them() {
             json!({ "candidates": [{ "candidate": line }, { "completed": true }] }),
         ),
     ] {
-        rig.session.trickle(handle, &candidates, rig.now).unwrap();
+        rig.session.trickle(handle, candidates, rig.now).unwrap();
         rig.drain();
         let mut body = written(&mut rig);
         let fields = body.as_object_mut().unwrap();
@@ -436,7 +436,7 @@ fn an_id_that_is_taken_is_chosen_again() {
 fn secrets_go_with_every_request_and_into_no_log() {
     let mut config = config(&["https://a.test/janus"]);
     config.api_secret = Some(Secret::new("s3cret & more"));
-    config.token = Some(Secret::new("t0ken"));
+    config.token = Token::Fixed(Secret::new("t0ken"));
     assert!(!format!("{config:?}").contains("s3cret"));
     let mut rig = Rig::new(config);
     assert_eq!(body(&rig.requests[0])["apisecret"], "s3cret & more");
@@ -497,7 +497,7 @@ fn a_secret_that_json_spells_otherwise_is_hidden_too() {
 #[test]
 fn what_nobody_knows_is_named_without_secrets() {
     let mut config = config(&["https://a.test/janus"]);
-    config.token = Some(Secret::new("t0ken"));
+    config.token = Token::Fixed(Secret::new("t0ken"));
     let mut rig = Rig::new(config);
     rig.answer(created);
     rig.answer(|_| ok(r#"[{"janus":"strange t0ken"}]"#));

@@ -55,6 +55,10 @@ proptest! {
             prop_oneof![
                 "c[rglcahsxdeuyzovpq]",
                 "t[ -~]",
+                "k[stg]",
+                "s30?",
+                "[prs]2?<[$]J>",
+                "[pr]\\{\"janus\":\"error\",\"transaction\":\"[$]T\",\"error\":\\{\"code\":403\\}\\}",
                 "[prlsfg][ -~]{0,40}",
                 "[pr]\\{\"janus\":\"(ack|success|hangup|timeout|error|event)\",\"transaction\":\"[$][TL]\",\"sender\":7\\}",
             ],

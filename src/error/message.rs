@@ -25,7 +25,11 @@ pub(super) fn gateway(error: &proto::Error) -> String {
             format!("no gateway took the connection. {}", said.collect::<Vec<_>>().join(" | "))
         }
         Error::Refused { code, .. } if code.is_unauthorized() => unauthorized(),
-        Error::Forbidden => unauthorized(),
+        Error::Forbidden { .. } => unauthorized(),
+        Error::NoToken { .. } => "the function token gave no token".into(),
+        Error::TokenTimeout { limit } => {
+            format!("the function token gave no token within {} ms", limit.as_millis())
+        }
         Error::OutOfReach { .. } => {
             "the gateway has been out of reach for too long: call connect() again".into()
         }

@@ -49,9 +49,13 @@ pub enum Error {
         /// Its words, cut short.
         reason: String,
     },
-    /// An HTTP status 403 in place of an answer.
-    #[error("HTTP status 403")]
-    Forbidden,
+    /// An HTTP status 403 in place of an answer. Janus refuses a poll for its secret or token so, without a
+    /// body, and any request for where the page comes from.
+    #[error("HTTP status 403 \"{body}\"")]
+    Forbidden {
+        /// The body, cut short.
+        body: String,
+    },
     /// The gateway ended the session, since it had heard nothing for too long.
     #[error("the session timed out")]
     SessionTimedOut,
@@ -61,6 +65,18 @@ pub enum Error {
     Misrouted,
 
     // The page.
+    /// The page's function gave no token.
+    #[error("no token: {cause}")]
+    NoToken {
+        /// What it threw, or what is wrong with what it gave.
+        cause: String,
+    },
+    /// The page's function gave no token in time.
+    #[error("no token within {} ms", limit.as_millis())]
+    TokenTimeout {
+        /// How long it was waited for.
+        limit: Duration,
+    },
     /// There is no session.
     #[error("not connected")]
     NotConnected,
@@ -86,10 +102,20 @@ impl Error {
     pub(crate) fn is_unauthorized(&self) -> bool {
         match self {
             Self::Refused { code, .. } => code.is_unauthorized(),
-            Self::Forbidden => true,
+            Self::Forbidden { .. } | Self::NoToken { .. } | Self::TokenTimeout { .. } => true,
             Self::NoServer { failures } => {
                 !failures.is_empty() && failures.iter().all(|(_, error)| error.is_unauthorized())
             }
+            _ => false,
+        }
+    }
+
+    /// Whether another token may help.
+    pub(crate) fn is_token_refused(&self) -> bool {
+        match self {
+            Self::Refused { code, .. } => *code == CoreCode::UNAUTHORIZED,
+            // With a body it is a proxy's.
+            Self::Forbidden { body } => body.is_empty(),
             _ => false,
         }
     }

@@ -5,12 +5,14 @@
 
 mod backoff;
 mod budget;
+mod credentials;
 mod error;
 mod poll;
 mod session;
 mod wire;
 
 pub(crate) use backoff::Backoff;
+pub use credentials::TokenRequest;
 pub use error::{CoreCode, Error, InvalidAnswer};
 pub use poll::Doubt;
 pub(crate) use session::given_up;

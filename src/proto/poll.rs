@@ -106,6 +106,15 @@ impl Poll {
         under_way
     }
 
+    /// The next one waits for a token. Nothing may be under way.
+    pub(super) fn suspend(&mut self) {
+        self.state = State::Off;
+    }
+
+    pub(super) fn is_off(&self) -> bool {
+        matches!(self.state, State::Off)
+    }
+
     pub(super) fn http(&self) -> Option<HttpId> {
         match self.state {
             State::Waiting { http, .. } => Some(http),

@@ -1,7 +1,6 @@
 //! The session: connecting, transactions with deadlines, and the end.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::mem::take;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use serde_json::Value;
 
 use super::backoff::Backoff;
 use super::budget::Budget;
+use super::credentials::{Credentials, Generation, Refused, TokenRequest, percent_encode};
 use super::error::{CoreCode, Error, InvalidAnswer};
 use super::poll::{Doubt, Poll};
 use super::wire::{self, Candidate, Envelope, HandleId, Jsep, Message, Notice, Request, SessionId};
@@ -101,6 +101,8 @@ pub enum Output {
     Answer(Ticket, Result<Answer, Error>),
     /// Something happened to a handle.
     Notice(HandleId, Notice),
+    /// Ask the page for a token; tell [`Session::handle_token`].
+    AskToken(TokenRequest),
     /// The poll fails, and is tried again: events may be lost.
     Trouble(Error),
     /// The gateway is in reach again, and the session is there.
@@ -126,7 +128,7 @@ pub enum Output {
 ///
 /// | from | by | to |
 /// | --- | --- | --- |
-/// | Closed | `open()` | Opening |
+/// | Closed | `open()`, which may ask for a token first | Opening |
 /// | Opening | the first server that answers | Open |
 /// | Opening | the last server that does not | Closed |
 /// | Open | 458, or polls failing for too long | Closed |
@@ -135,8 +137,13 @@ pub enum Output {
 pub struct Session {
     config: GatewayConfig,
     random: Rc<dyn Fn() -> u64>,
+    credentials: Credentials,
     state: State,
     poll: Poll,
+    /// The token of the last poll.
+    poll_token: Generation,
+    /// The last poll was refused for its token.
+    is_poll_refused: bool,
     /// A failing poll does not end the session: more than the session would end with it.
     is_patient: bool,
     /// Requests without an answer, the oldest first.
@@ -180,13 +187,36 @@ enum State {
     },
 }
 
+impl State {
+    /// Where a request in a lane goes.
+    fn url(&self, kind: Kind, lane: Lane) -> Option<String> {
+        let (Self::Opening { server, id, .. }
+        | Self::Open { server, id }
+        | Self::Closing { server, id }) = self
+        else {
+            return None;
+        };
+        let server = server.as_str();
+        Some(match lane {
+            _ if kind == Kind::Create => server.to_owned(),
+            Lane::Free => format!("{server}/{}", id.0),
+            Lane::Messages(handle) | Lane::Candidates(handle) => {
+                format!("{server}/{}/{}", id.0, handle.0)
+            }
+        })
+    }
+}
+
 struct Pending {
     kind: Kind,
     lane: Lane,
     deadline: Time,
     stage: Stage,
-    url: String,
-    body: String,
+    request: Request,
+    /// The token that it was last posted with.
+    token: Generation,
+    /// It was refused for its token.
+    is_refused: bool,
     backoff: Backoff,
 }
 
@@ -256,13 +286,17 @@ enum Stage {
 impl Session {
     /// A closed session. `random` is the source of ids: it must be cryptographic, since the id is
     /// the only key to the session.
-    pub fn new(config: GatewayConfig, random: Rc<dyn Fn() -> u64>) -> Self {
+    pub fn new(mut config: GatewayConfig, random: Rc<dyn Fn() -> u64>) -> Self {
+        let (api_secret, token) = (config.api_secret.take(), std::mem::take(&mut config.token));
         Self {
             client: format!("{:016x}", random()),
+            credentials: Credentials::new(api_secret, token),
             config,
             random,
             state: State::Closed,
             poll: Poll::default(),
+            poll_token: Generation::default(),
+            is_poll_refused: false,
             is_patient: false,
             pending: BTreeMap::new(),
             last_ticket: 0,
@@ -293,9 +327,17 @@ impl Session {
         matches!(self.state, State::Open { .. })
     }
 
+    /// The next session begins with a fresh token, where the page gives it.
+    pub fn forget_token(&mut self) {
+        self.credentials.forget_token();
+    }
+
     /// Tries the servers in order; ends with [`Output::Opened`].
     pub fn open(&mut self, now: Time) {
         if matches!(self.state, State::Closed) {
+            if self.credentials.needs_token() {
+                self.ask_token(now);
+            }
             let servers = self.config.servers.iter().rev().cloned().collect();
             self.trial = Trial::default();
             self.open_next(servers, Vec::new(), now);
@@ -310,16 +352,19 @@ impl Session {
     ) {
         let Some(server) = rest.pop() else {
             self.state = State::Closed;
-            let error = Error::NoServer { failures };
-            self.abandon_all(&error);
-            self.outputs.push_back(Output::Opened(Err(error)));
-            return;
+            return self.fail_to_open(Error::NoServer { failures });
         };
         let id = SessionId::from_random((self.random)());
-        let url = self.addressed(server.as_str());
         self.state = State::Opening { server, id, rest, failures };
-        self.request(Kind::Create, Lane::Free, url, Request::Create { id }, now);
+        self.request(Kind::Create, Lane::Free, Request::Create { id }, now);
         self.attach_early(Kind::EarlyAttach, now);
+    }
+
+    fn fail_to_open(&mut self, error: Error) {
+        self.state = State::Closed;
+        self.credentials.stop_asking();
+        self.abandon_all(&error);
+        self.outputs.push_back(Output::Opened(Err(error)));
     }
 
     /// Attaches to a plugin; answered by [`Answer::Attached`]. While the session is being made, the request
@@ -329,15 +374,14 @@ impl Session {
             State::Opening { .. } => Kind::EarlyAttach,
             _ => Kind::Attach,
         };
-        let url = self.url(None)?;
-        let account = self.config.account.clone();
-        let request = Request::Attach { plugin, opaque_id: account.as_deref() };
-        Ok(self.request(kind, Lane::Free, url, request, now))
+        self.check_connected()?;
+        let opaque_id = self.config.account.clone();
+        let request = Request::Attach { plugin: plugin.to_owned(), opaque_id };
+        Ok(self.request(kind, Lane::Free, request, now))
     }
 
     /// Posts again what was posted too early, or to a server that did not answer.
     fn attach_early(&mut self, kind: Kind, now: Time) {
-        let Ok(url) = self.url(None) else { return };
         for pending in self.pending.values_mut() {
             match pending.stage {
                 _ if !matches!(pending.kind, Kind::EarlyAttach | Kind::Attach) => continue,
@@ -346,7 +390,6 @@ impl Session {
                 _ => {}
             }
             pending.kind = kind;
-            pending.url.clone_from(&url);
             pending.deadline = now + self.config.request_timeout;
             pending.stage = kind.first_stage(now);
         }
@@ -358,32 +401,32 @@ impl Session {
         &mut self,
         handle: HandleId,
         body: &impl Serialize,
-        jsep: Option<&Jsep>,
+        jsep: Option<Jsep>,
         now: Time,
     ) -> Result<Ticket, Error> {
-        let url = self.url(Some(handle))?;
+        self.check_connected()?;
         // What cannot be written is `null`, which the gateway refuses.
         let body = serde_json::to_value(body).unwrap_or_default();
         let request = Request::Message { body, jsep };
-        Ok(self.request(Kind::Message, Lane::Messages(handle), url, request, now))
+        Ok(self.request(Kind::Message, Lane::Messages(handle), request, now))
     }
 
     /// Sends local candidates, several in one request.
     pub fn trickle(
         &mut self,
         handle: HandleId,
-        candidates: &[Candidate],
+        candidates: Vec<Candidate>,
         now: Time,
     ) -> Result<Ticket, Error> {
-        let url = self.url(Some(handle))?;
+        self.check_connected()?;
         let request = Request::Trickle(candidates.into());
-        Ok(self.request(Kind::Trickle, Lane::Candidates(handle), url, request, now))
+        Ok(self.request(Kind::Trickle, Lane::Candidates(handle), request, now))
     }
 
     /// Detaches the handle, after what was sent to it before.
     pub fn detach(&mut self, handle: HandleId, now: Time) -> Result<Ticket, Error> {
-        let url = self.url(Some(handle))?;
-        Ok(self.request(Kind::Detach, Lane::Messages(handle), url, Request::Detach, now))
+        self.check_connected()?;
+        Ok(self.request(Kind::Detach, Lane::Messages(handle), Request::Detach, now))
     }
 
     /// Ends the session and all its handles; ends with [`Output::Closed`], whatever the gateway says.
@@ -391,18 +434,15 @@ impl Session {
         match std::mem::replace(&mut self.state, State::Closed) {
             State::Closed => self.outputs.push_back(Output::Closed),
             State::Opening { .. } => {
-                let error = Error::ConnectCancelled;
-                self.abandon_all(&error);
-                self.outputs.push_back(Output::Opened(Err(error)));
+                self.fail_to_open(Error::ConnectCancelled);
                 self.outputs.push_back(Output::Closed);
             }
             State::Open { server, id } => {
                 self.abandon_all(&Error::Disconnected);
                 // Whatever it would bring, nobody waits for any more.
                 self.stop_poll();
-                let url = self.addressed(&format!("{}/{}", server.as_str(), id.0));
                 self.state = State::Closing { server, id };
-                let ticket = self.request(Kind::Destroy, Lane::Free, url, Request::Destroy, now);
+                let ticket = self.request(Kind::Destroy, Lane::Free, Request::Destroy, now);
                 if let Some(pending) = self.pending.get_mut(&ticket) {
                     pending.deadline = pending.deadline.min(now + FAREWELL);
                 }
@@ -433,10 +473,8 @@ impl Session {
 
     /// Asks the gateway whether it knows the session, unless that is being asked.
     fn probe(&mut self, now: Time) {
-        if self.pending.values().all(|pending| pending.kind != Kind::Keepalive)
-            && let Ok(url) = self.url(None)
-        {
-            self.request(Kind::Keepalive, Lane::Free, url, Request::Keepalive, now);
+        if self.is_open() && self.pending.values().all(|pending| pending.kind != Kind::Keepalive) {
+            self.request(Kind::Keepalive, Lane::Free, Request::Keepalive, now);
         }
     }
 
@@ -444,11 +482,13 @@ impl Session {
     pub fn leave(&mut self, error: &Error) {
         self.abandon_all(error);
         self.stop_poll();
+        self.credentials.stop_asking();
         if let State::Open { server, id } | State::Closing { server, id } =
             std::mem::replace(&mut self.state, State::Closed)
         {
             let url = self.addressed(&format!("{}/{}", server.as_str(), id.0));
-            let (_, body) = self.body(Request::Destroy);
+            let ticket = self.next_ticket();
+            let body = body(&Request::Destroy, ticket, &self.credentials);
             self.outputs.push_back(Output::Beacon { url, body });
         }
     }
@@ -470,26 +510,53 @@ impl Session {
         }
     }
 
+    /// The token that [`Output::AskToken`] asked for, or the page's words on why there is none.
+    pub fn handle_token(
+        &mut self,
+        request: TokenRequest,
+        result: Result<Secret, String>,
+        now: Time,
+    ) {
+        // What was given up or asked for anew is not waited for.
+        if !self.credentials.take_answer(request) {
+            return;
+        }
+        match result {
+            Ok(token) => {
+                self.credentials.renew(token, now);
+                self.resume(now);
+            }
+            Err(cause) => self.fail_for_token(Error::NoToken { cause }, now),
+        }
+    }
+
     /// The moment by which [`Session::handle_timeout`] must be called.
     pub fn poll_timeout(&self) -> Option<Time> {
+        let own = earliest(self.poll.deadline(), self.credentials.deadline());
         self.pending
             .values()
+            .filter(|pending| !self.is_held(pending))
             .map(|pending| match pending.stage {
                 Stage::Again(due) | Stage::Acknowledged { doubted: Some(due) } => {
                     due.min(pending.deadline)
                 }
                 _ => pending.deadline,
             })
-            .fold(self.poll.deadline(), |first, deadline| earliest(first, Some(deadline)))
+            .fold(own, |first, deadline| earliest(first, Some(deadline)))
     }
 
     /// The time has come.
     pub fn handle_timeout(&mut self, now: Time) {
+        if self.credentials.deadline().is_some_and(|deadline| deadline <= now) {
+            self.credentials.stop_asking();
+            let limit = self.config.request_timeout;
+            self.fail_for_token(Error::TokenTimeout { limit }, now);
+        }
         let late: Vec<Ticket> =
             self.pending.iter().filter(|(_, p)| p.deadline <= now).map(|(t, _)| *t).collect();
         for ticket in late {
             // A late session is asked for at the next server, and its handle with it: that is late no more.
-            let is_late = |pending: &&Pending| pending.deadline <= now;
+            let is_late = |pending: &&Pending| pending.deadline <= now && !self.is_held(pending);
             let Some(pending) = self.pending.get(&ticket).filter(is_late) else { continue };
             let (kind, lane, deadline) = (pending.kind, pending.lane, pending.deadline);
             let mut is_deaf = false;
@@ -557,74 +624,61 @@ impl Session {
 
     // Requests.
 
-    fn url(&self, handle: Option<HandleId>) -> Result<String, Error> {
-        let (State::Opening { server, id, .. } | State::Open { server, id }) = &self.state else {
-            return Err(Error::NotConnected);
-        };
-        Ok(self.addressed(&match handle {
-            Some(handle) => format!("{}/{}/{}", server.as_str(), id.0, handle.0),
-            None => format!("{}/{}", server.as_str(), id.0),
-        }))
-    }
-
     /// Janus ignores arguments that it does not know, of a POST as of a GET.
     fn addressed(&self, path: &str) -> String {
         format!("{path}?client={}", self.client)
     }
 
-    fn request(
-        &mut self,
-        kind: Kind,
-        lane: Lane,
-        url: String,
-        request: Request<'_>,
-        now: Time,
-    ) -> Ticket {
-        let (ticket, body) = self.body(request);
-        let deadline = now + self.config.request_timeout;
-        let (stage, backoff) = (kind.first_stage(now), Backoff::default());
-        self.pending.insert(ticket, Pending { kind, lane, deadline, stage, url, body, backoff });
+    fn check_connected(&self) -> Result<(), Error> {
+        match self.state {
+            State::Opening { .. } | State::Open { .. } => Ok(()),
+            State::Closed | State::Closing { .. } => Err(Error::NotConnected),
+        }
+    }
+
+    fn next_ticket(&mut self) -> Ticket {
+        self.last_ticket = self.last_ticket.saturating_add(1);
+        Ticket(self.last_ticket)
+    }
+
+    fn request(&mut self, kind: Kind, lane: Lane, request: Request, now: Time) -> Ticket {
+        let ticket = self.next_ticket();
+        let pending = Pending {
+            kind,
+            lane,
+            deadline: now + self.config.request_timeout,
+            stage: kind.first_stage(now),
+            request,
+            token: self.credentials.generation(),
+            is_refused: false,
+            backoff: Backoff::default(),
+        };
+        self.pending.insert(ticket, pending);
         self.pump(lane, now);
         ticket
     }
 
-    /// A request as the gateway reads it, and the transaction in it.
-    fn body(&mut self, request: Request<'_>) -> (Ticket, String) {
-        self.last_ticket = self.last_ticket.saturating_add(1);
-        let ticket = Ticket(self.last_ticket);
-        let envelope = Envelope {
-            request,
-            transaction: ticket.0.to_string(),
-            apisecret: self.config.api_secret.as_ref().map(Secret::reveal),
-            token: self.config.token.as_ref().map(Secret::reveal),
-        };
-        (ticket, envelope.to_json())
-    }
-
-    fn secrets(&self) -> impl Iterator<Item = (&'static str, &Secret)> {
-        let api_secret = self.config.api_secret.as_ref().map(|secret| ("apisecret", secret));
-        let token = self.config.token.as_ref().map(|token| ("token", token));
-        api_secret.into_iter().chain(token)
-    }
-
     /// Posts what may be posted in a lane.
     fn pump(&mut self, lane: Lane, now: Time) {
-        for pending in self.pending.values_mut().filter(|pending| pending.lane == lane) {
+        if self.credentials.is_asking() {
+            return;
+        }
+        for (ticket, pending) in self.pending.iter_mut().filter(|(_, p)| p.lane == lane) {
             match &mut pending.stage {
                 Stage::Acknowledged { .. } => {}
                 Stage::Posted(_) | Stage::Again(_) if lane == Lane::Free => {}
                 Stage::Posted(_) | Stage::Again(_) => return,
                 Stage::Queued => {
+                    let Some(url) = self.state.url(pending.kind, lane) else { return };
                     if let Err(due) = self.budget.take(now) {
                         pending.stage = Stage::Again(due);
                         return;
                     }
+                    let url = format!("{url}?client={}", self.client);
                     self.last_http = self.last_http.saturating_add(1);
                     let id = HttpId(self.last_http);
-                    let (url, body) = match pending.kind.is_repeatable() {
-                        true => (pending.url.clone(), pending.body.clone()),
-                        false => (take(&mut pending.url), take(&mut pending.body)),
-                    };
+                    let body = body(&pending.request, *ticket, &self.credentials);
+                    pending.token = self.credentials.generation();
                     pending.stage = Stage::Posted(id);
                     self.outputs.push_back(Output::Log(
                         Level::Trace,
@@ -639,8 +693,98 @@ impl Session {
         }
     }
 
+    // The token.
+
+    fn ask_token(&mut self, now: Time) {
+        let request = self.credentials.ask(now + self.config.request_timeout);
+        self.outputs.push_back(Output::Log(Level::Debug, "asking the page for a token".into()));
+        self.outputs.push_back(Output::AskToken(request));
+    }
+
+    /// Whether a request is not posted, nor late, before there is a token. The end of the session is: nobody
+    /// waits for that for long.
+    fn is_held(&self, pending: &Pending) -> bool {
+        self.credentials.is_asking()
+            && pending.kind != Kind::Destroy
+            && !matches!(pending.stage, Stage::Posted(_))
+    }
+
+    /// A request was refused for its token. Says whether it will be posted with another.
+    fn will_post_again(&mut self, ticket: Ticket, now: Time) -> bool {
+        let Some(pending) = self.pending.get_mut(&ticket) else { return false };
+        match self.credentials.handle_refused(pending.token, pending.is_refused, now) {
+            Refused::Final => return false,
+            Refused::Again | Refused::Wait => {}
+            Refused::Ask => self.ask_token(now),
+        }
+        if let Some(pending) = self.pending.get_mut(&ticket) {
+            pending.is_refused = true;
+            pending.stage = Stage::Queued;
+            let lane = pending.lane;
+            self.pump(lane, now);
+        }
+        true
+    }
+
+    /// The poll was refused for its token. Says whether it will be made with another.
+    fn will_poll_again(&mut self, now: Time) -> bool {
+        match self.credentials.handle_refused(self.poll_token, self.is_poll_refused, now) {
+            Refused::Final => return false,
+            Refused::Again => self.start_poll(now),
+            Refused::Wait => self.poll.suspend(),
+            Refused::Ask => {
+                self.poll.suspend();
+                self.ask_token(now);
+            }
+        }
+        self.is_poll_refused = true;
+        true
+    }
+
+    /// There is a token: what waited for it goes on, with as much time as if it were new.
+    fn resume(&mut self, now: Time) {
+        let mut lanes = Vec::new();
+        for pending in self.pending.values_mut() {
+            if matches!(pending.stage, Stage::Posted(_)) {
+                continue;
+            }
+            if pending.kind != Kind::Destroy {
+                pending.deadline = now + self.config.request_timeout;
+            }
+            if pending.kind == Kind::EarlyAttach {
+                pending.stage = pending.kind.first_stage(now);
+            }
+            lanes.push(pending.lane);
+        }
+        for lane in lanes {
+            self.pump(lane, now);
+        }
+        if self.poll.is_off() {
+            self.start_poll(now);
+        }
+    }
+
+    /// There is no token to be had.
+    fn fail_for_token(&mut self, error: Error, now: Time) {
+        match self.state {
+            State::Opening { .. } => self.fail_to_open(error),
+            State::Open { .. } | State::Closing { .. } => self.lose(error, now),
+            State::Closed => {}
+        }
+    }
+
     fn handle_post(&mut self, ticket: Ticket, response: HttpResponse, now: Time) {
-        let result = match self.read(&response, read_post) {
+        let result = self.read_post(&response);
+        // Janus looks at the token before anything else.
+        let is_accepted = match &result {
+            Ok(_) => true,
+            Err(Error::Refused { code, .. }) => !code.is_unauthorized(),
+            Err(_) => false,
+        };
+        if is_accepted && let Some(pending) = self.pending.get(&ticket) {
+            self.credentials.handle_accepted(pending.token);
+        }
+        let result = match result {
             Ok(Message::Ack { .. }) => match self.pending.get_mut(&ticket) {
                 Some(pending) if pending.kind == Kind::Message => {
                     pending.stage = Stage::Acknowledged { doubted: Some(now + ANSWER) };
@@ -648,6 +792,7 @@ impl Session {
                 }
                 _ => Ok(Message::Ack { transaction: ticket.0 }),
             },
+            Err(error) if error.is_token_refused() && self.will_post_again(ticket, now) => return,
             Err(_)
                 if let Some(pending) = self.pending.get_mut(&ticket)
                     && pending.kind == Kind::EarlyAttach =>
@@ -677,36 +822,58 @@ impl Session {
         self.finish(ticket, result, now);
     }
 
-    /// Reads a response. What answers may echo the request: the words of an error are taken from a body
-    /// without what must not show.
-    fn read<T>(
-        &self,
-        response: &HttpResponse,
-        read: impl Fn(&HttpResponse) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        read(response).or_else(|error| match response {
-            HttpResponse::Answered { status, body } => {
-                read(&HttpResponse::Answered { status: *status, body: self.without_secrets(body) })
+    // Responses. What answers may echo the request: its words are quoted without what must not show.
+
+    fn read_post(&self, response: &HttpResponse) -> Result<Message, Error> {
+        let hide = |text: &str| self.without_secrets(text);
+        match wire::read_one(self.checked_body(response)?, &hide)? {
+            Message::Error { code, reason, .. } => Err(self.refused(code, &reason)),
+            message => Ok(message),
+        }
+    }
+
+    fn read_poll(&self, response: &HttpResponse) -> Result<Vec<Message>, Error> {
+        // The next request tells whether the session is gone, or a proxy said so.
+        if let HttpResponse::Answered { status: 404, .. } = response {
+            return Err(InvalidAnswer::NotFound.into());
+        }
+        let hide = |text: &str| self.without_secrets(text);
+        let batch = wire::read_batch(self.checked_body(response)?, &hide)?;
+        match batch.as_slice() {
+            [Message::Error { transaction: None, code, reason }] => {
+                Err(self.refused(*code, reason))
             }
-            HttpResponse::Failed(_) => Err(error),
+            _ => Ok(batch),
+        }
+    }
+
+    fn checked_body<'a>(&self, response: &'a HttpResponse) -> Result<&'a str, Error> {
+        let (status, body) = match response {
+            HttpResponse::Answered { status: 200, body } => return Ok(body),
+            HttpResponse::Answered { status, body } => (*status, body),
+            HttpResponse::Failed(cause) => {
+                return Err(Error::Unreachable { cause: cause.clone() });
+            }
+        };
+        let hide = |text: &str| self.without_secrets(text);
+        let shown = excerpt(hide(body).trim());
+        if status != 403 {
+            return Err(InvalidAnswer::Status { status, body: shown }.into());
+        }
+        Err(match wire::read_one(body, &hide) {
+            Ok(Message::Error { code, reason, .. }) => self.refused(code, &reason),
+            _ => Error::Forbidden { body: shown },
         })
+    }
+
+    /// What the gateway's core refused.
+    fn refused(&self, code: CoreCode, reason: &str) -> Error {
+        Error::Refused { code, reason: excerpt(&self.without_secrets(reason)) }
     }
 
     /// A text without the secrets, however spelled, and without the session's id. JSON stays JSON.
     pub fn without_secrets(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        // An empty one is no secret, and would be found between any two characters.
-        for (_, secret) in self.secrets().filter(|(_, secret)| !secret.reveal().is_empty()) {
-            text = text.replace(&percent_encode(secret.reveal()), "…");
-            // As it is, as a string of JSON, and as one that is quoted in another.
-            let mut spelling = secret.reveal().to_owned();
-            for _ in 0..3 {
-                text = text.replace(&spelling, "…");
-                let quoted = Value::from(spelling).to_string();
-                let inner = quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-                spelling = inner.unwrap_or(&quoted).to_owned();
-            }
-        }
+        let text = self.credentials.hide(text);
         match &self.state {
             State::Opening { id, .. } | State::Open { id, .. } | State::Closing { id, .. } => {
                 text.replace(&id.0.to_string(), "0")
@@ -806,6 +973,7 @@ impl Session {
     }
 
     fn handle_destroyed(&mut self) {
+        self.credentials.stop_asking();
         self.state = State::Closed;
         self.outputs.push_back(Output::Closed);
     }
@@ -814,11 +982,19 @@ impl Session {
 
     fn start_poll(&mut self, now: Time) {
         let State::Open { server, id } = &self.state else { return };
+        if self.credentials.is_asking() {
+            return self.poll.suspend();
+        }
         let mut url = self.addressed(&format!("{}/{}", server.as_str(), id.0));
         url.push_str(&format!("&maxev={}", self.config.poll_events.max(1)));
-        for (key, secret) in self.secrets() {
-            url.push_str(&format!("&{key}={}", percent_encode(secret.reveal())));
+        let secrets =
+            [("apisecret", self.credentials.api_secret()), ("token", self.credentials.token())];
+        for (key, secret) in secrets {
+            if let Some(secret) = secret {
+                url.push_str(&format!("&{key}={}", percent_encode(secret)));
+            }
         }
+        self.poll_token = self.credentials.generation();
         self.last_http = self.last_http.saturating_add(1);
         let http = HttpId(self.last_http);
         self.poll.start(http, now);
@@ -846,8 +1022,11 @@ impl Session {
             self.poll.succeeded(false, body, now);
             return self.handle_timeout(now);
         }
-        let batch = match self.read(&response, read_poll) {
+        let batch = match self.read_poll(&response) {
             Ok(batch) => batch,
+            Err(error) if error.is_token_refused() && self.will_poll_again(now) => {
+                return self.heard();
+            }
             Err(error) if error.ends_session() => {
                 self.lose(error, now);
                 return;
@@ -863,6 +1042,8 @@ impl Session {
         {
             self.doubt("another poll took what woke this one", doubt);
         }
+        self.credentials.handle_accepted(self.poll_token);
+        self.is_poll_refused = false;
         let is_nothing = |message: &_| matches!(message, Message::Keepalive | Message::Unknown(_));
         let brought_something = !batch.iter().all(is_nothing);
         let HttpResponse::Answered { body, .. } = &response else { return };
@@ -897,14 +1078,14 @@ impl Session {
                 self.outputs.push_back(Output::Notice(sender, notice))
             }
             Message::Error { transaction: Some(transaction), code, reason } => {
-                let error = refused(code, &self.without_secrets(&reason));
+                let error = self.refused(code, &reason);
                 self.handle_polled_answer(Ticket(transaction), Err(error), now);
             }
             Message::Reply { transaction, .. } | Message::Success { transaction, .. } => {
                 self.handle_polled_answer(Ticket(transaction), Ok(message), now);
             }
             Message::Error { transaction: None, code, reason } => {
-                match refused(code, &self.without_secrets(&reason)) {
+                match self.refused(code, &reason) {
                     error if error.ends_session() => self.lose(error, now),
                     error => self.warn("the gateway says", &error),
                 }
@@ -919,6 +1100,12 @@ impl Session {
     }
 
     fn handle_polled_answer(&mut self, ticket: Ticket, result: Result<Message, Error>, now: Time) {
+        if let Err(error) = &result
+            && error.is_token_refused()
+            && self.will_post_again(ticket, now)
+        {
+            return;
+        }
         let lane = self.pending.get(&ticket).map(|pending| pending.lane);
         self.finish(ticket, result, now);
         if let Some(lane) = lane {
@@ -940,11 +1127,13 @@ impl Session {
         }
         match std::mem::replace(&mut self.state, State::Closed) {
             State::Open { .. } => {
+                self.credentials.stop_asking();
                 self.stop_poll();
                 self.abandon_all(&error);
                 self.outputs.push_back(Output::Lost(error));
             }
             State::Closing { .. } => {
+                self.credentials.stop_asking();
                 self.abandon_all(&error);
                 self.outputs.push_back(Output::Closed);
             }
@@ -983,61 +1172,18 @@ fn answer_of(kind: Kind, message: Message) -> Result<Answer, Error> {
     }
 }
 
-fn read_post(response: &HttpResponse) -> Result<Message, Error> {
-    match wire::parse_one(checked_body(response)?)? {
-        Message::Error { code, reason, .. } => Err(refused(code, &reason)),
-        message => Ok(message),
-    }
-}
-
-fn read_poll(response: &HttpResponse) -> Result<Vec<Message>, Error> {
-    // The next request tells whether the session is gone, or a proxy said so.
-    if let HttpResponse::Answered { status: 404, .. } = response {
-        return Err(InvalidAnswer::NotFound.into());
-    }
-    let batch = wire::parse_batch(checked_body(response)?)?;
-    match batch.as_slice() {
-        [Message::Error { transaction: None, code, reason }] => Err(refused(*code, reason)),
-        _ => Ok(batch),
-    }
-}
-
-fn checked_body(response: &HttpResponse) -> Result<&str, Error> {
-    match response {
-        HttpResponse::Answered { status: 200, body } => Ok(body),
-        HttpResponse::Answered { status: 403, .. } => Err(Error::Forbidden),
-        HttpResponse::Answered { status, body } => {
-            Err(InvalidAnswer::Status { status: *status, body: excerpt(body.trim()) }.into())
-        }
-        HttpResponse::Failed(cause) => Err(Error::Unreachable { cause: cause.clone() }),
-    }
+/// A request as the gateway reads it.
+fn body(request: &Request, ticket: Ticket, credentials: &Credentials) -> String {
+    let envelope = Envelope {
+        request,
+        transaction: ticket.0.to_string(),
+        apisecret: credentials.api_secret(),
+        token: credentials.token(),
+    };
+    envelope.to_json()
 }
 
 /// There is no session any more, and none to be had.
 pub(crate) fn given_up(cause: &Error) -> Error {
     Error::OutOfReach { cause: Box::new(cause.clone()) }
-}
-
-fn refused(code: CoreCode, reason: &str) -> Error {
-    Error::Refused { code, reason: excerpt(reason) }
-}
-
-/// RFC 3986, section 2.1.
-fn percent_encode(text: &str) -> String {
-    let mut encoded = String::new();
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                encoded.push(char::from(byte));
-            }
-            _ => {
-                encoded.push('%');
-                for digit in [byte >> 4, byte & 15] {
-                    encoded
-                        .extend(char::from_digit(digit.into(), 16).map(|c| c.to_ascii_uppercase()));
-                }
-            }
-        }
-    }
-    encoded
 }

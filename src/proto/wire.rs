@@ -294,27 +294,38 @@ impl Message {
 
 /// Reads a body that is one message or an array of them (`maxev` above 1).
 pub fn parse_batch(body: &str) -> Result<Vec<Message>, Error> {
-    Ok(match parse_body(body)? {
+    Ok(read_batch(body, &str::to_owned)?)
+}
+
+/// As [`parse_batch`]. Errors quote the body after `hide` has taken out what must not show.
+pub(super) fn read_batch(
+    body: &str,
+    hide: &dyn Fn(&str) -> String,
+) -> Result<Vec<Message>, InvalidAnswer> {
+    Ok(match read_json(body, hide)? {
         Value::Array(messages) => messages.into_iter().map(Message::read).collect(),
         message => vec![Message::read(message)],
     })
 }
 
 /// Reads a body that is one message, as every answer to a POST is.
-pub(super) fn parse_one(body: &str) -> Result<Message, Error> {
-    match parse_body(body)? {
+pub(super) fn read_one(
+    body: &str,
+    hide: &dyn Fn(&str) -> String,
+) -> Result<Message, InvalidAnswer> {
+    match read_json(body, hide)? {
         value @ Value::Object(_) => Ok(Message::read(value)),
-        _ => Err(InvalidAnswer::NotAnObject { body: excerpt(body.trim()) }.into()),
+        _ => Err(InvalidAnswer::NotAnObject { body: excerpt(hide(body).trim()) }),
     }
 }
 
-fn parse_body(body: &str) -> Result<Value, Error> {
+fn read_json(body: &str, hide: &dyn Fn(&str) -> String) -> Result<Value, InvalidAnswer> {
     if body.len() > LONGEST_BODY {
-        return Err(InvalidAnswer::TooLong { length: body.len(), most: LONGEST_BODY }.into());
+        return Err(InvalidAnswer::TooLong { length: body.len(), most: LONGEST_BODY });
     }
     serde_json::from_str(body)
         .or_else(|_| serde_json::from_str(&without_lone_surrogates(body)))
-        .map_err(|_| InvalidAnswer::NotJson { body: excerpt(body.trim()) }.into())
+        .map_err(|_| InvalidAnswer::NotJson { body: excerpt(hide(body).trim()) })
 }
 
 /// The JSON with U+FFFD in place of every escaped surrogate that has no other half. RFC 8259, section 8.2,
@@ -362,7 +373,7 @@ fn plugin_data(message: &mut Value) -> Option<Value> {
 #[derive(Serialize)]
 pub(super) struct Envelope<'a> {
     #[serde(flatten)]
-    pub(super) request: Request<'a>,
+    pub(super) request: &'a Request,
     pub(super) transaction: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) apisecret: Option<&'a str>,
@@ -380,21 +391,21 @@ impl Envelope<'_> {
 /// What is asked of the gateway.
 #[derive(Serialize)]
 #[serde(tag = "janus", rename_all = "lowercase")]
-pub(super) enum Request<'a> {
+pub(super) enum Request {
     Create {
         id: SessionId,
     },
     Attach {
-        plugin: &'a str,
+        plugin: String,
         #[serde(skip_serializing_if = "Option::is_none")]
-        opaque_id: Option<&'a str>,
+        opaque_id: Option<String>,
     },
     Message {
         body: Value,
         #[serde(skip_serializing_if = "Option::is_none")]
-        jsep: Option<&'a Jsep>,
+        jsep: Option<Jsep>,
     },
-    Trickle(Candidates<'a>),
+    Trickle(Candidates),
     Detach,
     Keepalive,
     Destroy,
@@ -403,16 +414,16 @@ pub(super) enum Request<'a> {
 /// Local candidates: one, or a batch.
 #[derive(Serialize)]
 #[serde(untagged)]
-pub(super) enum Candidates<'a> {
-    One { candidate: &'a Candidate },
-    Several { candidates: &'a [Candidate] },
+pub(super) enum Candidates {
+    One { candidate: Candidate },
+    Several { candidates: Vec<Candidate> },
 }
 
-impl<'a> From<&'a [Candidate]> for Candidates<'a> {
-    fn from(candidates: &'a [Candidate]) -> Self {
-        match candidates {
-            [candidate] => Self::One { candidate },
-            candidates => Self::Several { candidates },
+impl From<Vec<Candidate>> for Candidates {
+    fn from(candidates: Vec<Candidate>) -> Self {
+        match <[Candidate; 1]>::try_from(candidates) {
+            Ok([candidate]) => Self::One { candidate },
+            Err(candidates) => Self::Several { candidates },
         }
     }
 }

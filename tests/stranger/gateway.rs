@@ -7,14 +7,16 @@ use std::time::Duration;
 
 use videortc::call::{Call, Command, LegId, LegState, Media};
 use videortc::client::{CallId, Client, Outcome, Output};
-use videortc::config::{CallConfig, GatewayConfig, Secret, ServerUrl, UserName};
+use videortc::config::{CallConfig, GatewayConfig, Secret, ServerUrl, Token, UserName};
 use videortc::event::{Event, Settings};
 use videortc::media;
-use videortc::proto::{Candidate, HttpId, HttpRequest, HttpResponse, parse_batch};
+use videortc::proto::{Candidate, HttpId, HttpRequest, HttpResponse, TokenRequest, parse_batch};
 use videortc::time::Time;
 
 const BASE: &str = "https://gateway.test/janus";
 const SECRET: &str = "s3cret";
+/// Begins every token.
+const TOKEN: &str = "t0ken-";
 const HANDLE: &str = "7";
 const SDP: &str = "v=0\r\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:0\r\n";
 /// More than one input may cause, whatever is in it.
@@ -77,6 +79,10 @@ struct Rig {
     wanted: Vec<LegId>,
     legs: Vec<LegId>,
     devices: bool,
+    /// What the page was asked for and has not given, while it takes its time.
+    tokens: Vec<TokenRequest>,
+    is_slow: bool,
+    given: u64,
     commands: Vec<Command>,
     last_command: u64,
     /// How many calls of the page have begun or been refused, and have had no end.
@@ -91,7 +97,8 @@ struct Rig {
 impl Rig {
     fn registered() -> Self {
         let mut config = GatewayConfig::new(vec![ServerUrl::new(BASE), ServerUrl::new(BASE)]);
-        config.token = Some(Secret::new(SECRET));
+        config.api_secret = Some(Secret::new(SECRET));
+        config.token = Token::Asked;
         let count = Cell::new(1u64);
         let random = Rc::new(move || {
             count.set(count.get().wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
@@ -109,6 +116,9 @@ impl Rig {
             wanted: Vec::new(),
             legs: Vec::new(),
             devices: false,
+            tokens: Vec::new(),
+            is_slow: false,
+            given: 0,
             commands: Vec::new(),
             last_command: 0,
             begun: 0,
@@ -163,7 +173,7 @@ impl Rig {
         let first = rest.next().unwrap_or_default();
         let body = self.filled(rest.as_str());
         // The plugin has heard neither.
-        let is_told = body.contains(SECRET) || body.contains(&self.session);
+        let is_told = [SECRET, TOKEN, self.session.as_str()].iter().any(|it| body.contains(it));
         if is_told && body.contains("plugindata") {
             return;
         }
@@ -198,6 +208,10 @@ impl Rig {
             't' => {
                 let n = u64::from(body.bytes().next().unwrap_or_default());
                 self.run_for(Duration::from_millis(n * n * 10));
+            }
+            'k' => {
+                self.is_slow = body.starts_with('s');
+                self.give_tokens(body.starts_with('t'));
             }
             'c' => self.do_as_the_user_does(body.chars().next().unwrap_or_default()),
             _ => {}
@@ -290,6 +304,7 @@ impl Rig {
             .replace("$S", &self.session)
             .replace("$H", HANDLE)
             .replace("$K", SECRET)
+            .replace("$J", &token(self.given))
             .replace("$D", &SDP.replace("\r\n", "\\r\\n"))
     }
 
@@ -362,6 +377,20 @@ impl Rig {
             assert!(count < MOST_OUTPUTS, "outputs without an end");
             self.take(output);
         }
+        if !self.is_slow {
+            self.give_tokens(false);
+        }
+    }
+
+    /// Gives what the page was asked for, each time another token; or throws.
+    fn give_tokens(&mut self, throws: bool) {
+        let now = self.now;
+        for request in std::mem::take(&mut self.tokens) {
+            self.given += 1;
+            let token = Secret::new(token(self.given));
+            let result = if throws { Err("Error: no".to_owned()) } else { Ok(token) };
+            self.input(|client| client.handle_token(request, result, now));
+        }
     }
 
     fn take(&mut self, output: Output) {
@@ -380,6 +409,7 @@ impl Rig {
                 self.posts.push(request);
             }
             Output::Abort(id) => self.abort(id),
+            Output::AskToken(request) => self.tokens.push(request),
             Output::Beacon { url, .. } => assert!(url.starts_with(BASE)),
             Output::Media(_, media) => self.take_media(media),
             Output::Data(..) => {}
@@ -466,10 +496,19 @@ impl Rig {
 
     fn tells_no_secret(&self, text: &str) {
         assert!(!text.contains(SECRET), "a secret in {text}");
+        // Those that were replaced so often are not echoed any more.
+        for number in self.given.saturating_sub(30)..=self.given {
+            assert!(!text.contains(&token(number)), "a token in {text}");
+        }
         if let Some(session) = &self.live {
             assert!(!text.contains(session), "the session in {text}");
         }
     }
+}
+
+/// The token that the page gives when it is asked for so often.
+fn token(number: u64) -> String {
+    format!("{TOKEN}{number}-")
 }
 
 /// A field of a request.

@@ -12,11 +12,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use videortc::call::{Call, Command, Data, LegId, LegState, Media, Reply};
 use videortc::client::{CallId, Client, Outcome, Output};
-use videortc::config::{CallConfig, GatewayConfig, ServerUrl, UserName};
+use videortc::config::{CallConfig, GatewayConfig, Secret, ServerUrl, Token, UserName};
 use videortc::error::Error;
 use videortc::event::Event;
 use videortc::media;
-use videortc::proto::{Candidate, HttpId, HttpRequest, HttpResponse};
+use videortc::proto::{Candidate, HttpId, HttpRequest, HttpResponse, TokenRequest};
 use videortc::time::Time;
 use videortc::transfer::Lane;
 use videortc::transfer::frame::Frame;
@@ -32,6 +32,8 @@ const DEVICES: Duration = Duration::from_millis(30);
 const GIVE_UP: Duration = Duration::from_secs(10);
 /// How long ICE and DTLS take.
 const CONNECT: Duration = Duration::from_millis(40);
+/// How long a page takes to get a token.
+const TOKEN: Duration = Duration::from_millis(30);
 /// One way between two ends' channels, which is shorter than the way of the words over HTTP.
 const CHANNEL: Duration = Duration::from_millis(2);
 
@@ -105,6 +107,12 @@ pub struct Page {
     path: Option<(LegId, bool)>,
     /// Counts conversations: devices that open too late are closed at once.
     conversation: u32,
+    /// Whether its function for the token throws.
+    pub has_no_token: bool,
+    /// Whether that never answers.
+    pub never_gives_token: bool,
+    /// How often that was called.
+    pub token_requests: usize,
     aborted: Vec<HttpId>,
     last_command: u64,
 }
@@ -122,6 +130,8 @@ enum Work {
     Shut(End),
     /// The gateway learns that the connection of the page with this session was closed.
     Goodbye(String),
+    /// The page's function gives a token, or throws.
+    Token(usize, TokenRequest),
     /// A body that a page sent when it was left.
     Beacon(String, String),
 }
@@ -129,6 +139,8 @@ enum Work {
 /// The world.
 pub struct World {
     pub gateway: Gateway,
+    /// The number of the token that is valid, where the gateway wants one.
+    token: Option<u64>,
     pub pages: Vec<Page>,
     pub now: Duration,
     work: BTreeMap<(Duration, u64), Work>,
@@ -173,7 +185,19 @@ impl World {
     }
 
     pub fn with_timing(names: &[&str], timing: Timing, seed: u64) -> Self {
+        Self::empty(timing, seed).with_pages(names)
+    }
+
+    /// A world whose gateway wants a token, which expires by [`World::revoke_token`].
+    pub fn with_tokens(names: &[&str], timing: Timing, seed: u64) -> Self {
         let mut world = Self::empty(timing, seed);
+        world.token = Some(0);
+        world.revoke_token();
+        world.with_pages(names)
+    }
+
+    fn with_pages(mut self, names: &[&str]) -> Self {
+        let world = &mut self;
         for name in names {
             let page = world.page(CallConfig::default());
             world.register(page, name);
@@ -184,12 +208,21 @@ impl World {
             page.events.clear();
             page.requests.clear();
         }
-        world
+        self
+    }
+
+    /// The token of before is valid no more; another is.
+    pub fn revoke_token(&mut self) {
+        if let Some(token) = &mut self.token {
+            *token += 1;
+            self.gateway.set_tokens(vec![format!("token {token}")]);
+        }
     }
 
     pub fn empty(timing: Timing, seed: u64) -> Self {
         Self {
             gateway: Gateway::new(Options { timing, seed, ..Options::default() }),
+            token: None,
             pages: Vec::new(),
             now: Duration::from_secs(1),
             work: BTreeMap::new(),
@@ -217,7 +250,9 @@ impl World {
             state.set(x);
             x.wrapping_mul(0x2545_F491_4F6C_DD1D)
         });
-        self.pages.push(Page::new(Client::new(GatewayConfig::new(servers), random)));
+        let mut gateway = GatewayConfig::new(servers);
+        gateway.token = self.token.map_or(Token::None, |_| Token::Asked);
+        self.pages.push(Page::new(Client::new(gateway, random)));
         self.command(index, |client, command, now| client.connect(command, now));
         self.run_for(Duration::from_millis(100));
         self.attach(index, config);
@@ -446,6 +481,16 @@ impl World {
                     self.drain(page);
                 }
             }
+            Work::Token(page, request) => {
+                let (now, token) = (self.time(), self.token.unwrap_or_default());
+                let this = &mut self.pages[page];
+                let result = match this.has_no_token {
+                    false => Ok(Secret::new(format!("token {token}"))),
+                    true => Err("Error: not signed in".to_owned()),
+                };
+                this.client.handle_token(request, result, now);
+                self.drain(page);
+            }
             Work::Describe(page, id, leg, conversation) => {
                 let sequence = self.sequence;
                 let this = &mut self.pages[page];
@@ -630,6 +675,12 @@ impl World {
             match output {
                 Output::Http(request) => self.send(page, request),
                 Output::Abort(id) => self.pages[page].aborted.push(id),
+                Output::AskToken(request) => {
+                    self.pages[page].token_requests += 1;
+                    if !self.pages[page].never_gives_token {
+                        self.schedule(TOKEN, Work::Token(page, request));
+                    }
+                }
                 Output::Beacon { url, body } => {
                     if !self.pages[page].is_offline {
                         let path = url.strip_prefix(BASE).unwrap().to_owned();
@@ -674,7 +725,7 @@ impl World {
                         );
                     }
                 }
-                Output::Log(..) => {}
+                Output::Log(_, line) => assert!(!line.contains("token 1"), "{line}"),
             }
         }
     }
@@ -782,6 +833,9 @@ impl Page {
             is_walled_in: false,
             loss: Loss::None,
             is_offline: false,
+            has_no_token: false,
+            never_gives_token: false,
+            token_requests: 0,
             path: None,
             conversation: 0,
             aborted: Vec::new(),

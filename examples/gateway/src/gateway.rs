@@ -191,6 +191,11 @@ impl Gateway {
         }
     }
 
+    /// From now on these are the valid tokens. A poll that waits is not asked again.
+    pub fn set_tokens(&mut self, tokens: Vec<String>) {
+        self.options.tokens = tokens;
+    }
+
     /// Forgets every session, as a restart of the program does: nobody is told.
     pub fn restart(&mut self, now: Duration) {
         self.handle_timeout(now);
