@@ -483,7 +483,7 @@ impl Client {
     /// The session is lost: another is made, on any server of the list.
     fn handle_lost(&mut self, error: &proto::Error, now: Time) {
         let since = self.trouble_began(now);
-        let hopeless = error.is_unauthorized() || now.since(since) >= self.retry_limit;
+        let hopeless = error.is_hopeless() || now.since(since) >= self.retry_limit;
         match &self.phase {
             Phase::Connected if !hopeless => {
                 self.warn("the session is lost, and another is made", error);
@@ -584,7 +584,7 @@ impl Client {
                 Phase::Connected
             }
             (Phase::Restoring(mut restoring), Err(error)) => {
-                if error.is_unauthorized() || now.since(restoring.since) >= self.retry_limit {
+                if error.is_hopeless() || now.since(restoring.since) >= self.retry_limit {
                     self.phase = Phase::Restoring(restoring);
                     let lost = given_up(&error);
                     return self.give_up(&lost, now);

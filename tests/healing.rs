@@ -500,3 +500,16 @@ fn a_poll_that_is_dead_without_knowing_it_is_given_up() {
     assert_eq!(world.outcome(TOM, list), "done");
     assert_eq!(world.told(TOM), ["reconnecting GATEWAY_TIMEOUT", "reconnected"]);
 }
+
+/// A firewall, or a limit of requests, is not Janus.
+#[test]
+fn a_page_that_forbids_a_poll_ends_no_call() {
+    let mut world = World::in_call();
+    world.pages[TOM].loss = Loss::NextPollForbidden;
+    world.run_for(SECOND * 60);
+    assert_eq!(world.told(TOM), ["reconnecting GATEWAY_PROTOCOL", "reconnected"]);
+    assert_eq!(world.told(JACK), [""; 0]);
+    let hang_up = world.hang_up(TOM);
+    world.run_for(SECOND);
+    assert_eq!(world.outcome(TOM, hang_up), "done");
+}

@@ -66,6 +66,7 @@ fn step() -> impl Strategy<Value = Step> {
             Just(Loss::NextPoll),
             Just(Loss::RepeatPoll),
             Just(Loss::PollsHang),
+            Just(Loss::NextPollForbidden),
             Just(Loss::NextOffer),
             Just(Loss::None),
         ]).prop_map(|(page, loss)| Step::Lose(page, loss)),

@@ -685,3 +685,167 @@ fn a_message_whose_answer_does_not_come_is_doubted_before_its_limit() {
     rig.run_for(Duration::from_secs(5));
     assert_eq!(rig.doubts, [Doubt::Possible]);
 }
+
+fn page(status: u16) -> HttpResponse {
+    let body = "<!doctype html><html><head><title>Access denied</title></head></html>";
+    HttpResponse::Answered { status, body: body.into() }
+}
+
+#[test]
+fn a_page_in_place_of_an_answer_is_told_by_its_title() {
+    for status in [200, 401, 403, 502] {
+        let mut rig = Rig::with_servers(&["https://a.test/janus"]);
+        rig.answer(|_| page(status));
+        let error = rig.opened.unwrap().unwrap_err();
+        assert_eq!(error.code(), Code::GatewayProtocol);
+        let message = error.message();
+        for part in ["a web page", "Access denied", "https://a.test/janus"] {
+            assert!(message.contains(part), "{message}");
+        }
+    }
+}
+
+/// Answers the question whether the session is there.
+fn answer_probe(rig: &mut Rig, response: impl FnOnce(&HttpRequest) -> HttpResponse) {
+    let at = rig
+        .requests
+        .iter()
+        .position(|request| request.body.as_ref().is_some_and(|body| body.contains("keepalive")));
+    let probe = rig.requests.remove(at.unwrap());
+    let response = response(&probe);
+    rig.session.handle_http(probe.id, response, rig.now);
+    rig.drain();
+}
+
+fn acked(_: &HttpRequest) -> HttpResponse {
+    ok(r#"{"janus":"ack","transaction":"0"}"#)
+}
+
+fn unauthorized(request: &HttpRequest) -> HttpResponse {
+    let transaction = body(request)["transaction"].clone();
+    ok(&format!(
+        r#"{{"janus":"error","transaction":{transaction},"error":{{"code":403,"reason":"Unauthorized"}}}}"#
+    ))
+}
+
+#[test]
+fn a_refused_poll_ends_the_session_when_the_gateway_says_so_too() {
+    for (confirmed, refusal) in [
+        (true, HttpResponse::Answered { status: 403, body: String::new() }),
+        (false, HttpResponse::Answered { status: 403, body: String::new() }),
+        (true, ok(r#"{"janus":"error","error":{"code":403,"reason":"Unauthorized"}}"#)),
+        (
+            true,
+            ok(
+                r#"[{"janus":"error","error":{"code":403,"reason":"Unauthorized"}},{"janus":"keepalive"}]"#,
+            ),
+        ),
+    ] {
+        let mut rig = Rig::open();
+        rig.answer(|_| refusal.clone());
+        assert_eq!(rig.lost, None);
+        match confirmed {
+            true => answer_probe(&mut rig, unauthorized),
+            false => answer_probe(&mut rig, acked),
+        }
+        let lost = rig.lost.map(|error| error.code());
+        assert_eq!(lost, confirmed.then_some(Code::Unauthorized), "{refusal:?}");
+    }
+}
+
+#[test]
+fn pages_in_place_of_all_answers_are_no_refusal() {
+    let mut rig = Rig::open();
+    rig.answer(|_| page(403));
+    rig.run_for(Duration::from_millis(300));
+    answer_probe(&mut rig, |_| page(403));
+    rig.run_for(Duration::from_secs(60));
+    assert_eq!((rig.lost, rig.troubles), (None, 1));
+}
+
+/// Polls alone may be refused, such as those of a page's own origin by `enforce_cors`.
+#[test]
+fn polls_that_are_refused_while_the_session_is_there_are_given_up_in_the_end() {
+    let mut rig = Rig::open();
+    let mut end = 0;
+    while rig.lost.is_none() {
+        while let Some(request) = rig.requests.pop() {
+            let response = match request.body {
+                Some(_) => acked(&request),
+                None => HttpResponse::Answered { status: 403, body: String::new() },
+            };
+            rig.session.handle_http(request.id, response, rig.now);
+            rig.drain();
+        }
+        rig.run_for(Duration::from_millis(100));
+        end += 1;
+        assert!(end < 1300, "it goes on for ever");
+    }
+    assert_eq!((rig.troubles, rig.restored), (1, 0), "and does not come and go");
+    assert_eq!(rig.lost.unwrap().code(), Code::SessionLost);
+}
+
+/// A service worker may answer what was asked before from its cache.
+#[test]
+fn no_two_polls_have_the_same_address() {
+    let mut rig = Rig::open();
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..20 {
+        assert!(seen.insert(rig.requests[0].url.clone()), "{}", rig.requests[0].url);
+        rig.run_for(Duration::from_secs(30));
+        rig.answer(|_| ok(KEEPALIVE));
+    }
+}
+
+#[test]
+fn polls_that_bring_the_same_again_are_made_with_a_pause() {
+    let mut rig = Rig::open();
+    let mut polls = 0;
+    let end = rig.now + Duration::from_secs(60);
+    while rig.now < end {
+        while !rig.requests.is_empty() {
+            rig.answer(|_| ok(r#"[{"janus":"media","sender":77,"session_id":1}]"#));
+            polls += 1;
+        }
+        rig.run_for(Duration::from_millis(10));
+    }
+    assert!((60..130).contains(&polls), "{polls} polls in a minute");
+}
+
+#[test]
+fn a_flood_of_events_is_read_in_fewer_polls() {
+    let mut rig = Rig::open();
+    let mut polls = 0;
+    let end = rig.now + Duration::from_secs(60);
+    while rig.now < end {
+        while !rig.requests.is_empty() {
+            polls += 1;
+            rig.answer(|_| ok(&format!(r#"[{{"janus":"media","sender":77,"n":{polls}}}]"#)));
+        }
+        rig.run_for(Duration::from_millis(10));
+    }
+    assert!((100..170).contains(&polls), "{polls} polls in a minute");
+}
+
+#[test]
+fn an_answer_that_is_too_long_fails_at_once_what_waits_for_it() {
+    let mut rig = Rig::open();
+    rig.session.attach("janus.plugin.videocall", rig.now).unwrap();
+    rig.drain();
+    let attach = rig.requests.remove(1);
+    rig.session.handle_http(attach.id, attached(&attach), rig.now);
+    rig.drain();
+    let Some(Ok(Answer::Attached(handle))) = rig.answers.pop() else { panic!("not attached") };
+    rig.session.message(handle, &call::Request::List, None, rig.now).unwrap();
+    rig.drain();
+    let list = rig.requests.remove(1);
+    rig.session.handle_http(list.id, acked(&list), rig.now);
+    rig.answer(|_| ok(&" ".repeat(videortc::proto::LONGEST_BODY + 1)));
+    let Some(Err(error)) = rig.answers.pop() else { panic!("{:?}", rig.answers) };
+    let error = Error::from(error);
+    assert_eq!(error.code(), Code::GatewayProtocol);
+    let message = error.message();
+    assert!(message.contains("4194305") && message.contains("this library"), "{message}");
+    assert_eq!((rig.doubts, rig.troubles), (vec![Doubt::Lost], 0));
+    assert_eq!(rig.requests.len(), 0, "after a pause");
+}

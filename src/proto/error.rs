@@ -98,6 +98,11 @@ impl Error {
         matches!(self, Self::Unreachable { .. } | Self::Timeout { .. } | Self::InvalidAnswer(_))
     }
 
+    /// Whether the same question brings the same answer, which is not read.
+    pub(crate) fn is_too_long(&self) -> bool {
+        matches!(self, Self::InvalidAnswer(InvalidAnswer::TooLong { .. }))
+    }
+
     /// Whether the gateway refuses this client, whatever it asks for.
     pub(crate) fn is_unauthorized(&self) -> bool {
         match self {
@@ -120,9 +125,21 @@ impl Error {
         }
     }
 
-    /// Whether the session is over, or of no use.
+    /// Whether the session is over, or of no use, by the gateway's word. An HTTP status may be that of
+    /// something in between.
     pub(crate) fn ends_session(&self) -> bool {
-        self.is_session_lost() || self.is_unauthorized()
+        self.is_session_lost() || self.is_hopeless()
+    }
+
+    /// Whether another attempt will not help.
+    pub(crate) fn is_hopeless(&self) -> bool {
+        match self {
+            Self::Forbidden { .. } => false,
+            Self::NoServer { failures } => {
+                !failures.is_empty() && failures.iter().all(|(_, error)| error.is_hopeless())
+            }
+            _ => self.is_unauthorized(),
+        }
     }
 
     /// The error of the one server there is, where no server took the connection.

@@ -17,7 +17,7 @@ pub use error::{CoreCode, Error, InvalidAnswer};
 pub use poll::Doubt;
 pub(crate) use session::given_up;
 pub use session::{Answer, HttpId, HttpRequest, HttpResponse, Output, Session, Ticket};
-pub use wire::{Candidate, HandleId, Jsep, JsepKind, Notice, SessionId};
+pub use wire::{Candidate, HandleId, Jsep, JsepKind, LONGEST_BODY, Notice, SessionId};
 
 #[doc(hidden)]
 pub use wire::{Message, parse_batch};

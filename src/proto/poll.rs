@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::backoff::Backoff;
 use super::budget::Budget;
 use super::session::HttpId;
-use crate::time::Time;
+use crate::time::{Time, earliest};
 
 /// What is silent for so long is broken: a poll that was repeated on its way takes up to twice the gateway's
 /// 30 s. Such a poll is given up late and not casually: an event given to an aborted poll is lost.
@@ -32,6 +32,9 @@ const SMALL_SLACK: Duration = Duration::from_millis(250);
 /// So many empty polls of the same length show the gateway's habit.
 const HABIT: u8 = 3;
 
+/// How long a poll that follows a refused one is open before it counts as taken.
+const PROOF: Duration = Duration::from_millis(500);
+
 /// A sign that an event went into a poll that nobody reads any more, though none has failed.
 ///
 /// Browsers repeat a GET by themselves whose connection, used before, was closed before the first byte of the
@@ -49,6 +52,10 @@ pub(super) struct Poll {
     state: State,
     /// Since when it fails.
     failing: Option<Time>,
+    /// It was not unanswered, but answered wrongly. Then the next one is to be open for a moment before all is
+    /// well, and that is the case then.
+    is_refused: bool,
+    proof: Option<Time>,
     backoff: Backoff,
     budget: Budget,
     /// What the last answer was, as a hash.
@@ -65,6 +72,8 @@ impl Default for Poll {
         Self {
             state: State::Off,
             failing: None,
+            is_refused: false,
+            proof: None,
             backoff: Backoff::default(),
             budget: Budget::new(INTERVAL, BURST),
             last_answer: None,
@@ -101,7 +110,7 @@ impl Poll {
     pub(super) fn stop(&mut self) -> Option<HttpId> {
         let under_way = self.http();
         self.state = State::Off;
-        self.failing = None;
+        (self.failing, self.proof) = (None, None);
         self.last_answer = None;
         under_way
     }
@@ -125,6 +134,20 @@ impl Poll {
     /// Something came from the gateway. Says whether that is news.
     pub(super) fn heard(&mut self) -> bool {
         self.failing.take().is_some()
+    }
+
+    /// The gateway is there. Says whether that is not enough, since polls are refused though it is.
+    pub(super) fn prove(&mut self, now: Time) -> bool {
+        let waits = self.is_refused && self.failing.is_some();
+        if waits && self.http().is_some() {
+            self.proof.get_or_insert(now + PROOF);
+        }
+        waits
+    }
+
+    /// Whether the poll has been open for long enough. Says so once.
+    pub(super) fn is_proven(&mut self, now: Time) -> bool {
+        self.proof.take_if(|due| *due <= now).is_some()
     }
 
     /// Since when the poll that is open waits.
@@ -190,7 +213,14 @@ impl Poll {
     }
 
     /// The poll failed. Says whether it may be tried again; `jitter` is random.
-    pub(super) fn failed(&mut self, limit: Duration, jitter: u64, now: Time) -> bool {
+    pub(super) fn failed(
+        &mut self,
+        is_refused: bool,
+        limit: Duration,
+        jitter: u64,
+        now: Time,
+    ) -> bool {
+        (self.is_refused, self.proof) = (is_refused, None);
         if now.since(*self.failing.get_or_insert(now)) >= limit {
             return false;
         }
@@ -199,11 +229,12 @@ impl Poll {
     }
 
     pub(super) fn deadline(&self) -> Option<Time> {
-        match self.state {
+        let own = match self.state {
             State::Off => None,
             State::Waiting { since, is_overdue: true, .. } => Some(since + SILENCE),
             State::Waiting { since, .. } => Some(self.overdue(since).min(since + SILENCE)),
             State::Paused { until } => Some(until),
-        }
+        };
+        earliest(own, self.proof)
     }
 }

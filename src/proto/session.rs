@@ -596,6 +596,9 @@ impl Session {
         for lane in lanes {
             self.pump(lane, now);
         }
+        if self.poll.is_proven(now) {
+            self.heard();
+        }
         if self.poll.deadline().is_some_and(|deadline| deadline <= now) {
             match self.poll.http() {
                 Some(_) if self.poll.is_overdue(now) => {
@@ -856,13 +859,16 @@ impl Session {
             }
         };
         let hide = |text: &str| self.without_secrets(text);
-        let shown = excerpt(hide(body).trim());
+        let shown = wire::gist(&hide(body));
         if status != 403 {
             return Err(InvalidAnswer::Status { status, body: shown }.into());
         }
         Err(match wire::read_one(body, &hide) {
             Ok(Message::Error { code, reason, .. }) => self.refused(code, &reason),
-            _ => Error::Forbidden { body: shown },
+            // Janus has no more to say: neither to a poll, nor to an address that it does not serve.
+            _ if body.is_empty() => Error::Forbidden { body: shown },
+            // A firewall, or a limit of requests.
+            _ => InvalidAnswer::Status { status, body: shown }.into(),
         })
     }
 
@@ -918,10 +924,10 @@ impl Session {
 
     fn handle_probed(&mut self, result: Result<Answer, Error>, now: Time) {
         match result {
+            // What is refused may be the polls alone.
+            Ok(_) if self.poll.prove(now) => {}
             Ok(_) => self.heard(),
-            Err(error) if error.ends_session() => {
-                self.lose(error, now);
-            }
+            Err(error) if error.ends_session() => self.lose(error, now),
             Err(error) => {
                 if let Some(http) = self.poll.http() {
                     // It is as dead as this was, and would only say so later.
@@ -986,7 +992,11 @@ impl Session {
             return self.poll.suspend();
         }
         let mut url = self.addressed(&format!("{}/{}", server.as_str(), id.0));
-        url.push_str(&format!("&maxev={}", self.config.poll_events.max(1)));
+        self.last_http = self.last_http.saturating_add(1);
+        let http = HttpId(self.last_http);
+        // No cache on the way has an answer to an address that was never asked: a service worker would give the
+        // one of before for ever.
+        url.push_str(&format!("&maxev={}&poll={}", self.config.poll_events.max(1), http.0));
         let secrets =
             [("apisecret", self.credentials.api_secret()), ("token", self.credentials.token())];
         for (key, secret) in secrets {
@@ -995,8 +1005,6 @@ impl Session {
             }
         }
         self.poll_token = self.credentials.generation();
-        self.last_http = self.last_http.saturating_add(1);
-        let http = HttpId(self.last_http);
         self.poll.start(http, now);
         self.outputs.push_back(Output::Http(HttpRequest { id: http, url, body: None }));
     }
@@ -1013,23 +1021,22 @@ impl Session {
     }
 
     fn handle_poll(&mut self, response: HttpResponse, now: Time) {
-        // Too long to read is no silence: whoever made it so must not end the session by it.
         if let HttpResponse::Answered { status: 200, body } = &response
             && body.len() > wire::LONGEST_BODY
         {
-            let line = format!("a poll brought {} bytes and was skipped", body.len());
-            self.outputs.push_back(Output::Log(Level::Warn, line));
-            self.poll.succeeded(false, body, now);
-            return self.handle_timeout(now);
+            return self.skip_poll(body, now);
         }
         let batch = match self.read_poll(&response) {
             Ok(batch) => batch,
             Err(error) if error.is_token_refused() && self.will_poll_again(now) => {
                 return self.heard();
             }
-            Err(error) if error.ends_session() => {
-                self.lose(error, now);
-                return;
+            Err(error) if error.is_session_lost() => return self.lose(error, now),
+            // So may something in between: a keepalive tells.
+            Err(error) if error.is_unauthorized() => {
+                let answer = InvalidAnswer::Status { status: 403, body: String::new() };
+                self.poll_failed(answer.into(), now);
+                return self.probe(now);
             }
             Err(error) => return self.poll_failed(error, now),
         };
@@ -1056,6 +1063,23 @@ impl Session {
         }
     }
 
+    /// A poll brought more than is read. That is no silence: who made it so must not end the session by it. But
+    /// what it was to bring does not come any more.
+    fn skip_poll(&mut self, body: &str, now: Time) {
+        let error =
+            Error::from(InvalidAnswer::TooLong { length: body.len(), most: wire::LONGEST_BODY });
+        self.warn("a poll was skipped", &error);
+        self.heard();
+        self.poll.succeeded(false, body, now);
+        let waiting = self.pending.iter();
+        let waiting = waiting.filter(|(_, p)| matches!(p.stage, Stage::Acknowledged { .. }));
+        for ticket in waiting.map(|(ticket, _)| *ticket).collect::<Vec<_>>() {
+            self.finish(ticket, Err(error.clone()), now);
+        }
+        self.doubt("a poll was skipped", Doubt::Lost);
+        self.handle_timeout(now);
+    }
+
     fn poll_failed(&mut self, error: Error, now: Time) {
         self.warn("a poll failed", &error);
         let limit = match self.config.servers.len() {
@@ -1064,7 +1088,8 @@ impl Session {
             _ => self.config.retry_limit.min(FAILOVER),
         };
         let first = !self.poll.is_failing();
-        if !self.poll.failed(limit, (self.random)(), now) {
+        let is_answer = matches!(error, Error::InvalidAnswer(_));
+        if !self.poll.failed(is_answer, limit, (self.random)(), now) {
             self.lose(given_up(&error), now);
         } else if first {
             self.outputs.push_back(Output::Trouble(error));
@@ -1086,7 +1111,8 @@ impl Session {
             }
             Message::Error { transaction: None, code, reason } => {
                 match self.refused(code, &reason) {
-                    error if error.ends_session() => self.lose(error, now),
+                    error if error.is_session_lost() => self.lose(error, now),
+                    error if error.is_unauthorized() => self.probe(now),
                     error => self.warn("the gateway says", &error),
                 }
             }

@@ -64,6 +64,10 @@ pub enum Loss {
     RepeatPoll,
     /// Answers to polls, with the events in them, vanish, and nobody is told.
     PollsHang,
+    /// The next answer to a poll is a page of a firewall.
+    NextPollForbidden,
+    /// The next answer to a poll is longer than anybody reads.
+    NextPollTooLong,
     /// The gateway has forgotten the offer that is answered next, with the connection before.
     NextOffer,
 }
@@ -627,6 +631,14 @@ impl World {
             Loss::NextPoll => {
                 this.loss = Loss::None;
                 return self.schedule(TRIP, Work::Respond(page, id, lost()));
+            }
+            Loss::NextPollForbidden => {
+                this.loss = Loss::None;
+                response = Response { status: 403, body: "<html><title>Denied</title>".into() };
+            }
+            Loss::NextPollTooLong => {
+                this.loss = Loss::None;
+                response.body.push_str(&" ".repeat(videortc::proto::LONGEST_BODY));
             }
             Loss::PollsHang => return,
             Loss::RepeatPoll => {

@@ -37,6 +37,10 @@ impl Call {
             Ok(Answer::Plugin { data, .. }) => messages::parse(&data)
                 .map_err(|Refusal { code, reason }| self.refused(code, reason, &asked.purpose)),
             Ok(_) => Ok(PluginEvent::Unknown("answer without a message".into())),
+            // A list that is too long stays too long; what else was in that answer is found out.
+            Err(error) if error.is_too_long() && matches!(asked.purpose, Purpose::List(_)) => {
+                Err(error.into())
+            }
             Err(error) if error.is_uncertain() || error.is_session_lost() => {
                 return self.handle_uncertain(id, asked, error.into(), now);
             }
