@@ -102,6 +102,8 @@ pub struct Page {
     pub devices: bool,
     /// Whether the devices are refused.
     pub refuses_devices: bool,
+    /// It uses another library: its descriptions do not tell of this one.
+    pub is_stranger: bool,
     /// Whether ICE never gets through.
     pub is_walled_in: bool,
     pub loss: Loss,
@@ -742,8 +744,11 @@ impl World {
         }
     }
 
-    fn send(&mut self, page: usize, request: HttpRequest) {
+    fn send(&mut self, page: usize, mut request: HttpRequest) {
         let this = &mut self.pages[page];
+        if let Some(body) = request.body.as_mut().filter(|_| this.is_stranger) {
+            *body = body.replace("a=x-videortc-data:1\\r\\n", "");
+        }
         if request.body.is_none() {
             request.url.strip_prefix(BASE).unwrap().clone_into(&mut this.session);
             this.poll = Some(request.clone());
@@ -842,6 +847,7 @@ impl Page {
             candidates: Vec::new(),
             devices: false,
             refuses_devices: false,
+            is_stranger: false,
             is_walled_in: false,
             loss: Loss::None,
             is_offline: false,

@@ -387,7 +387,8 @@ impl Call {
         talk.doom = None;
         talk.deadline = (!talk.connected).then(|| now + self.config.connect_timeout);
         let (peer, command, flows) = (talk.peer.clone(), talk.command.take(), talk.flows);
-        let (support, is_stale) = (talk.support, talk.path.is_wanted);
+        let support = talk.support;
+        let is_stale = talk.path.changed.is_some() && !talk.connected;
         if talk.path.is_polite {
             talk.path.due = Some(now + restart::SILENCE);
         }
@@ -402,7 +403,7 @@ impl Call {
             self.done(command, Ok(Reply::Done));
         }
         if is_stale {
-            self.restart(now);
+            self.restart_after_change(now);
         }
         self.with_link(|link| link.handle_up(support, now));
     }
