@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-/// A gateway's base URL: `http` or `https`, no query, no fragment, no slash at the end.
+/// A gateway's base URL: `http` or `https`, no query, no fragment. A slash at its end is the page's: some
+/// proxies redirect where it is missing, and a POST does not survive that.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerUrl(String);
 
@@ -18,6 +19,16 @@ impl ServerUrl {
     /// The URL as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The URL of something below this one; the base itself for an empty path.
+    pub fn join(&self, path: &str) -> String {
+        match path {
+            "" => self.0.clone(),
+            path => {
+                format!("{}/{}", self.0.trim_end_matches('/'), path.trim_start_matches('/'))
+            }
+        }
     }
 }
 

@@ -849,3 +849,52 @@ fn an_answer_that_is_too_long_fails_at_once_what_waits_for_it() {
     assert_eq!((rig.doubts, rig.troubles), (vec![Doubt::Lost], 0));
     assert_eq!(rig.requests.len(), 0, "after a pause");
 }
+
+/// nginx' `location /janus/` redirects where the slash is missing, and the POST becomes a GET.
+#[test]
+fn a_slash_at_the_end_of_an_address_is_kept() {
+    let mut rig = eager(&["https://a.test/janus/"]);
+    assert_eq!(path(&rig.requests[0]), "https://a.test/janus/");
+    let id = body(&rig.requests[0])["id"].clone();
+    assert_eq!(path(&rig.requests[1]), format!("https://a.test/janus/{id}"));
+    rig.answer(created);
+    rig.answer(attached);
+    assert_eq!(path(&rig.requests[0]), format!("https://a.test/janus/{id}"));
+    let Some(Ok(Answer::Attached(handle))) = rig.answers.pop() else { panic!("not attached") };
+    rig.session.message(handle, &call::Request::List, None, rig.now).unwrap();
+    rig.drain();
+    assert_eq!(path(&rig.requests[1]), format!("https://a.test/janus/{id}/77"));
+    rig.session.leave(&videortc::proto::Error::PageLeft);
+    rig.drain();
+    let beacon = rig.beacons[0].0.split('?').next().unwrap();
+    assert_eq!(beacon, format!("https://a.test/janus/{id}"));
+}
+
+#[test]
+fn a_redirect_is_told_with_where_it_led() {
+    for (status, text) in [(404, ""), (200, "<html>Hello</html>")] {
+        let mut rig = Rig::with_servers(&["http://a.test/janus"]);
+        rig.answer(|_| HttpResponse::Redirected {
+            to: "https://a.test/janus/?token=s3cret".into(),
+            status,
+            body: text.into(),
+        });
+        let error = rig.opened.unwrap().unwrap_err();
+        assert_eq!(error.code(), Code::GatewayProtocol);
+        let message = error.message();
+        assert!(message.contains("\"https://a.test/janus/\""), "{message}");
+        assert!(message.contains("slash"), "{message}");
+    }
+}
+
+#[test]
+fn a_redirect_that_leads_to_janus_is_none_of_our_business() {
+    let mut rig = Rig::with_servers(&["http://a.test/janus"]);
+    rig.answer(|request| match created(request) {
+        HttpResponse::Answered { status, body } => {
+            HttpResponse::Redirected { to: "https://a.test/janus".into(), status, body }
+        }
+        other => other,
+    });
+    assert_eq!(rig.opened, Some(Ok(())));
+}

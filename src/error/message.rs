@@ -80,6 +80,11 @@ fn invalid_answer(answer: &InvalidAnswer) -> String {
             format!("HTTP status {status}, {}", other_server(body))
         }
         InvalidAnswer::NotFound => "HTTP status 404: the session may be gone".into(),
+        InvalidAnswer::Redirected { to } => format!(
+            "the address was redirected to \"{to}\", where no Janus answered, since a POST does not survive \
+             that: write the address that is not redirected, mostly with a slash at its end or without one, \
+             with https or another host"
+        ),
         InvalidAnswer::NotJson { body } => {
             format!("the answer is not Janus' (it is not JSON): {}", other_server(body))
         }

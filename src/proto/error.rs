@@ -181,6 +181,12 @@ pub enum InvalidAnswer {
     /// HTTP status 404 to a poll. Janus says so of a session that it does not know; so may a proxy.
     #[error("HTTP status 404")]
     NotFound,
+    /// Something that is not Janus', at the address that a redirect led to.
+    #[error("redirected to \"{to}\"")]
+    Redirected {
+        /// The address, without its query.
+        to: String,
+    },
     /// A body that is not JSON.
     #[error("not JSON: \"{body}\"")]
     NotJson {

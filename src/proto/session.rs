@@ -69,6 +69,15 @@ pub enum HttpResponse {
         /// The body as text.
         body: String,
     },
+    /// Something answered, elsewhere: the browser was sent on, and a POST becomes a GET on such a way.
+    Redirected {
+        /// The address in the end.
+        to: String,
+        /// The HTTP status there.
+        status: u16,
+        /// The body as text.
+        body: String,
+    },
     /// Nothing answered, with the browser's words.
     Failed(String),
 }
@@ -150,6 +159,8 @@ pub struct Session {
     pending: BTreeMap<Ticket, Pending>,
     last_ticket: u64,
     last_http: u64,
+    /// Where the request led whose response is being looked at.
+    redirected_to: Option<String>,
     /// Goes with every request: a balancer that hashes it sends all of them to the same gateway.
     client: String,
     budget: Budget,
@@ -196,12 +207,11 @@ impl State {
         else {
             return None;
         };
-        let server = server.as_str();
         Some(match lane {
-            _ if kind == Kind::Create => server.to_owned(),
-            Lane::Free => format!("{server}/{}", id.0),
+            _ if kind == Kind::Create => server.join(""),
+            Lane::Free => server.join(&id.0.to_string()),
             Lane::Messages(handle) | Lane::Candidates(handle) => {
-                format!("{server}/{}/{}", id.0, handle.0)
+                server.join(&format!("{}/{}", id.0, handle.0))
             }
         })
     }
@@ -289,6 +299,7 @@ impl Session {
     pub fn new(mut config: GatewayConfig, random: Rc<dyn Fn() -> u64>) -> Self {
         let (api_secret, token) = (config.api_secret.take(), std::mem::take(&mut config.token));
         Self {
+            redirected_to: None,
             client: format!("{:016x}", random()),
             credentials: Credentials::new(api_secret, token),
             config,
@@ -486,7 +497,7 @@ impl Session {
         if let State::Open { server, id } | State::Closing { server, id } =
             std::mem::replace(&mut self.state, State::Closed)
         {
-            let url = self.addressed(&format!("{}/{}", server.as_str(), id.0));
+            let url = self.addressed(&server.join(&id.0.to_string()));
             let ticket = self.next_ticket();
             let body = body(&Request::Destroy, ticket, &self.credentials);
             self.outputs.push_back(Output::Beacon { url, body });
@@ -495,6 +506,18 @@ impl Session {
 
     /// The response to an HTTP request that was handed out.
     pub fn handle_http(&mut self, http: HttpId, response: HttpResponse, now: Time) {
+        let response = match response {
+            HttpResponse::Redirected { to, status, body } => {
+                // The query holds secrets.
+                let to = to.split(['?', '#']).next().unwrap_or_default();
+                self.redirected_to = Some(excerpt(&self.without_secrets(to)));
+                HttpResponse::Answered { status, body }
+            }
+            response => {
+                self.redirected_to = None;
+                response
+            }
+        };
         if self.poll.http() == Some(http) {
             self.handle_poll(response, now);
             return;
@@ -828,6 +851,24 @@ impl Session {
     // Responses. What answers may echo the request: its words are quoted without what must not show.
 
     fn read_post(&self, response: &HttpResponse) -> Result<Message, Error> {
+        self.parse_post(response).map_err(|error| self.with_redirect(error))
+    }
+
+    fn read_poll(&self, response: &HttpResponse) -> Result<Vec<Message>, Error> {
+        self.parse_poll(response).map_err(|error| self.with_redirect(error))
+    }
+
+    /// What is no answer of Janus, where a redirect was followed, is the redirect's fault.
+    fn with_redirect(&self, error: Error) -> Error {
+        match (&self.redirected_to, error) {
+            (Some(to), Error::InvalidAnswer(_)) => {
+                InvalidAnswer::Redirected { to: to.clone() }.into()
+            }
+            (_, error) => error,
+        }
+    }
+
+    fn parse_post(&self, response: &HttpResponse) -> Result<Message, Error> {
         let hide = |text: &str| self.without_secrets(text);
         match wire::read_one(self.checked_body(response)?, &hide)? {
             Message::Error { code, reason, .. } => Err(self.refused(code, &reason)),
@@ -835,7 +876,7 @@ impl Session {
         }
     }
 
-    fn read_poll(&self, response: &HttpResponse) -> Result<Vec<Message>, Error> {
+    fn parse_poll(&self, response: &HttpResponse) -> Result<Vec<Message>, Error> {
         // The next request tells whether the session is gone, or a proxy said so.
         if let HttpResponse::Answered { status: 404, .. } = response {
             return Err(InvalidAnswer::NotFound.into());
@@ -853,7 +894,8 @@ impl Session {
     fn checked_body<'a>(&self, response: &'a HttpResponse) -> Result<&'a str, Error> {
         let (status, body) = match response {
             HttpResponse::Answered { status: 200, body } => return Ok(body),
-            HttpResponse::Answered { status, body } => (*status, body),
+            HttpResponse::Answered { status, body }
+            | HttpResponse::Redirected { status, body, .. } => (*status, body),
             HttpResponse::Failed(cause) => {
                 return Err(Error::Unreachable { cause: cause.clone() });
             }
@@ -991,7 +1033,7 @@ impl Session {
         if self.credentials.is_asking() {
             return self.poll.suspend();
         }
-        let mut url = self.addressed(&format!("{}/{}", server.as_str(), id.0));
+        let mut url = self.addressed(&server.join(&id.0.to_string()));
         self.last_http = self.last_http.saturating_add(1);
         let http = HttpId(self.last_http);
         // No cache on the way has an answer to an address that was never asked: a service worker would give the
