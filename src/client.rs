@@ -1,6 +1,7 @@
 //! One page's connection: the session and its video calls, joined. Still pure.
 
 use std::collections::VecDeque;
+use std::mem::take;
 use std::rc::Rc;
 use std::time::Duration;
 use vecmap::VecMap;
@@ -11,7 +12,7 @@ use crate::error::Error;
 use crate::event::Event;
 use crate::log::Level;
 use crate::proto::{
-    self, Answer, Backoff, HandleId, HttpId, HttpRequest, HttpResponse, Session, Ticket,
+    self, Answer, Backoff, Doubt, HandleId, HttpId, HttpRequest, HttpResponse, Session, Ticket,
     TokenRequest, given_up,
 };
 use crate::time::{Time, earliest};
@@ -65,8 +66,15 @@ pub enum Output {
 pub struct Client {
     session: Session,
     retry_limit: Duration,
-    /// Since when the gateway is out of reach.
+    /// Since when the gateway is out of reach, or makes sessions that are of no use.
     trouble: Option<Time>,
+    /// Of sessions, whatever became of the one before.
+    backoff: Backoff,
+    /// When the browser's hints are followed again, and whether there was one meanwhile.
+    next_look: Time,
+    look_due: Option<Time>,
+    /// What is tried again, and when.
+    again: Vec<(Time, Again)>,
     random: Rc<dyn Fn() -> u64>,
     phase: Phase,
     calls: VecMap<CallId, Slot>,
@@ -97,7 +105,6 @@ struct Restoring {
     since: Time,
     /// When to try next; absent while it is being tried.
     due: Option<Time>,
-    backoff: Backoff,
     commands: Vec<Command>,
 }
 
@@ -106,7 +113,34 @@ struct Slot {
     call: Call,
     /// The command that waits for the first handle.
     command: Option<Command>,
+    /// How many sessions were lost while it waited.
+    losses: u8,
+    /// The attempts to get a handle in this session.
+    attempts: Option<Attempts>,
 }
+
+/// Attempts at something that is tried again.
+struct Attempts {
+    since: Time,
+    backoff: Backoff,
+}
+
+impl Attempts {
+    fn new(since: Time) -> Self {
+        Self { since, backoff: Backoff::default() }
+    }
+}
+
+enum Again {
+    Attach(CallId),
+    Leave(HandleId, Attempts),
+}
+
+/// How often the browser's hints are followed: a page may come and go in an instant.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How many lost sessions a command outlives.
+const MOST_LOSSES: u8 = 5;
 
 #[derive(Clone, Copy)]
 enum Spare {
@@ -122,7 +156,7 @@ enum Purpose {
     Trickle,
     Detach(CallId),
     /// Of a handle that was given up.
-    Leave(HandleId),
+    Leave(HandleId, Attempts),
 }
 
 impl Client {
@@ -131,6 +165,10 @@ impl Client {
         Self {
             retry_limit: config.retry_limit,
             trouble: None,
+            backoff: Backoff::default(),
+            next_look: Time::default(),
+            look_due: None,
+            again: Vec::new(),
             session: Session::new(config, random.clone()),
             random,
             phase: Phase::Disconnected,
@@ -165,6 +203,8 @@ impl Client {
             Phase::Restoring(restoring) => restoring.due,
             _ => None,
         };
+        let again = self.again.iter().map(|(due, _)| *due).min();
+        let own = earliest(own, earliest(again, self.look_due));
         calls.fold(earliest(own, self.session.poll_timeout()), earliest)
     }
 
@@ -190,6 +230,7 @@ impl Client {
             Phase::Leaving { then_connect, .. } => then_connect.push(command),
             Phase::Disconnected => {
                 self.phase = Phase::Connecting(vec![command]);
+                self.trouble = None;
                 self.session.forget_token();
                 self.open(now);
             }
@@ -203,7 +244,7 @@ impl Client {
             Phase::Disconnected => self.done(command, Ok(Reply::Done)),
             Phase::Leaving { commands, then_connect, .. } => {
                 commands.push(command);
-                for command in std::mem::take(then_connect) {
+                for command in take(then_connect) {
                     self.done(command, Err(cut_short()));
                 }
             }
@@ -238,7 +279,9 @@ impl Client {
             self.last_call = self.last_call.saturating_add(1);
             let id = CallId(self.last_call);
             let call = Call::new(config, self.random.clone());
-            self.calls.insert(id, Slot { handle: None, call, command: Some(command) });
+            let command = Some(command);
+            let slot = Slot { handle: None, call, command, losses: 0, attempts: None };
+            self.calls.insert(id, slot);
             // Without a session, the next one attaches it.
             self.attach(id, now);
         } else {
@@ -292,6 +335,18 @@ impl Client {
         {
             self.open(now);
         }
+        let (due, later) = take(&mut self.again).into_iter().partition(|(due, _)| *due <= now);
+        self.again = later;
+        for (_, again) in due {
+            match again {
+                Again::Attach(id) if self.calls.contains_key(&id) => self.attach(id, now),
+                Again::Attach(_) => {}
+                Again::Leave(old, attempts) => self.leave_handle(old, attempts, now),
+            }
+        }
+        if self.look_due.take_if(|due| *due <= now).is_some() {
+            self.look(now);
+        }
         for slot in self.calls.values_mut() {
             slot.call.handle_timeout(now);
         }
@@ -314,9 +369,17 @@ impl Client {
     }
 
     fn look(&mut self, now: Time) {
+        if self.next_look > now {
+            self.look_due = Some(self.next_look);
+            return;
+        }
+        self.next_look = now + LOOK;
         self.session.look(now);
-        if let Phase::Restoring(Restoring { due: Some(due), backoff, .. }) = &mut self.phase {
-            (*due, *backoff) = (now, Backoff::default());
+        // A poll may have been repeated while the page slept, or the network was gone.
+        self.handle_doubt(Doubt::Possible, now);
+        self.backoff = Backoff::default();
+        if let Phase::Restoring(Restoring { due: Some(due), .. }) = &mut self.phase {
+            *due = now;
         }
     }
 
@@ -346,7 +409,8 @@ impl Client {
     /// The page came back from the back/forward cache (`pageshow`).
     pub fn handle_show(&mut self, now: Time) {
         if let Phase::Hidden(commands) = &mut self.phase {
-            let commands = std::mem::take(commands);
+            let commands = take(commands);
+            (self.trouble, self.backoff) = (None, Backoff::default());
             self.restore(now, commands, now);
         }
         self.run(now);
@@ -396,26 +460,36 @@ impl Client {
                 self.outputs.push_back(Output::Beacon { url, body });
             }
             proto::Output::Trouble(error) => {
-                self.trouble.get_or_insert(now);
+                self.trouble_began(now);
                 for slot in self.calls.values_mut() {
                     slot.call.handle_trouble(&error, now);
                 }
             }
             proto::Output::Restored => {
-                self.trouble = None;
+                // That of a lost session is over only when another has been of use.
+                if self.session.was_of_use(now) || self.trouble >= self.session.opened_at() {
+                    self.trouble = None;
+                }
                 for slot in self.calls.values_mut() {
                     slot.call.handle_restored(now);
                 }
             }
+            proto::Output::Doubt(doubt) => self.handle_doubt(doubt, now),
             proto::Output::Lost(error) => self.handle_lost(&error, now),
             proto::Output::Closed => self.end_session(now),
         }
     }
 
+    fn handle_doubt(&mut self, doubt: Doubt, now: Time) {
+        for slot in self.calls.values_mut() {
+            slot.call.handle_doubt(doubt, now);
+        }
+    }
+
     /// The session is lost: another is made, on any server of the list.
     fn handle_lost(&mut self, error: &proto::Error, now: Time) {
-        let since = self.trouble.unwrap_or(now);
-        let hopeless = error.is_unauthorized() || now.since(since) >= self.retry_limit;
+        let since = self.trouble_began(now);
+        let hopeless = error.is_hopeless() || now.since(since) >= self.retry_limit;
         match &self.phase {
             Phase::Connected if !hopeless => {
                 self.warn("the session is lost, and another is made", error);
@@ -428,6 +502,15 @@ impl Client {
         }
     }
 
+    /// Since when there is trouble. What was before the session that is lost now counts, unless that has been
+    /// of use: a gateway that makes sessions and forgets them is no better than one that makes none.
+    fn trouble_began(&mut self, now: Time) -> Time {
+        if self.trouble < self.session.opened_at() && self.session.was_of_use(now) {
+            self.trouble = None;
+        }
+        *self.trouble.get_or_insert(now)
+    }
+
     fn end_session(&mut self, now: Time) {
         self.end_calls(&End::ClosedByDisconnect.into(), now);
         self.handle_closed(now);
@@ -436,17 +519,30 @@ impl Client {
     /// Takes their handles from the calls, which end.
     fn unhandle(&mut self, words: &str, error: &proto::Error, now: Time) {
         self.tickets = VecMap::new();
+        self.again = Vec::new();
         for id in self.calls.keys().copied().collect::<Vec<_>>() {
             let Some(slot) = self.calls.get_mut(&id) else { continue };
             slot.handle = None;
+            slot.attempts = None;
+            slot.losses = slot.losses.saturating_add(1);
             slot.call.handle_session_lost(words, error, now);
+            if slot.losses >= MOST_LOSSES
+                && let Some(command) = slot.command.take()
+            {
+                self.end_call(id, now);
+                self.done_with(command, Err(error.clone().into()));
+            }
         }
     }
 
+    /// Makes another session: at once, unless the last attempts are but a moment ago.
     fn restore(&mut self, since: Time, commands: Vec<Command>, now: Time) {
-        let restoring = Restoring { since, due: None, backoff: Backoff::default(), commands };
-        self.phase = Phase::Restoring(restoring);
-        self.open(now);
+        let due = self.backoff.now_or_next((self.random)(), now);
+        let due = (due > now).then_some(due);
+        self.phase = Phase::Restoring(Restoring { since, due, commands });
+        if due.is_none() {
+            self.open(now);
+        }
     }
 
     /// Asks for a session, and in the same breath for a handle in it.
@@ -465,7 +561,7 @@ impl Client {
         }
         self.end_calls(&error.clone().into(), now);
         if let Phase::Restoring(Restoring { commands, .. }) = &mut self.phase {
-            for command in std::mem::take(commands) {
+            for command in take(commands) {
                 self.done(command, Err(error.clone().into()));
             }
         }
@@ -485,7 +581,6 @@ impl Client {
                 phase
             }
             (Phase::Restoring(restoring), Ok(())) => {
-                self.trouble = None;
                 for command in restoring.commands {
                     self.done(command, Ok(Reply::Done));
                 }
@@ -495,12 +590,12 @@ impl Client {
                 Phase::Connected
             }
             (Phase::Restoring(mut restoring), Err(error)) => {
-                if error.is_unauthorized() || now.since(restoring.since) >= self.retry_limit {
+                if error.is_hopeless() || now.since(restoring.since) >= self.retry_limit {
                     self.phase = Phase::Restoring(restoring);
                     let lost = given_up(&error);
                     return self.give_up(&lost, now);
                 }
-                restoring.due = Some(restoring.backoff.next((self.random)(), now));
+                restoring.due = Some(self.backoff.next((self.random)(), now));
                 Phase::Restoring(restoring)
             }
             (phase, _) => phase,
@@ -542,6 +637,7 @@ impl Client {
         let error = match result {
             Ok(Answer::Attached(handle)) => {
                 slot.handle = Some(handle);
+                slot.attempts = None;
                 match slot.command.take() {
                     Some(command) => self.done_with(command, Ok(Outcome::Attached(id))),
                     None => slot.call.handle_attached(now),
@@ -561,8 +657,14 @@ impl Client {
                 self.outputs.push_back(Output::Ended(id));
                 self.done_with(command, Err(error.into()));
             }
-            // The session has asked for long enough to be no burden.
-            None if matches!(error, proto::Error::Timeout { .. }) => self.attach(id, now),
+            None if matches!(error, proto::Error::Timeout { .. })
+                && self.retry_limit
+                    > now.since(slot.attempts.get_or_insert(Attempts::new(now)).since) =>
+            {
+                let backoff = slot.attempts.as_mut().map(|attempts| &mut attempts.backoff);
+                let due = backoff.map_or(now, |backoff| backoff.next((self.random)(), now));
+                self.again.push((due, Again::Attach(id)));
+            }
             None => {
                 self.outputs.push_back(Output::Event(id, Event::Error(error.into())));
                 self.end_call(id, now);
@@ -591,10 +693,14 @@ impl Client {
                 }
             }
             Some(Purpose::Detach(id)) => self.end_call(id, now),
-            Some(Purpose::Leave(old)) if matches!(result, Err(proto::Error::Timeout { .. })) => {
-                self.leave_handle(old, now);
+            Some(Purpose::Leave(old, mut attempts))
+                if now.since(attempts.since) < self.retry_limit
+                    && matches!(result, Err(proto::Error::Timeout { .. })) =>
+            {
+                let due = attempts.backoff.next((self.random)(), now);
+                self.again.push((due, Again::Leave(old, attempts)));
             }
-            Some(Purpose::Leave(_)) | None => {}
+            Some(Purpose::Leave(..)) | None => {}
         }
     }
 
@@ -633,7 +739,7 @@ impl Client {
             call::Output::Reattach => {
                 let slot = self.calls.get_mut(&id);
                 if let Some(old) = slot.and_then(|slot| slot.handle.take()) {
-                    self.leave_handle(old, now);
+                    self.leave_handle(old, Attempts::new(now), now);
                 }
                 self.attach(id, now);
             }
@@ -648,9 +754,9 @@ impl Client {
     }
 
     /// Nobody waits for it: until it is done, the new handle is refused the name, and asks again.
-    fn leave_handle(&mut self, old: HandleId, now: Time) {
+    fn leave_handle(&mut self, old: HandleId, attempts: Attempts, now: Time) {
         if let Ok(ticket) = self.session.detach(old, now) {
-            self.tickets.insert(ticket, Purpose::Leave(old));
+            self.tickets.insert(ticket, Purpose::Leave(old, attempts));
         }
     }
 
@@ -694,6 +800,8 @@ impl Client {
     }
 
     fn handle_closed(&mut self, now: Time) {
+        self.look_due = None;
+        self.again = Vec::new();
         match std::mem::replace(&mut self.phase, Phase::Disconnected) {
             Phase::Leaving { commands, then_connect, .. } => {
                 for command in commands {

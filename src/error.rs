@@ -199,6 +199,7 @@ impl Error {
             Self::Gateway(error) | Self::Call(call::Error::Gateway(error)) => {
                 match error.single() {
                     proto::Error::Refused { code: CoreCode(code), .. } => Some(*code),
+                    proto::Error::Misrouted => Some(CoreCode::NO_SUCH_SESSION.0),
                     _ => None,
                 }
             }
@@ -272,7 +273,9 @@ fn gateway(error: &proto::Error) -> Code {
         Error::Forbidden { .. } | Error::NoToken { .. } | Error::TokenTimeout { .. } => {
             Code::Unauthorized
         }
-        Error::OutOfReach { .. } | Error::SessionTimedOut | Error::PageLeft => Code::SessionLost,
+        Error::OutOfReach { .. } | Error::SessionTimedOut | Error::Misrouted | Error::PageLeft => {
+            Code::SessionLost
+        }
         Error::NotConnected | Error::ConnectCancelled | Error::Disconnected => Code::NotConnected,
     }
 }

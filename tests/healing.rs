@@ -450,14 +450,90 @@ fn media_that_both_ends_mend_at_once_comes_back_at_both() {
     }
 }
 
-#[test]
-fn another_network_is_negotiated_at_once() {
+/// The requests that a page has made, without the questions whether there is a call.
+fn asked(world: &mut World, page: usize) -> Vec<String> {
+    let requests = std::mem::take(&mut world.pages[page].requests);
+    requests.into_iter().filter(|request| request != "accept").collect()
+}
+
+/// A call that has been up for a while. Nobody tells the callee that media flows, so it has asked for it.
+fn settled() -> World {
     let mut world = World::in_call();
-    world.pages[TOM].requests.clear();
-    world.online(TOM);
+    world.run_for(SECOND * 15);
+    asked(&mut world, TOM);
+    asked(&mut world, JACK);
+    world
+}
+
+/// Browsers say so as well when their estimate of the connection changes.
+#[test]
+fn a_path_that_flows_is_left_alone_when_the_network_may_have_changed() {
+    for page in [TOM, JACK] {
+        let mut world = settled();
+        for _ in 0..10 {
+            world.online(page);
+            world.run_for(SECOND * 7);
+        }
+        assert_eq!(asked(&mut world, page), [""; 0]);
+        assert_eq!(world.told(page), [""; 0]);
+    }
+}
+
+#[test]
+fn a_path_that_goes_with_the_network_is_mended_before_the_browser_gives_it_up() {
+    for (page, pause) in [(TOM, SECOND), (JACK, SECOND * 3)] {
+        for lost_first in [true, false] {
+            let mut world = settled();
+            if lost_first {
+                world.cut_media(page);
+                world.run_for(SECOND);
+                assert_eq!(asked(&mut world, page), [""; 0]);
+            }
+            world.online(page);
+            if !lost_first {
+                world.run_for(SECOND * 5);
+                assert_eq!(asked(&mut world, page), [""; 0]);
+                world.cut_media(page);
+            }
+            world.run_for(pause);
+            assert_eq!(asked(&mut world, page), ["set"], "lost first: {lost_first}");
+            world.run_for(SECOND);
+            assert_eq!(world.told(page), ["reconnecting MEDIA_FAILED", "reconnected"]);
+        }
+    }
+}
+
+/// A page of janus.js may not know what to do about a new offer.
+#[test]
+fn with_a_stranger_only_a_path_that_is_lost_for_good_is_negotiated_anew() {
+    let mut world = World::with(&["Tom", "Jack"]);
+    world.pages[JACK].is_stranger = true;
+    world.call(TOM, "Jack");
     world.run_for(SECOND);
-    assert_eq!(world.pages[TOM].requests, ["set"]);
-    assert_eq!(world.told(TOM), [""; 0]);
+    world.accept(JACK);
+    world.run_for(SECOND * 15);
+    asked(&mut world, TOM);
+    world.online(TOM);
+    world.run_for(SECOND * 2);
+    world.cut_media(TOM);
+    world.run_for(SECOND * 9);
+    assert_eq!(asked(&mut world, TOM), [""; 0]);
+    world.run_for(SECOND * 2);
+    assert_eq!(asked(&mut world, TOM), ["set"]);
+}
+
+/// It may want to send nothing.
+#[test]
+fn a_stranger_that_sends_no_media_is_not_asked_for_it() {
+    let mut world = World::with(&["Tom", "Jack"]);
+    world.pages[TOM].is_stranger = true;
+    world.call(TOM, "Jack");
+    world.run_for(SECOND);
+    world.accept(JACK);
+    world.run_for(SECOND);
+    asked(&mut world, JACK);
+    world.run_for(SECOND * 20);
+    assert_eq!(asked(&mut world, JACK), [""; 0]);
 }
 
 /// What was offered is of the network before.
@@ -470,7 +546,7 @@ fn another_network_while_it_rings_is_negotiated_when_the_call_is_up() {
     world.pages[TOM].requests.clear();
     world.accept(JACK);
     world.run_for(SECOND * 3);
-    assert_eq!(world.pages[TOM].requests, ["set"]);
+    assert_eq!(asked(&mut world, TOM), ["set"]);
     assert_eq!(world.pages[TOM].legs.len(), 1);
 }
 
@@ -497,4 +573,17 @@ fn a_poll_that_is_dead_without_knowing_it_is_given_up() {
     world.run_for(SECOND * 4);
     assert_eq!(world.outcome(TOM, list), "done");
     assert_eq!(world.told(TOM), ["reconnecting GATEWAY_TIMEOUT", "reconnected"]);
+}
+
+/// A firewall, or a limit of requests, is not Janus.
+#[test]
+fn a_page_that_forbids_a_poll_ends_no_call() {
+    let mut world = World::in_call();
+    world.pages[TOM].loss = Loss::NextPollForbidden;
+    world.run_for(SECOND * 60);
+    assert_eq!(world.told(TOM), ["reconnecting GATEWAY_PROTOCOL", "reconnected"]);
+    assert_eq!(world.told(JACK), [""; 0]);
+    let hang_up = world.hang_up(TOM);
+    world.run_for(SECOND);
+    assert_eq!(world.outcome(TOM, hang_up), "done");
 }

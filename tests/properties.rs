@@ -32,6 +32,7 @@ enum Step {
     WallIn(usize, bool),
     GoOffline(usize, bool),
     TellOnline(usize),
+    CutConnections(usize, u64),
     RestartGateway,
     Hide(usize),
     Show(usize),
@@ -55,6 +56,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (page.clone(), any::<bool>()).prop_map(|(page, is)| Step::WallIn(page, is)),
         1 => (page.clone(), any::<bool>()).prop_map(|(page, is)| Step::GoOffline(page, is)),
         1 => page.clone().prop_map(Step::TellOnline),
+        1 => (page.clone(), 0u64..200).prop_map(|(page, back)| Step::CutConnections(page, back)),
         1 => Just(Step::RestartGateway),
         1 => page.clone().prop_map(Step::Hide),
         2 => page.clone().prop_map(Step::Show),
@@ -64,6 +66,7 @@ fn step() -> impl Strategy<Value = Step> {
             Just(Loss::NextPoll),
             Just(Loss::RepeatPoll),
             Just(Loss::PollsHang),
+            Just(Loss::NextPollForbidden),
             Just(Loss::NextOffer),
             Just(Loss::None),
         ]).prop_map(|(page, loss)| Step::Lose(page, loss)),
@@ -149,6 +152,9 @@ fn check(steps: Vec<Step>, timing: Timing, seed: u64) {
             Step::WallIn(page, is) => world.pages[page].is_walled_in = is,
             Step::GoOffline(page, is) => world.pages[page].is_offline = is,
             Step::TellOnline(page) => world.online(page),
+            Step::CutConnections(page, back) => {
+                world.cut_connections(page, Duration::from_millis(back));
+            }
             Step::RestartGateway => world.restart_gateway(),
             Step::Hide(page) => world.hide(page),
             Step::Show(page) => world.show(page),

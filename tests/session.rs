@@ -21,7 +21,7 @@ use videortc::config::{GatewayConfig, Secret, ServerUrl, Token, UserName};
 use videortc::error::{Code, Error};
 use videortc::event::Settings;
 use videortc::log::Level;
-use videortc::proto::{Answer, Candidate, HttpRequest, HttpResponse, Jsep, Output, Session};
+use videortc::proto::{Answer, Candidate, Doubt, HttpRequest, HttpResponse, Jsep, Output, Session};
 use videortc::time::Time;
 
 /// A session, and what it asked for.
@@ -34,6 +34,7 @@ struct Rig {
     aborts: usize,
     troubles: usize,
     restored: usize,
+    doubts: Vec<Doubt>,
     beacons: Vec<(String, String)>,
     answers: Vec<Result<Answer, Error>>,
     closed: bool,
@@ -56,6 +57,7 @@ impl Rig {
             aborts: 0,
             troubles: 0,
             restored: 0,
+            doubts: Vec::new(),
             beacons: Vec::new(),
             answers: Vec::new(),
             closed: false,
@@ -91,6 +93,7 @@ impl Rig {
                 }
                 Output::Trouble(_) => self.troubles += 1,
                 Output::Restored => self.restored += 1,
+                Output::Doubt(doubt) => self.doubts.push(doubt),
                 Output::Beacon { url, body } => self.beacons.push((url, body)),
                 Output::Answer(_, answer) => self.answers.push(answer.map_err(Error::from)),
                 Output::Notice(..) | Output::AskToken(_) => {}
@@ -130,6 +133,17 @@ fn body(request: &HttpRequest) -> serde_json::Value {
     serde_json::from_str(request.body.as_deref().unwrap()).unwrap()
 }
 
+/// Where a request goes to, without its arguments.
+fn path(request: &HttpRequest) -> &str {
+    request.url.split('?').next().unwrap()
+}
+
+/// An argument of a request's address.
+fn argument<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
+    let query = request.url.split_once('?')?.1;
+    query.split('&').find_map(|argument| argument.strip_prefix(name)?.strip_prefix('='))
+}
+
 /// Grants the id that was asked for, as Janus does.
 fn created(request: &HttpRequest) -> HttpResponse {
     let body = body(request);
@@ -141,14 +155,15 @@ fn created(request: &HttpRequest) -> HttpResponse {
 fn connecting_takes_one_request_and_opens_a_poll() {
     let mut rig = Rig::with_servers(&["https://a.test/janus"]);
     assert_eq!(rig.requests.len(), 1);
-    assert_eq!(rig.requests[0].url, "https://a.test/janus");
+    assert_eq!(path(&rig.requests[0]), "https://a.test/janus");
     let create = body(&rig.requests[0]);
     assert_eq!(create["janus"], "create");
     let id = create["id"].as_u64().unwrap();
     assert!(id > 1 << 40, "the id takes its bits from the random source: {id}");
     assert!(id < 1 << 53);
     rig.answer(created);
-    assert_eq!(rig.requests[0].url, format!("https://a.test/janus/{id}?maxev=10"));
+    assert_eq!(path(&rig.requests[0]), format!("https://a.test/janus/{id}"));
+    assert_eq!(argument(&rig.requests[0], "maxev"), Some("10"));
     assert_eq!(rig.requests[0].body, None);
 }
 
@@ -182,7 +197,7 @@ fn eager(servers: &[&str]) -> Rig {
 fn a_handle_is_asked_for_together_with_the_session() {
     let mut rig = eager(&["https://a.test/janus"]);
     let id = body(&rig.requests[0])["id"].clone();
-    assert_eq!(rig.requests[1].url, format!("https://a.test/janus/{id}"));
+    assert_eq!(path(&rig.requests[1]), format!("https://a.test/janus/{id}"));
     // In either order.
     let attach = rig.requests.remove(1);
     let response = attached(&attach);
@@ -250,7 +265,7 @@ fn a_handle_of_a_session_that_is_refused_another_id_is_asked_for_in_that() {
     });
     rig.session.handle_http(attach.id, no_such_session(&attach), rig.now);
     rig.drain();
-    assert_eq!(rig.requests.last().unwrap().url, "https://a.test/janus/5");
+    assert_eq!(path(rig.requests.last().unwrap()), "https://a.test/janus/5");
 }
 
 #[test]
@@ -342,7 +357,7 @@ fn requests_are_written_as_janus_reads_them() {
 fn the_next_server_is_asked_when_one_fails() {
     let mut rig = Rig::with_servers(&["https://a.test/janus", "https://b.test/janus"]);
     rig.answer(|_| HttpResponse::Failed("TypeError: Failed to fetch".into()));
-    assert_eq!(rig.requests[0].url, "https://b.test/janus");
+    assert_eq!(path(&rig.requests[0]), "https://b.test/janus");
     rig.answer(created);
     assert_eq!(rig.opened, Some(Ok(())));
 }
@@ -576,4 +591,310 @@ fn closing_ends_even_when_nobody_answers() {
     rig.run_for(Duration::from_secs(3));
     assert!(rig.closed);
     assert_eq!(rig.session.poll_timeout(), None);
+}
+
+/// A balancer can hash it, since `create` carries it too.
+#[test]
+fn every_request_of_a_client_carries_the_same_value_and_those_of_another_do_not() {
+    let clients = ["https://a.test/janus", "https://b.test/janus"].map(|server| {
+        let mut rig = eager(&[server]);
+        let first = argument(&rig.requests[0], "client").unwrap().to_owned();
+        rig.answer(created);
+        rig.answer(attached);
+        rig.session.attach("janus.plugin.videocall", None, rig.now).unwrap();
+        rig.session.close(rig.now);
+        rig.drain();
+        assert_eq!(rig.requests.len(), 3, "a poll, a handle and the end");
+        for request in &rig.requests {
+            assert_eq!(argument(request, "client"), Some(first.as_str()));
+        }
+        rig.session.open(rig.now);
+        rig.run_for(Duration::from_secs(5));
+        rig.session.open(rig.now);
+        rig.drain();
+        assert_eq!(argument(rig.requests.last().unwrap(), "client"), Some(first.as_str()));
+        first
+    });
+    // These two have the same source of random numbers.
+    assert_eq!(clients[0], clients[1]);
+    assert!(clients[0].len() >= 16);
+}
+
+const KEEPALIVE: &str = r#"[{"janus":"keepalive"}]"#;
+
+#[test]
+fn a_poll_that_another_one_robbed_shows_by_its_time() {
+    for (millis, doubts) in [
+        (100, vec![Doubt::Lost]),
+        (15_000, vec![Doubt::Lost]),
+        (29_500, vec![Doubt::Lost]),
+        (30_000, vec![]),
+        (31_000, vec![]),
+        (40_000, vec![Doubt::Possible]),
+    ] {
+        let mut rig = Rig::open();
+        rig.run_for(Duration::from_millis(millis));
+        rig.answer(|_| ok(KEEPALIVE));
+        assert_eq!(rig.doubts, doubts, "after {millis} ms");
+        assert_eq!(rig.troubles, 0);
+    }
+}
+
+#[test]
+fn a_gateway_whose_polls_are_short_is_not_doubted_for_ever() {
+    let mut rig = Rig::open();
+    for _ in 0..20 {
+        rig.run_for(Duration::from_secs(20));
+        rig.answer(|_| ok(KEEPALIVE));
+    }
+    assert_eq!(rig.doubts, [Doubt::Lost; 2]);
+}
+
+#[test]
+fn a_poll_that_is_overdue_has_the_session_looked_for_and_is_not_given_up() {
+    let mut rig = Rig::open();
+    rig.run_for(Duration::from_secs(40));
+    assert_eq!(rig.doubts, [Doubt::Possible]);
+    assert_eq!((rig.requests.len(), rig.aborts), (2, 0));
+    assert_eq!(body(&rig.requests[1])["janus"], "keepalive");
+    let keepalive = rig.requests.remove(1);
+    let ack = ok(r#"{"janus":"ack","transaction":"0"}"#);
+    rig.session.handle_http(keepalive.id, ack, rig.now);
+    rig.run_for(Duration::from_secs(20));
+    assert_eq!(rig.aborts, 0, "repeated on the way, it may take twice the time");
+    rig.run_for(Duration::from_secs(10));
+    assert_eq!((rig.aborts, rig.troubles), (1, 1));
+}
+
+#[test]
+fn a_message_whose_answer_does_not_come_is_doubted_before_its_limit() {
+    let mut rig = Rig::open();
+    rig.session.attach("janus.plugin.videocall", None, rig.now).unwrap();
+    rig.drain();
+    let attach = rig.requests.remove(1);
+    rig.session.handle_http(attach.id, attached(&attach), rig.now);
+    rig.drain();
+    let Some(Ok(Answer::Attached(handle))) = rig.answers.pop() else { panic!("not attached") };
+    rig.session.message(handle, &call::Request::List, None, rig.now).unwrap();
+    rig.drain();
+    let list = rig.requests.remove(1);
+    let ack = ok(r#"{"janus":"ack","transaction":"0"}"#);
+    rig.session.handle_http(list.id, ack, rig.now);
+    rig.run_for(Duration::from_millis(1999));
+    assert_eq!(rig.doubts, []);
+    rig.run_for(Duration::from_secs(5));
+    assert_eq!(rig.doubts, [Doubt::Possible]);
+}
+
+fn page(status: u16) -> HttpResponse {
+    let body = "<!doctype html><html><head><title>Access denied</title></head></html>";
+    HttpResponse::Answered { status, body: body.into() }
+}
+
+#[test]
+fn a_page_in_place_of_an_answer_is_told_by_its_title() {
+    for status in [200, 401, 403, 502] {
+        let mut rig = Rig::with_servers(&["https://a.test/janus"]);
+        rig.answer(|_| page(status));
+        let error = rig.opened.unwrap().unwrap_err();
+        assert_eq!(error.code(), Code::GatewayProtocol);
+        let message = error.message();
+        for part in ["a web page", "Access denied", "https://a.test/janus"] {
+            assert!(message.contains(part), "{message}");
+        }
+    }
+}
+
+/// Answers the question whether the session is there.
+fn answer_probe(rig: &mut Rig, response: impl FnOnce(&HttpRequest) -> HttpResponse) {
+    let at = rig
+        .requests
+        .iter()
+        .position(|request| request.body.as_ref().is_some_and(|body| body.contains("keepalive")));
+    let probe = rig.requests.remove(at.unwrap());
+    let response = response(&probe);
+    rig.session.handle_http(probe.id, response, rig.now);
+    rig.drain();
+}
+
+fn acked(_: &HttpRequest) -> HttpResponse {
+    ok(r#"{"janus":"ack","transaction":"0"}"#)
+}
+
+fn unauthorized(request: &HttpRequest) -> HttpResponse {
+    let transaction = body(request)["transaction"].clone();
+    ok(&format!(
+        r#"{{"janus":"error","transaction":{transaction},"error":{{"code":403,"reason":"Unauthorized"}}}}"#
+    ))
+}
+
+#[test]
+fn a_refused_poll_ends_the_session_when_the_gateway_says_so_too() {
+    for (confirmed, refusal) in [
+        (true, HttpResponse::Answered { status: 403, body: String::new() }),
+        (false, HttpResponse::Answered { status: 403, body: String::new() }),
+        (true, ok(r#"{"janus":"error","error":{"code":403,"reason":"Unauthorized"}}"#)),
+        (
+            true,
+            ok(
+                r#"[{"janus":"error","error":{"code":403,"reason":"Unauthorized"}},{"janus":"keepalive"}]"#,
+            ),
+        ),
+    ] {
+        let mut rig = Rig::open();
+        rig.answer(|_| refusal.clone());
+        assert_eq!(rig.lost, None);
+        match confirmed {
+            true => answer_probe(&mut rig, unauthorized),
+            false => answer_probe(&mut rig, acked),
+        }
+        let lost = rig.lost.map(|error| error.code());
+        assert_eq!(lost, confirmed.then_some(Code::Unauthorized), "{refusal:?}");
+    }
+}
+
+#[test]
+fn pages_in_place_of_all_answers_are_no_refusal() {
+    let mut rig = Rig::open();
+    rig.answer(|_| page(403));
+    rig.run_for(Duration::from_millis(300));
+    answer_probe(&mut rig, |_| page(403));
+    rig.run_for(Duration::from_secs(60));
+    assert_eq!((rig.lost, rig.troubles), (None, 1));
+}
+
+/// Polls alone may be refused, such as those of a page's own origin by `enforce_cors`.
+#[test]
+fn polls_that_are_refused_while_the_session_is_there_are_given_up_in_the_end() {
+    let mut rig = Rig::open();
+    let mut end = 0;
+    while rig.lost.is_none() {
+        while let Some(request) = rig.requests.pop() {
+            let response = match request.body {
+                Some(_) => acked(&request),
+                None => HttpResponse::Answered { status: 403, body: String::new() },
+            };
+            rig.session.handle_http(request.id, response, rig.now);
+            rig.drain();
+        }
+        rig.run_for(Duration::from_millis(100));
+        end += 1;
+        assert!(end < 1300, "it goes on for ever");
+    }
+    assert_eq!((rig.troubles, rig.restored), (1, 0), "and does not come and go");
+    assert_eq!(rig.lost.unwrap().code(), Code::SessionLost);
+}
+
+/// A service worker may answer what was asked before from its cache.
+#[test]
+fn no_two_polls_have_the_same_address() {
+    let mut rig = Rig::open();
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..20 {
+        assert!(seen.insert(rig.requests[0].url.clone()), "{}", rig.requests[0].url);
+        rig.run_for(Duration::from_secs(30));
+        rig.answer(|_| ok(KEEPALIVE));
+    }
+}
+
+#[test]
+fn polls_that_bring_the_same_again_are_made_with_a_pause() {
+    let mut rig = Rig::open();
+    let mut polls = 0;
+    let end = rig.now + Duration::from_secs(60);
+    while rig.now < end {
+        while !rig.requests.is_empty() {
+            rig.answer(|_| ok(r#"[{"janus":"media","sender":77,"session_id":1}]"#));
+            polls += 1;
+        }
+        rig.run_for(Duration::from_millis(10));
+    }
+    assert!((60..130).contains(&polls), "{polls} polls in a minute");
+}
+
+#[test]
+fn a_flood_of_events_is_read_in_fewer_polls() {
+    let mut rig = Rig::open();
+    let mut polls = 0;
+    let end = rig.now + Duration::from_secs(60);
+    while rig.now < end {
+        while !rig.requests.is_empty() {
+            polls += 1;
+            rig.answer(|_| ok(&format!(r#"[{{"janus":"media","sender":77,"n":{polls}}}]"#)));
+        }
+        rig.run_for(Duration::from_millis(10));
+    }
+    assert!((100..170).contains(&polls), "{polls} polls in a minute");
+}
+
+#[test]
+fn an_answer_that_is_too_long_fails_at_once_what_waits_for_it() {
+    let mut rig = Rig::open();
+    rig.session.attach("janus.plugin.videocall", None, rig.now).unwrap();
+    rig.drain();
+    let attach = rig.requests.remove(1);
+    rig.session.handle_http(attach.id, attached(&attach), rig.now);
+    rig.drain();
+    let Some(Ok(Answer::Attached(handle))) = rig.answers.pop() else { panic!("not attached") };
+    rig.session.message(handle, &call::Request::List, None, rig.now).unwrap();
+    rig.drain();
+    let list = rig.requests.remove(1);
+    rig.session.handle_http(list.id, acked(&list), rig.now);
+    rig.answer(|_| ok(&" ".repeat(videortc::proto::LONGEST_BODY + 1)));
+    let Some(Err(error)) = rig.answers.pop() else { panic!("{:?}", rig.answers) };
+    let error = Error::from(error);
+    assert_eq!(error.code(), Code::GatewayProtocol);
+    let message = error.message();
+    assert!(message.contains("4194305") && message.contains("this library"), "{message}");
+    assert_eq!((rig.doubts, rig.troubles), (vec![Doubt::Lost], 0));
+    assert_eq!(rig.requests.len(), 0, "after a pause");
+}
+
+/// nginx' `location /janus/` redirects where the slash is missing, and the POST becomes a GET.
+#[test]
+fn a_slash_at_the_end_of_an_address_is_kept() {
+    let mut rig = eager(&["https://a.test/janus/"]);
+    assert_eq!(path(&rig.requests[0]), "https://a.test/janus/");
+    let id = body(&rig.requests[0])["id"].clone();
+    assert_eq!(path(&rig.requests[1]), format!("https://a.test/janus/{id}"));
+    rig.answer(created);
+    rig.answer(attached);
+    assert_eq!(path(&rig.requests[0]), format!("https://a.test/janus/{id}"));
+    let Some(Ok(Answer::Attached(handle))) = rig.answers.pop() else { panic!("not attached") };
+    rig.session.message(handle, &call::Request::List, None, rig.now).unwrap();
+    rig.drain();
+    assert_eq!(path(&rig.requests[1]), format!("https://a.test/janus/{id}/77"));
+    rig.session.leave(&videortc::proto::Error::PageLeft);
+    rig.drain();
+    let beacon = rig.beacons[0].0.split('?').next().unwrap();
+    assert_eq!(beacon, format!("https://a.test/janus/{id}"));
+}
+
+#[test]
+fn a_redirect_is_told_with_where_it_led() {
+    for (status, text) in [(404, ""), (200, "<html>Hello</html>")] {
+        let mut rig = Rig::with_servers(&["http://a.test/janus"]);
+        rig.answer(|_| HttpResponse::Redirected {
+            to: "https://a.test/janus/?token=s3cret".into(),
+            status,
+            body: text.into(),
+        });
+        let error = rig.opened.unwrap().unwrap_err();
+        assert_eq!(error.code(), Code::GatewayProtocol);
+        let message = error.message();
+        assert!(message.contains("\"https://a.test/janus/\""), "{message}");
+        assert!(message.contains("slash"), "{message}");
+    }
+}
+
+#[test]
+fn a_redirect_that_leads_to_janus_is_none_of_our_business() {
+    let mut rig = Rig::with_servers(&["http://a.test/janus"]);
+    rig.answer(|request| match created(request) {
+        HttpResponse::Answered { status, body } => {
+            HttpResponse::Redirected { to: "https://a.test/janus".into(), status, body }
+        }
+        other => other,
+    });
+    assert_eq!(rig.opened, Some(Ok(())));
 }

@@ -11,10 +11,7 @@ use web_sys::{
 
 use super::registry::{Held, hold};
 use super::thrown;
-use crate::proto::{HttpRequest, HttpResponse};
-
-/// The longest body that is read, in bytes. The core refuses what is longer.
-const LONGEST_BODY: usize = 1024 * 1024;
+use crate::proto::{HttpRequest, HttpResponse, LONGEST_BODY};
 
 #[wasm_bindgen]
 extern "C" {
@@ -79,8 +76,11 @@ async fn exchange(
     init.set_credentials(credentials(with_credentials));
     init.set_cache(RequestCache::NoStore);
     let response: Response = JsFuture::from(fetch(&request.url, &init)?).await?.unchecked_into();
-    let status = response.status();
-    Ok(HttpResponse::Answered { status, body: read_body(&response).await? })
+    let (status, body) = (response.status(), read_body(&response).await?);
+    Ok(match response.redirected() {
+        true => HttpResponse::Redirected { to: response.url(), status, body },
+        false => HttpResponse::Answered { status, body },
+    })
 }
 
 /// Reads on for no longer than it takes to know that a body is too long.

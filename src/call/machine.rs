@@ -26,7 +26,7 @@ use crate::config::{CallConfig, UserName};
 use crate::event::{Event, Settings};
 use crate::log::Level;
 use crate::media;
-use crate::proto::{self, Answer, Backoff, Candidate, CoreCode, Jsep, JsepKind, Notice};
+use crate::proto::{self, Answer, Backoff, Candidate, CoreCode, Doubt, Jsep, JsepKind, Notice};
 use crate::time::{Time, earliest};
 use crate::transfer::{Lane, Meta, sdp};
 
@@ -48,6 +48,10 @@ const AFTERGLOW: Duration = Duration::from_secs(4);
 const BATCH: Duration = Duration::from_millis(20);
 /// How often one call is sent.
 const MOST_REDIALS: u8 = 5;
+/// How often a request is repeated whose answers are lost, though the gateway is in reach.
+const MOST_REPEATS: u8 = 5;
+/// How many lost handles a command outlives that waits for the next one.
+const MOST_LOSSES: u8 = 5;
 /// How many guest names are tried.
 const MOST_GUEST_NAMES: u8 = 5;
 /// How many remote candidates are kept for a call that is not answered yet.
@@ -160,6 +164,8 @@ pub struct Call {
     /// With whom the last conversation was, and when it ended.
     last: Option<(UserName, Time)>,
     requests: VecMap<RequestId, Asked>,
+    /// How many handles were lost while commands waited for one.
+    losses: u8,
     healing: Healing,
     candidates: Batch,
     /// Remote candidates that came before there was a leg to give them to. The gateway may tell them
@@ -199,8 +205,16 @@ enum Name {
 struct Again {
     until: Time,
     backoff: Backoff,
+    /// How often nothing was answered, though the gateway was in reach.
+    cuts: u8,
     /// Absent while it is being asked for.
     due: Option<Time>,
+}
+
+impl Again {
+    fn new(until: Time) -> Self {
+        Self { until, backoff: Backoff::default(), cuts: 0, due: None }
+    }
 }
 
 /// A conversation that is over for the page, but not yet for the gateway. No call may be sent before
@@ -226,6 +240,15 @@ struct Teardown {
 struct Asked {
     purpose: Purpose,
     jsep: Option<Jsep>,
+    /// How often it was asked before, without an answer.
+    repeats: u8,
+}
+
+impl Asked {
+    /// Of a gateway that answers other things, but never this, it is not asked for ever.
+    fn may_be_repeated(&self) -> bool {
+        self.repeats < MOST_REPEATS
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -265,6 +288,11 @@ struct Healing {
     due: Option<Time>,
     /// How often it was asked in vain.
     attempts: u8,
+    /// The first of these was made before anything had failed: they do not count once something has.
+    began_by_doubt: bool,
+    /// When to ask since an event may be lost, though nothing has failed; and the pauses between such questions.
+    doubted: Option<Time>,
+    doubts: Backoff,
     /// Commands that wait for the next handle.
     lists: Vec<Command>,
 }
@@ -303,6 +331,7 @@ impl Call {
             last_offer: String::new(),
             last: None,
             requests: VecMap::new(),
+            losses: 0,
             healing: Healing::default(),
             candidates: Batch::default(),
             early_candidates: Vec::new(),
@@ -332,7 +361,8 @@ impl Call {
         });
         let teardown = self.teardown.as_ref().map(|teardown| teardown.deadline);
         let data = self.talk.as_ref().and_then(|talk| talk.link.poll_timeout());
-        let healing = earliest(self.healing.due, self.name_due());
+        let healing = earliest(self.healing.due, self.healing.doubted);
+        let healing = earliest(healing, self.name_due());
         let restart =
             self.talk.as_ref().and_then(|talk| earliest(talk.path.deadline(), talk.data_ends));
         let calls = earliest(earliest(talk, teardown), earliest(data, self.candidates.due));
@@ -418,7 +448,7 @@ impl Call {
     fn request(&mut self, purpose: Purpose, body: Request, jsep: Option<Jsep>) -> RequestId {
         self.last_request = self.last_request.saturating_add(1);
         let id = RequestId(self.last_request);
-        self.requests.insert(id, Asked { purpose, jsep: jsep.clone() });
+        self.requests.insert(id, Asked { purpose, jsep: jsep.clone(), repeats: 0 });
         self.outputs.push_back(Output::Request { id, body, jsep });
         id
     }

@@ -58,6 +58,8 @@ pub(super) struct Path {
     pub(super) is_polite: bool,
     /// It is to be negotiated anew.
     pub(super) is_wanted: bool,
+    /// When the browser said that the network may be another one.
+    pub(super) changed: Option<Time>,
     pub(super) negotiation: Option<Negotiation>,
     /// When to try again, or to look if the other side's media came.
     pub(super) due: Option<Time>,
@@ -155,6 +157,12 @@ impl Talk {
             sending: VecMap::new(),
             support: sdp::Support::None,
         }
+    }
+
+    /// Whether the other side is known to use this library. What renegotiates with another one may break what
+    /// works: a page of janus.js that does not handle `update` loses its video then.
+    pub(super) fn knows_updates(&self) -> bool {
+        matches!(self.support, sdp::Support::Version(_) | sdp::Support::Off)
     }
 
     /// Whether the gateway holds this end to be in a call with this peer.

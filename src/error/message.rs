@@ -37,6 +37,11 @@ pub(super) fn gateway(error: &proto::Error) -> String {
         Error::Refused { code: CoreCode::NO_SUCH_SESSION, .. } | Error::SessionTimedOut => {
             "the gateway does not know the session any more: call connect() again".into()
         }
+        Error::Misrouted => {
+            "the gateway does not know the session that it has just made: two gateways behind one \
+             address? Make sessions sticky, by the argument \"client\" that every request carries"
+                .into()
+        }
         Error::Refused { code: CoreCode::NO_SUCH_PLUGIN, .. } => {
             "the gateway does not have the plugin; enable janus.plugin.videocall there".into()
         }
@@ -54,6 +59,18 @@ fn unauthorized() -> String {
     "the gateway refused this client: check apiSecret and token".into()
 }
 
+/// Of a page, that it is one: whose it is, its title tells.
+fn other_server(body: &str) -> String {
+    match body {
+        "" => "an empty body; check the address and its path".into(),
+        page if page.starts_with('<') => format!(
+            "a web page: \"{page}\"; a firewall, a proxy or another server answered in place of Janus, \
+             or check the address and its path"
+        ),
+        other => format!("\"{other}\"; check the address and its path"),
+    }
+}
+
 fn invalid_answer(answer: &InvalidAnswer) -> String {
     let shown = |body: &str| match body.is_empty() {
         true => "an empty body".to_owned(),
@@ -61,19 +78,26 @@ fn invalid_answer(answer: &InvalidAnswer) -> String {
     };
     match answer {
         InvalidAnswer::Status { status, body } => {
-            format!("HTTP status {status} \"{body}\"; check the address and its path")
+            format!("HTTP status {status}, {}", other_server(body))
         }
         InvalidAnswer::NotFound => "HTTP status 404: the session may be gone".into(),
-        InvalidAnswer::NotJson { body } => format!(
-            "the answer is not Janus' (it is not JSON): {}; check the address and its path",
-            shown(body)
+        InvalidAnswer::Redirected { to } => format!(
+            "the address was redirected to \"{to}\", where no Janus answered, since a POST does not survive \
+             that: write the address that is not redirected, mostly with a slash at its end or without one, \
+             with https or another host"
         ),
+        InvalidAnswer::NotJson { body } => {
+            format!("the answer is not Janus' (it is not JSON): {}", other_server(body))
+        }
         InvalidAnswer::NotAnObject { body } => format!(
             "the answer is not Janus' (the JSON is not an object): {}; check the address and its path",
             shown(body)
         ),
         InvalidAnswer::TooLong { length, most } => {
-            format!("the answer has {length} bytes; at most {most} are read")
+            format!(
+                "the answer has {length} bytes or more; this library reads at most {most}: \
+                 ask for less, such as a list of fewer or shorter names"
+            )
         }
         InvalidAnswer::Unexpected { request } => {
             format!("the answer to {request} is not one that Janus gives; check the address")

@@ -60,6 +60,10 @@ pub enum Error {
     /// The gateway ended the session, since it had heard nothing for too long.
     #[error("the session timed out")]
     SessionTimedOut,
+    /// The gateway does not know a session that it made a moment ago: there may be several gateways behind
+    /// one address.
+    #[error("the new session is not known")]
+    Misrouted,
 
     // The page.
     /// The page's function gave no token.
@@ -101,6 +105,11 @@ impl Error {
         matches!(self, Self::Unreachable { .. } | Self::Timeout { .. } | Self::InvalidAnswer(_))
     }
 
+    /// Whether the same question brings the same answer, which is not read.
+    pub(crate) fn is_too_long(&self) -> bool {
+        matches!(self, Self::InvalidAnswer(InvalidAnswer::TooLong { .. }))
+    }
+
     /// Whether the gateway refuses this client, whatever it asks for.
     pub(crate) fn is_unauthorized(&self) -> bool {
         match self {
@@ -123,9 +132,21 @@ impl Error {
         }
     }
 
-    /// Whether the session is over, or of no use.
+    /// Whether the session is over, or of no use, by the gateway's word. An HTTP status may be that of
+    /// something in between.
     pub(crate) fn ends_session(&self) -> bool {
-        self.is_session_lost() || self.is_unauthorized()
+        self.is_session_lost() || self.is_hopeless()
+    }
+
+    /// Whether another attempt will not help.
+    pub(crate) fn is_hopeless(&self) -> bool {
+        match self {
+            Self::Forbidden { .. } => false,
+            Self::NoServer { failures } => {
+                !failures.is_empty() && failures.iter().all(|(_, error)| error.is_hopeless())
+            }
+            _ => self.is_unauthorized(),
+        }
     }
 
     /// The error of the one server there is, where no server took the connection.
@@ -146,6 +167,7 @@ impl Error {
             Self::Refused { code: CoreCode::NO_SUCH_SESSION, .. }
                 | Self::OutOfReach { .. }
                 | Self::SessionTimedOut
+                | Self::Misrouted
                 | Self::PageLeft
         )
     }
@@ -166,6 +188,12 @@ pub enum InvalidAnswer {
     /// HTTP status 404 to a poll. Janus says so of a session that it does not know; so may a proxy.
     #[error("HTTP status 404")]
     NotFound,
+    /// Something that is not Janus', at the address that a redirect led to.
+    #[error("redirected to \"{to}\"")]
+    Redirected {
+        /// The address, without its query.
+        to: String,
+    },
     /// A body that is not JSON.
     #[error("not JSON: \"{body}\"")]
     NotJson {

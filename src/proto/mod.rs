@@ -4,6 +4,7 @@
 //! answers and the time go in, HTTP requests and what became of them come out.
 
 mod backoff;
+mod budget;
 mod credentials;
 mod error;
 mod poll;
@@ -13,9 +14,10 @@ mod wire;
 pub(crate) use backoff::Backoff;
 pub use credentials::TokenRequest;
 pub use error::{CoreCode, Error, InvalidAnswer};
+pub use poll::Doubt;
 pub(crate) use session::given_up;
 pub use session::{Answer, HttpId, HttpRequest, HttpResponse, Output, Session, Ticket};
-pub use wire::{Candidate, HandleId, Jsep, JsepKind, Notice, SessionId};
+pub use wire::{Candidate, HandleId, Jsep, JsepKind, LONGEST_BODY, Notice, SessionId};
 
 #[doc(hidden)]
 pub use wire::{Message, parse_batch};

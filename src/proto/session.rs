@@ -9,9 +9,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::backoff::Backoff;
+use super::budget::Budget;
 use super::credentials::{Credentials, Generation, Refused, TokenRequest, percent_encode};
 use super::error::{CoreCode, Error, InvalidAnswer};
-use super::poll::Poll;
+use super::poll::{Doubt, Poll};
 use super::wire::{self, Candidate, Envelope, HandleId, Jsep, Message, Notice, Request, SessionId};
 use crate::config::{GatewayConfig, Secret, ServerUrl};
 use crate::log::{Level, excerpt};
@@ -23,8 +24,21 @@ const FAREWELL: Duration = Duration::from_secs(3);
 /// How far behind the request for the session that for a handle in it goes out.
 const BEHIND: Duration = Duration::from_millis(3);
 
+/// How long the event that answers an acknowledged message may take until it is doubted that it comes: the
+/// plugin answers within milliseconds.
+const ANSWER: Duration = Duration::from_secs(2);
+
 /// How long a server may be out of reach before another is tried, where there are several.
 const FAILOVER: Duration = Duration::from_secs(10);
+
+/// How many POSTs may follow each other at once, and how often one may then. A page stays far below, and so
+/// does all that is repeated, which has pauses of its own.
+const BURST: u32 = 200;
+const INTERVAL: Duration = Duration::from_millis(125);
+
+/// A session that is lost earlier has been of no use. Behind an address that leads to two gateways in turn,
+/// all of them are.
+const PROBATION: Duration = Duration::from_secs(30);
 
 /// Names an HTTP request that was handed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,6 +66,15 @@ pub enum HttpResponse {
     /// Something answered.
     Answered {
         /// The HTTP status.
+        status: u16,
+        /// The body as text.
+        body: String,
+    },
+    /// Something answered, elsewhere: the browser was sent on, and a POST becomes a GET on such a way.
+    Redirected {
+        /// The address in the end.
+        to: String,
+        /// The HTTP status there.
         status: u16,
         /// The body as text.
         body: String,
@@ -94,6 +117,8 @@ pub enum Output {
     Trouble(Error),
     /// The gateway is in reach again, and the session is there.
     Restored,
+    /// An event may be lost, though nothing has failed.
+    Doubt(Doubt),
     /// The session is lost; nothing more comes.
     Lost(Error),
     /// Send this body to this address while the page is being left.
@@ -135,7 +160,24 @@ pub struct Session {
     pending: VecMap<Ticket, Pending>,
     last_ticket: u64,
     last_http: u64,
+    /// Where the request led whose response is being looked at.
+    redirected_to: Option<String>,
+    /// Goes with every request: a balancer that hashes it sends all of them to the same gateway.
+    client: String,
+    budget: Budget,
+    trial: Trial,
     outputs: VecDeque<Output>,
+}
+
+/// Whether a session has been of use.
+#[derive(Default)]
+struct Trial {
+    /// When it was made.
+    since: Option<Time>,
+    /// A handle was attached in it.
+    attached: bool,
+    /// A poll was answered.
+    polled: bool,
 }
 
 enum State {
@@ -166,12 +208,11 @@ impl State {
         else {
             return None;
         };
-        let server = server.as_str();
         Some(match lane {
-            _ if kind == Kind::Create => server.to_owned(),
-            Lane::Free => format!("{server}/{}", id.0),
+            _ if kind == Kind::Create => server.join(""),
+            Lane::Free => server.join(&id.0.to_string()),
             Lane::Messages(handle) | Lane::Candidates(handle) => {
-                format!("{server}/{}/{}", id.0, handle.0)
+                server.join(&format!("{}/{}", id.0, handle.0))
             }
         })
     }
@@ -247,8 +288,10 @@ enum Stage {
     /// It is posted then; mostly again, since it failed.
     Again(Time),
     Posted(HttpId),
-    /// Taken by the gateway; the answer comes by the poll.
-    Acknowledged,
+    /// Taken by the gateway; the answer comes by the poll. If it is not there by then, it may be lost.
+    Acknowledged {
+        doubted: Option<Time>,
+    },
 }
 
 impl Session {
@@ -257,6 +300,8 @@ impl Session {
     pub fn new(mut config: GatewayConfig, random: Rc<dyn Fn() -> u64>) -> Self {
         let (api_secret, token) = (config.api_secret.take(), std::mem::take(&mut config.token));
         Self {
+            redirected_to: None,
+            client: format!("{:016x}", random()),
             credentials: Credentials::new(api_secret, token),
             config,
             random,
@@ -268,8 +313,25 @@ impl Session {
             pending: VecMap::new(),
             last_ticket: 0,
             last_http: 0,
+            budget: Budget::new(INTERVAL, BURST),
+            trial: Trial::default(),
             outputs: VecDeque::new(),
         }
+    }
+
+    /// Whether the session, or the last one, was more than an answer to `create`: something was attached and
+    /// heard in it, and it lasted for a while. Only then the next loss of one is a new trouble.
+    pub(crate) fn was_of_use(&self, now: Time) -> bool {
+        self.trial.attached && self.trial.polled && self.is_past_probation(now)
+    }
+
+    fn is_past_probation(&self, now: Time) -> bool {
+        self.trial.since.is_some_and(|since| now.since(since) >= PROBATION)
+    }
+
+    /// When the session, or the last one, was made.
+    pub(crate) fn opened_at(&self) -> Option<Time> {
+        self.trial.since
     }
 
     /// Whether requests can be made.
@@ -289,6 +351,7 @@ impl Session {
                 self.ask_token(now);
             }
             let servers = self.config.servers.iter().rev().cloned().collect();
+            self.trial = Trial::default();
             self.open_next(servers, Vec::new(), now);
         }
     }
@@ -348,7 +411,7 @@ impl Session {
             pending.deadline = now + self.config.request_timeout;
             pending.stage = kind.first_stage(now);
         }
-        self.pump(Lane::Free);
+        self.pump(Lane::Free, now);
     }
 
     /// Sends the plugin a message; answered by [`Answer::Plugin`].
@@ -441,7 +504,7 @@ impl Session {
         if let State::Open { server, id } | State::Closing { server, id } =
             std::mem::replace(&mut self.state, State::Closed)
         {
-            let url = format!("{}/{}", server.as_str(), id.0);
+            let url = self.addressed(&server.join(&id.0.to_string()));
             let ticket = self.next_ticket();
             let body = body(&Request::Destroy, ticket, &self.credentials);
             self.outputs.push_back(Output::Beacon { url, body });
@@ -450,6 +513,18 @@ impl Session {
 
     /// The response to an HTTP request that was handed out.
     pub fn handle_http(&mut self, http: HttpId, response: HttpResponse, now: Time) {
+        let response = match response {
+            HttpResponse::Redirected { to, status, body } => {
+                // The query holds secrets.
+                let to = to.split(['?', '#']).next().unwrap_or_default();
+                self.redirected_to = Some(excerpt(&self.without_secrets(to)));
+                HttpResponse::Answered { status, body }
+            }
+            response => {
+                self.redirected_to = None;
+                response
+            }
+        };
         if self.poll.http() == Some(http) {
             self.handle_poll(response, now);
             return;
@@ -461,7 +536,7 @@ impl Session {
             .map(|(ticket, pending)| (*ticket, pending.lane));
         if let Some((ticket, lane)) = ticket {
             self.handle_post(ticket, response, now);
-            self.pump(lane);
+            self.pump(lane, now);
         }
     }
 
@@ -481,7 +556,7 @@ impl Session {
                 self.credentials.renew(token, now);
                 self.resume(now);
             }
-            Err(cause) => self.fail_for_token(Error::NoToken { cause }),
+            Err(cause) => self.fail_for_token(Error::NoToken { cause }, now),
         }
     }
 
@@ -492,7 +567,9 @@ impl Session {
             .values()
             .filter(|pending| !self.is_held(pending))
             .map(|pending| match pending.stage {
-                Stage::Again(due) => due.min(pending.deadline),
+                Stage::Again(due) | Stage::Acknowledged { doubted: Some(due) } => {
+                    due.min(pending.deadline)
+                }
                 _ => pending.deadline,
             })
             .fold(own, |first, deadline| earliest(first, Some(deadline)))
@@ -502,7 +579,8 @@ impl Session {
     pub fn handle_timeout(&mut self, now: Time) {
         if self.credentials.deadline().is_some_and(|deadline| deadline <= now) {
             self.credentials.stop_asking();
-            self.fail_for_token(Error::TokenTimeout { limit: self.config.request_timeout });
+            let limit = self.config.request_timeout;
+            self.fail_for_token(Error::TokenTimeout { limit }, now);
         }
         let late: Vec<Ticket> =
             self.pending.iter().filter(|(_, p)| p.deadline <= now).map(|(t, _)| *t).collect();
@@ -516,7 +594,7 @@ impl Session {
                 Stage::Posted(http) => self.outputs.push_back(Output::Abort(http)),
                 // The gateway took the request, and a poll that has been open all the while did not bring
                 // the answer: such a connection is dead without knowing it.
-                Stage::Acknowledged => {
+                Stage::Acknowledged { .. } => {
                     let since = self.poll.waits_since();
                     is_deaf = since.is_some_and(|s| s + self.config.request_timeout <= deadline);
                 }
@@ -529,20 +607,34 @@ impl Session {
                 self.outputs.push_back(Output::Abort(http));
                 self.poll_failed(error, now);
             }
-            self.pump(lane);
+            self.pump(lane, now);
         }
         let mut lanes = Vec::new();
+        let mut is_doubted = false;
         for pending in self.pending.values_mut() {
+            if let Stage::Acknowledged { doubted } = &mut pending.stage {
+                is_doubted |= doubted.take_if(|due| *due <= now).is_some();
+            }
             if matches!(pending.stage, Stage::Again(due) if due <= now) {
                 pending.stage = Stage::Queued;
                 lanes.push(pending.lane);
             }
         }
+        if is_doubted {
+            self.doubt("the answer to a message does not come", Doubt::Possible);
+        }
         for lane in lanes {
-            self.pump(lane);
+            self.pump(lane, now);
+        }
+        if self.poll.is_proven(now) {
+            self.heard();
         }
         if self.poll.deadline().is_some_and(|deadline| deadline <= now) {
             match self.poll.http() {
+                Some(_) if self.poll.is_overdue(now) => {
+                    self.doubt("a poll takes longer than it should", Doubt::Possible);
+                    self.probe(now);
+                }
                 Some(http) => {
                     self.outputs.push_back(Output::Abort(http));
                     self.handle_poll(HttpResponse::Failed("no answer to a poll".into()), now);
@@ -564,6 +656,11 @@ impl Session {
     }
 
     // Requests.
+
+    /// Janus ignores arguments that it does not know, of a POST as of a GET.
+    fn addressed(&self, path: &str) -> String {
+        format!("{path}?client={}", self.client)
+    }
 
     fn check_connected(&self) -> Result<(), Error> {
         match self.state {
@@ -590,22 +687,27 @@ impl Session {
             backoff: Backoff::default(),
         };
         self.pending.insert(ticket, pending);
-        self.pump(lane);
+        self.pump(lane, now);
         ticket
     }
 
     /// Posts what may be posted in a lane.
-    fn pump(&mut self, lane: Lane) {
+    fn pump(&mut self, lane: Lane, now: Time) {
         if self.credentials.is_asking() {
             return;
         }
         for (ticket, pending) in self.pending.iter_mut().filter(|(_, p)| p.lane == lane) {
             match &mut pending.stage {
-                Stage::Acknowledged => {}
+                Stage::Acknowledged { .. } => {}
                 Stage::Posted(_) | Stage::Again(_) if lane == Lane::Free => {}
                 Stage::Posted(_) | Stage::Again(_) => return,
                 Stage::Queued => {
                     let Some(url) = self.state.url(pending.kind, lane) else { return };
+                    if let Err(due) = self.budget.take(now) {
+                        pending.stage = Stage::Again(due);
+                        return;
+                    }
+                    let url = format!("{url}?client={}", self.client);
                     self.last_http = self.last_http.saturating_add(1);
                     let id = HttpId(self.last_http);
                     let body = body(&pending.request, *ticket, &self.credentials);
@@ -652,7 +754,7 @@ impl Session {
             pending.is_refused = true;
             pending.stage = Stage::Queued;
             let lane = pending.lane;
-            self.pump(lane);
+            self.pump(lane, now);
         }
         true
     }
@@ -688,7 +790,7 @@ impl Session {
             lanes.push(pending.lane);
         }
         for lane in lanes {
-            self.pump(lane);
+            self.pump(lane, now);
         }
         if self.poll.is_off() {
             self.start_poll(now);
@@ -696,10 +798,10 @@ impl Session {
     }
 
     /// There is no token to be had.
-    fn fail_for_token(&mut self, error: Error) {
+    fn fail_for_token(&mut self, error: Error, now: Time) {
         match self.state {
             State::Opening { .. } => self.fail_to_open(error),
-            State::Open { .. } | State::Closing { .. } => self.lose(error),
+            State::Open { .. } | State::Closing { .. } => self.lose(error, now),
             State::Closed => {}
         }
     }
@@ -718,7 +820,7 @@ impl Session {
         let result = match result {
             Ok(Message::Ack { .. }) => match self.pending.get_mut(&ticket) {
                 Some(pending) if pending.kind == Kind::Message => {
-                    pending.stage = Stage::Acknowledged;
+                    pending.stage = Stage::Acknowledged { doubted: Some(now + ANSWER) };
                     return;
                 }
                 _ => Ok(Message::Ack { transaction: ticket.0 }),
@@ -756,6 +858,24 @@ impl Session {
     // Responses. What answers may echo the request: its words are quoted without what must not show.
 
     fn read_post(&self, response: &HttpResponse) -> Result<Message, Error> {
+        self.parse_post(response).map_err(|error| self.with_redirect(error))
+    }
+
+    fn read_poll(&self, response: &HttpResponse) -> Result<Vec<Message>, Error> {
+        self.parse_poll(response).map_err(|error| self.with_redirect(error))
+    }
+
+    /// What is no answer of Janus, where a redirect was followed, is the redirect's fault.
+    fn with_redirect(&self, error: Error) -> Error {
+        match (&self.redirected_to, error) {
+            (Some(to), Error::InvalidAnswer(_)) => {
+                InvalidAnswer::Redirected { to: to.clone() }.into()
+            }
+            (_, error) => error,
+        }
+    }
+
+    fn parse_post(&self, response: &HttpResponse) -> Result<Message, Error> {
         let hide = |text: &str| self.without_secrets(text);
         match wire::read_one(self.checked_body(response)?, &hide)? {
             Message::Error { code, reason, .. } => Err(self.refused(code, &reason)),
@@ -763,7 +883,7 @@ impl Session {
         }
     }
 
-    fn read_poll(&self, response: &HttpResponse) -> Result<Vec<Message>, Error> {
+    fn parse_poll(&self, response: &HttpResponse) -> Result<Vec<Message>, Error> {
         // The next request tells whether the session is gone, or a proxy said so.
         if let HttpResponse::Answered { status: 404, .. } = response {
             return Err(InvalidAnswer::NotFound.into());
@@ -781,19 +901,23 @@ impl Session {
     fn checked_body<'a>(&self, response: &'a HttpResponse) -> Result<&'a str, Error> {
         let (status, body) = match response {
             HttpResponse::Answered { status: 200, body } => return Ok(body),
-            HttpResponse::Answered { status, body } => (*status, body),
+            HttpResponse::Answered { status, body }
+            | HttpResponse::Redirected { status, body, .. } => (*status, body),
             HttpResponse::Failed(cause) => {
                 return Err(Error::Unreachable { cause: cause.clone() });
             }
         };
         let hide = |text: &str| self.without_secrets(text);
-        let shown = excerpt(hide(body).trim());
+        let shown = wire::gist(&hide(body));
         if status != 403 {
             return Err(InvalidAnswer::Status { status, body: shown }.into());
         }
         Err(match wire::read_one(body, &hide) {
             Ok(Message::Error { code, reason, .. }) => self.refused(code, &reason),
-            _ => Error::Forbidden { body: shown },
+            // Janus has no more to say: neither to a poll, nor to an address that it does not serve.
+            _ if body.is_empty() => Error::Forbidden { body: shown },
+            // A firewall, or a limit of requests.
+            _ => InvalidAnswer::Status { status, body: shown }.into(),
         })
     }
 
@@ -838,9 +962,10 @@ impl Session {
                     }
                     result => result,
                 };
+                self.trial.attached |= matches!(result, Ok(Answer::Attached(_)));
                 self.outputs.push_back(Output::Answer(ticket, result));
                 if let Some(error) = lost {
-                    self.lose(error);
+                    self.lose(error, now);
                 }
             }
         }
@@ -848,10 +973,10 @@ impl Session {
 
     fn handle_probed(&mut self, result: Result<Answer, Error>, now: Time) {
         match result {
+            // What is refused may be the polls alone.
+            Ok(_) if self.poll.prove(now) => {}
             Ok(_) => self.heard(),
-            Err(error) if error.ends_session() => {
-                self.lose(error);
-            }
+            Err(error) if error.ends_session() => self.lose(error, now),
             Err(error) => {
                 if let Some(http) = self.poll.http() {
                     // It is as dead as this was, and would only say so later.
@@ -882,6 +1007,7 @@ impl Session {
                     format!("connected to {}", server.as_str()),
                 ));
                 self.state = State::Open { server, id: SessionId(given) };
+                self.trial.since = Some(now);
                 self.outputs.push_back(Output::Opened(Ok(())));
                 self.start_poll(now);
                 self.attach_early(Kind::Attach, now);
@@ -914,8 +1040,12 @@ impl Session {
         if self.credentials.is_asking() {
             return self.poll.suspend();
         }
-        let mut url =
-            format!("{}/{}?maxev={}", server.as_str(), id.0, self.config.poll_events.max(1));
+        let mut url = self.addressed(&server.join(&id.0.to_string()));
+        self.last_http = self.last_http.saturating_add(1);
+        let http = HttpId(self.last_http);
+        // No cache on the way has an answer to an address that was never asked: a service worker would give the
+        // one of before for ever.
+        url.push_str(&format!("&maxev={}&poll={}", self.config.poll_events.max(1), http.0));
         let secrets =
             [("apisecret", self.credentials.api_secret()), ("token", self.credentials.token())];
         for (key, secret) in secrets {
@@ -924,10 +1054,13 @@ impl Session {
             }
         }
         self.poll_token = self.credentials.generation();
-        self.last_http = self.last_http.saturating_add(1);
-        let http = HttpId(self.last_http);
         self.poll.start(http, now);
         self.outputs.push_back(Output::Http(HttpRequest { id: http, url, body: None }));
+    }
+
+    fn doubt(&mut self, why: &str, doubt: Doubt) {
+        self.outputs.push_back(Output::Log(Level::Info, format!("{why}: an event may be lost")));
+        self.outputs.push_back(Output::Doubt(doubt));
     }
 
     fn stop_poll(&mut self) {
@@ -937,38 +1070,63 @@ impl Session {
     }
 
     fn handle_poll(&mut self, response: HttpResponse, now: Time) {
-        // Too long to read is no silence: whoever made it so must not end the session by it.
         if let HttpResponse::Answered { status: 200, body } = &response
             && body.len() > wire::LONGEST_BODY
         {
-            let line = format!("a poll brought {} bytes and was skipped", body.len());
-            self.outputs.push_back(Output::Log(Level::Warn, line));
-            self.poll.succeeded(false, now);
-            return self.handle_timeout(now);
+            return self.skip_poll(body, now);
         }
         let batch = match self.read_poll(&response) {
             Ok(batch) => batch,
             Err(error) if error.is_token_refused() && self.will_poll_again(now) => {
                 return self.heard();
             }
-            Err(error) if error.ends_session() => {
-                self.lose(error);
-                return;
+            Err(error) if error.is_session_lost() => return self.lose(error, now),
+            // So may something in between: a keepalive tells.
+            Err(error) if error.is_unauthorized() => {
+                let answer = InvalidAnswer::Status { status: 403, body: String::new() };
+                self.poll_failed(answer.into(), now);
+                return self.probe(now);
             }
             Err(error) => return self.poll_failed(error, now),
         };
+        self.trial.polled = true;
         self.heard();
+        let is_keepalive = |message: &_| matches!(message, Message::Keepalive);
+        if !batch.is_empty()
+            && batch.iter().all(is_keepalive)
+            && let Some(doubt) = self.poll.judge(now)
+        {
+            self.doubt("another poll took what woke this one", doubt);
+        }
         self.credentials.handle_accepted(self.poll_token);
         self.is_poll_refused = false;
         let is_nothing = |message: &_| matches!(message, Message::Keepalive | Message::Unknown(_));
         let brought_something = !batch.iter().all(is_nothing);
-        self.poll.succeeded(brought_something, now);
+        let HttpResponse::Answered { body, .. } = &response else { return };
+        self.poll.succeeded(brought_something, body, now);
         for message in batch {
             self.handle_message(message, now);
         }
         if self.poll.deadline().is_some_and(|due| due <= now) && self.poll.http().is_none() {
             self.start_poll(now);
         }
+    }
+
+    /// A poll brought more than is read. That is no silence: who made it so must not end the session by it. But
+    /// what it was to bring does not come any more.
+    fn skip_poll(&mut self, body: &str, now: Time) {
+        let error =
+            Error::from(InvalidAnswer::TooLong { length: body.len(), most: wire::LONGEST_BODY });
+        self.warn("a poll was skipped", &error);
+        self.heard();
+        self.poll.succeeded(false, body, now);
+        let waiting = self.pending.iter();
+        let waiting = waiting.filter(|(_, p)| matches!(p.stage, Stage::Acknowledged { .. }));
+        for ticket in waiting.map(|(ticket, _)| *ticket).collect::<Vec<_>>() {
+            self.finish(ticket, Err(error.clone()), now);
+        }
+        self.doubt("a poll was skipped", Doubt::Lost);
+        self.handle_timeout(now);
     }
 
     fn poll_failed(&mut self, error: Error, now: Time) {
@@ -979,8 +1137,9 @@ impl Session {
             _ => self.config.retry_limit.min(FAILOVER),
         };
         let first = !self.poll.is_failing();
-        if !self.poll.failed(limit, (self.random)(), now) {
-            self.lose(given_up(&error));
+        let is_answer = matches!(error, Error::InvalidAnswer(_));
+        if !self.poll.failed(is_answer, limit, (self.random)(), now) {
+            self.lose(given_up(&error), now);
         } else if first {
             self.outputs.push_back(Output::Trouble(error));
         }
@@ -1001,11 +1160,12 @@ impl Session {
             }
             Message::Error { transaction: None, code, reason } => {
                 match self.refused(code, &reason) {
-                    error if error.ends_session() => self.lose(error),
+                    error if error.is_session_lost() => self.lose(error, now),
+                    error if error.is_unauthorized() => self.probe(now),
                     error => self.warn("the gateway says", &error),
                 }
             }
-            Message::Timeout => self.lose(Error::SessionTimedOut),
+            Message::Timeout => self.lose(Error::SessionTimedOut, now),
             Message::Ack { .. } => {}
             Message::Unknown(what) => {
                 let line = format!("skipped {}", self.without_secrets(&what));
@@ -1024,7 +1184,7 @@ impl Session {
         let lane = self.pending.get(&ticket).map(|pending| pending.lane);
         self.finish(ticket, result, now);
         if let Some(lane) = lane {
-            self.pump(lane);
+            self.pump(lane, now);
         }
     }
 
@@ -1034,7 +1194,12 @@ impl Session {
 
     // The end.
 
-    fn lose(&mut self, error: Error) {
+    fn lose(&mut self, mut error: Error, now: Time) {
+        if matches!(error, Error::Refused { code: CoreCode::NO_SUCH_SESSION, .. })
+            && !self.is_past_probation(now)
+        {
+            error = Error::Misrouted;
+        }
         match std::mem::replace(&mut self.state, State::Closed) {
             State::Open { .. } => {
                 self.credentials.stop_asking();

@@ -10,9 +10,10 @@ use crate::log::excerpt;
 /// The largest integer that JavaScript, and so the gateway, keeps exactly: 2^53 - 1.
 const LARGEST_ID: u64 = (1 << 53) - 1;
 
-/// The longest body that is parsed, in bytes. A batch of ten events with an SDP each, and a list of ten
-/// thousand names, stay well below; a stranger's gateway cannot make us chew on more.
-pub(super) const LONGEST_BODY: usize = 1 << 20;
+/// The longest body that is read, in bytes. A batch of ten events with an SDP of 50 kB each, and a list of
+/// twenty thousand names of the longest that this library registers, stay below; a gateway cannot make us
+/// chew on more.
+pub const LONGEST_BODY: usize = 4 << 20;
 
 /// Names a session at the gateway. Whoever knows it owns the session.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
@@ -325,7 +326,15 @@ fn read_json(body: &str, hide: &dyn Fn(&str) -> String) -> Result<Value, Invalid
     }
     serde_json::from_str(body)
         .or_else(|_| serde_json::from_str(&without_lone_surrogates(body)))
-        .map_err(|_| InvalidAnswer::NotJson { body: excerpt(hide(body).trim()) })
+        .map_err(|_| InvalidAnswer::NotJson { body: gist(&hide(body)) })
+}
+
+/// What shows of a body that is not Janus': of a page its title, which tells whose it is.
+pub(super) fn gist(body: &str) -> String {
+    let body = body.trim();
+    let lower = body.to_ascii_lowercase();
+    let title = lower.find("<title").zip(lower.find("</title>"));
+    excerpt(title.and_then(|(begin, end)| body.get(begin..end)).unwrap_or(body))
 }
 
 /// The JSON with U+FFFD in place of every escaped surrogate that has no other half. RFC 8259, section 8.2,

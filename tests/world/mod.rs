@@ -64,6 +64,10 @@ pub enum Loss {
     RepeatPoll,
     /// Answers to polls, with the events in them, vanish, and nobody is told.
     PollsHang,
+    /// The next answer to a poll is a page of a firewall.
+    NextPollForbidden,
+    /// The next answer to a poll is longer than anybody reads.
+    NextPollTooLong,
     /// The gateway has forgotten the offer that is answered next, with the connection before.
     NextOffer,
 }
@@ -83,6 +87,8 @@ pub struct Page {
     pub open: Vec<Command>,
     /// The path of its session.
     session: String,
+    /// Its last poll.
+    poll: Option<HttpRequest>,
     /// Every plugin request sent, in order.
     pub requests: Vec<String>,
     /// When it last called, and when it last heard that the gateway has closed its media connection.
@@ -96,6 +102,8 @@ pub struct Page {
     pub devices: bool,
     /// Whether the devices are refused.
     pub refuses_devices: bool,
+    /// It uses another library: its descriptions do not tell of this one.
+    pub is_stranger: bool,
     /// Whether ICE never gets through.
     pub is_walled_in: bool,
     pub loss: Loss,
@@ -152,6 +160,8 @@ pub struct World {
     open: BTreeSet<End>,
     /// Nothing comes through the channels: all that is told is told by the gateway.
     pub drops_messages: bool,
+    /// Candidates stay at the gateway, as at Janus, which is an end of the media connection itself.
+    pub keeps_candidates: bool,
 }
 
 impl World {
@@ -228,6 +238,7 @@ impl World {
             joined: BTreeMap::new(),
             open: BTreeSet::new(),
             drops_messages: false,
+            keeps_candidates: false,
         }
     }
 
@@ -326,6 +337,23 @@ impl World {
                 call.handle_leg_state(leg, LegState::Disconnected, now);
             });
         }
+    }
+
+    /// All connections of a page are cut. The browser repeats the poll by itself on a new one, as Chromium does
+    /// where the old one had served before; the gateway does not notice, and keeps the old poll.
+    pub fn cut_connections(&mut self, page: usize, back: Duration) {
+        let open = self.polls.iter().position(|(of, ..)| *of == page);
+        if let (Some(at), Some(poll)) = (open, self.pages[page].poll.clone()) {
+            self.polls.remove(at);
+            self.schedule(back + TRIP, Work::Arrive(page, poll));
+        }
+    }
+
+    /// The page is seen again.
+    pub fn visible(&mut self, page: usize) {
+        let now = self.time();
+        self.pages[page].client.handle_visible(now);
+        self.drain(page);
     }
 
     /// The gateway dies and is there again.
@@ -547,6 +575,12 @@ impl World {
             Some(body) => {
                 let response = match self.forgotten_offer(page, body) {
                     Some(refusal) => refusal,
+                    None if self.keeps_candidates && body.contains("\"janus\":\"trickle\"") => {
+                        Response {
+                            status: 200,
+                            body: r#"{"janus":"ack","transaction":"0"}"#.into(),
+                        }
+                    }
                     None => self.gateway.post(path, body, self.now),
                 };
                 self.respond(page, request.id, response);
@@ -599,6 +633,14 @@ impl World {
             Loss::NextPoll => {
                 this.loss = Loss::None;
                 return self.schedule(TRIP, Work::Respond(page, id, lost()));
+            }
+            Loss::NextPollForbidden => {
+                this.loss = Loss::None;
+                response = Response { status: 403, body: "<html><title>Denied</title>".into() };
+            }
+            Loss::NextPollTooLong => {
+                this.loss = Loss::None;
+                response.body.push_str(&" ".repeat(videortc::proto::LONGEST_BODY));
             }
             Loss::PollsHang => return,
             Loss::RepeatPoll => {
@@ -702,10 +744,14 @@ impl World {
         }
     }
 
-    fn send(&mut self, page: usize, request: HttpRequest) {
+    fn send(&mut self, page: usize, mut request: HttpRequest) {
         let this = &mut self.pages[page];
+        if let Some(body) = request.body.as_mut().filter(|_| this.is_stranger) {
+            *body = body.replace("a=x-videortc-data:1\\r\\n", "");
+        }
         if request.body.is_none() {
             request.url.strip_prefix(BASE).unwrap().clone_into(&mut this.session);
+            this.poll = Some(request.clone());
         }
         if let Some(body) = &request.body {
             let body: Value = serde_json::from_str(body).unwrap();
@@ -793,6 +839,7 @@ impl Page {
             done: BTreeMap::new(),
             open: Vec::new(),
             session: String::new(),
+            poll: None,
             requests: Vec::new(),
             called_at: Duration::ZERO,
             closed_at: Duration::ZERO,
@@ -800,6 +847,7 @@ impl Page {
             candidates: Vec::new(),
             devices: false,
             refuses_devices: false,
+            is_stranger: false,
             is_walled_in: false,
             loss: Loss::None,
             is_offline: false,

@@ -90,6 +90,10 @@ impl Call {
 
     /// Tells the gateway that this call is not wanted, while another conversation is being prepared.
     pub(super) fn decline(&mut self, words: &str, now: Time) {
+        // One hang-up under way is enough: it hits whatever call there is.
+        if self.is_leaving() {
+            return;
+        }
         let id = self.request(Purpose::HangUp, Request::hang_up(words), None);
         let old = self.teardown.take().unwrap_or_default();
         self.teardown = Some(Teardown {

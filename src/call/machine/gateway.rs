@@ -37,6 +37,10 @@ impl Call {
             Ok(Answer::Plugin { data, .. }) => messages::parse(&data)
                 .map_err(|Refusal { code, reason }| self.refused(code, reason, &asked.purpose)),
             Ok(_) => Ok(PluginEvent::Unknown("answer without a message".into())),
+            // A list that is too long stays too long; what else was in that answer is found out.
+            Err(error) if error.is_too_long() && matches!(asked.purpose, Purpose::List(_)) => {
+                Err(error.into())
+            }
             Err(error) if error.is_uncertain() || error.is_session_lost() => {
                 return self.handle_uncertain(id, asked, error.into(), now);
             }
@@ -57,14 +61,17 @@ impl Call {
             Purpose::Query => self.handle_query(id, result, now),
             Purpose::Renegotiate => self.handle_renegotiated(result, now),
             Purpose::Register => self.handle_registered(result, now),
-            Purpose::List(command) => self.done(
-                command,
-                match result {
-                    Ok(PluginEvent::List(names)) => Ok(Reply::Names(names)),
-                    Ok(other) => Err(Error::unexpected(&other)),
-                    Err(error) => Err(error),
-                },
-            ),
+            Purpose::List(command) => {
+                self.losses = 0;
+                self.done(
+                    command,
+                    match result {
+                        Ok(PluginEvent::List(names)) => Ok(Reply::Names(names)),
+                        Ok(other) => Err(Error::unexpected(&other)),
+                        Err(error) => Err(error),
+                    },
+                );
+            }
             Purpose::Set(command, settings) => {
                 let result = result.and_then(|event| match event {
                     PluginEvent::Set => Ok(Reply::Set(settings)),
@@ -114,7 +121,8 @@ impl Call {
             Err(error) => error,
         };
         let is_taken = error.is_refusal(PluginCode::USERNAME_TAKEN);
-        let is_cut_off = command.is_none() && error.is_uncertain();
+        let cuts = again.as_ref().map_or(0, |again| again.cuts);
+        let is_cut_off = command.is_none() && error.is_uncertain() && cuts < MOST_REPEATS;
         match (&error, again) {
             _ if is_taken && guests_left > 0 => {
                 let other = guest_name((self.random)());
@@ -125,10 +133,11 @@ impl Call {
                 if is_cut_off
                     || is_taken && again.as_ref().is_none_or(|again| now < again.until) =>
             {
-                let mut again =
-                    again.unwrap_or(Again { until: now, backoff: Backoff::default(), due: None });
+                let mut again = again.unwrap_or_else(|| Again::new(now));
                 if is_cut_off {
                     again.until = now + healing::NAME_HELD;
+                    // Out of reach, the session's limit counts.
+                    again.cuts = again.cuts.saturating_add(u8::from(!self.healing.out_of_reach));
                 }
                 self.log(Level::Info, "the name will be asked for again".into());
                 again.due = Some(again.backoff.next((self.random)(), now));
@@ -155,6 +164,7 @@ impl Call {
     }
 
     pub(super) fn hold(&mut self, name: UserName, command: Option<Command>, now: Time) {
+        self.losses = 0;
         self.log(Level::Info, format!("registered as \"{name}\""));
         self.name = Name::Held(name.clone());
         self.event(Event::Registered { name: name.clone(), is_registered: true });
@@ -264,7 +274,7 @@ impl Call {
                     self.log(Level::Warn, format!("the plugin complains: {reason} ({code})"));
                 }
             },
-            Notice::Candidates(candidates) => self.handle_remote_candidates(candidates),
+            Notice::Candidates(candidates) => self.handle_remote_candidates(candidates, now),
             Notice::Hangup(words) => self.handle_core_hangup(words, now),
             Notice::IceFailed => self.log(Level::Warn, "ICE failed at the gateway's end".into()),
             Notice::Detached => self.handle_detached(now),
@@ -313,6 +323,7 @@ impl Call {
             return self.log(Level::Info, "a call is told twice".into());
         }
         self.last_offer.clone_from(&offer);
+        self.healing.doubted = None;
         match &mut self.talk {
             None => {}
             Some(talk) => match talk.stage {
@@ -376,7 +387,8 @@ impl Call {
         talk.doom = None;
         talk.deadline = (!talk.connected).then(|| now + self.config.connect_timeout);
         let (peer, command, flows) = (talk.peer.clone(), talk.command.take(), talk.flows);
-        let (support, is_stale) = (talk.support, talk.path.is_wanted);
+        let support = talk.support;
+        let is_stale = talk.path.changed.is_some() && !talk.connected;
         if talk.path.is_polite {
             talk.path.due = Some(now + restart::SILENCE);
         }
@@ -391,7 +403,7 @@ impl Call {
             self.done(command, Ok(Reply::Done));
         }
         if is_stale {
-            self.restart(now);
+            self.restart_after_change(now);
         }
         self.with_link(|link| link.handle_up(support, now));
     }
@@ -483,13 +495,17 @@ impl Call {
         }
     }
 
-    pub(super) fn handle_remote_candidates(&mut self, candidates: Vec<Candidate>) {
+    pub(super) fn handle_remote_candidates(&mut self, candidates: Vec<Candidate>, now: Time) {
         if let Some(leg) = self.talk.as_ref().and_then(|talk| talk.leg) {
             return self.media(Media::Candidates(leg, candidates));
         }
         // Until the gateway has closed the connection of the call before, they are that one's.
         if self.talk.is_none() && self.teardown.is_some() {
             return;
+        }
+        // The call they belong to may come a moment later, or be lost.
+        if self.talk.is_none() {
+            self.doubt(healing::PATIENCE, now);
         }
         let room = MOST_EARLY_CANDIDATES.saturating_sub(self.early_candidates.len());
         self.early_candidates.extend(candidates.into_iter().take(room));

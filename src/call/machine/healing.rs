@@ -8,7 +8,7 @@
 use super::*;
 
 /// How long nobody minds that an answer is missing.
-const PATIENCE: Duration = Duration::from_millis(500);
+pub(super) const PATIENCE: Duration = Duration::from_millis(500);
 /// How long the page's commands wait for a gateway that is out of reach.
 const OUTAGE: Duration = Duration::from_secs(10);
 /// How often is asked in vain before what is open fails.
@@ -33,9 +33,28 @@ impl Call {
     /// The gateway is in reach again.
     pub fn handle_restored(&mut self, now: Time) {
         self.healing.out_of_reach = false;
+        if take(&mut self.healing.began_by_doubt) {
+            self.healing.attempts = 0;
+        }
         if !self.healing.detached {
             self.ask(now);
         }
+    }
+
+    /// An event may be lost, though nothing has failed. The page is told nothing, unless something comes of it.
+    pub fn handle_doubt(&mut self, doubt: Doubt, now: Time) {
+        self.healing.gap |= doubt == Doubt::Lost && !self.healing.detached;
+        self.doubt(Duration::ZERO, now);
+    }
+
+    /// Has it asked whether there is a call, with pauses that grow if that is doubted all the time.
+    pub(super) fn doubt(&mut self, delay: Duration, now: Time) {
+        // When those are over, it is asked anyway.
+        if self.healing.detached || self.healing.out_of_reach || self.healing.asks {
+            return;
+        }
+        let due = self.healing.doubts.now_or_next((self.random)(), now) + delay;
+        self.healing.doubted = earliest(self.healing.doubted, Some(due));
     }
 
     /// The session is gone, and another is being made.
@@ -54,6 +73,15 @@ impl Call {
 
     /// The next handle asks for the name.
     fn want_name_again(&mut self) {
+        if self.losses >= MOST_LOSSES
+            && let Name::Asked { command: Some(_), .. } = &self.name
+            && let Some(error) = self.healing.trouble.clone()
+            && let Name::Asked { name, command: Some(command), .. } =
+                std::mem::replace(&mut self.name, Name::None)
+        {
+            self.event(Event::Registered { name, is_registered: false });
+            self.done(command, Err(error));
+        }
         self.name = match std::mem::replace(&mut self.name, Name::None) {
             Name::Held(name) => Name::Asked { name, command: None, guests_left: 0, again: None },
             Name::Asked { name, command, guests_left, .. } => {
@@ -82,6 +110,13 @@ impl Call {
                 _ => {}
             }
         }
+        let waits = matches!(self.name, Name::Asked { command: Some(_), .. });
+        self.losses = if waits || !lists.is_empty() { self.losses.saturating_add(1) } else { 0 };
+        if self.losses >= MOST_LOSSES {
+            for command in take(&mut lists) {
+                self.done(command, Err(error.clone()));
+            }
+        }
         let (told, trouble) = (self.healing.told, self.healing.trouble.take());
         self.healing = Healing { told, trouble, detached: true, lists, ..Healing::default() };
     }
@@ -94,8 +129,7 @@ impl Call {
         }
         match &mut self.name {
             Name::Asked { again, .. } => {
-                let (until, backoff) = (now + NAME_HELD, Backoff::default());
-                *again = Some(Again { until, backoff, due: Some(now) });
+                *again = Some(Again { due: Some(now), ..Again::new(now + NAME_HELD) });
                 self.handle_healing_timeout(now);
             }
             Name::None | Name::Held(_) => self.be_well(),
@@ -147,6 +181,12 @@ impl Call {
                 false => self.ask(now),
             }
         }
+        if self.healing.doubted.take_if(|due| *due <= now).is_some()
+            && !(self.healing.detached || self.healing.out_of_reach || self.healing.asks)
+        {
+            self.healing.began_by_doubt = self.healing.attempts == 0;
+            self.ask(now);
+        }
         if self.name_due().is_some_and(|due| due <= now)
             && let Name::Asked { name, again: Some(again), .. } = &mut self.name
         {
@@ -173,7 +213,10 @@ impl Call {
                     continue;
                 }
             };
-            self.request(asked.purpose, body, None);
+            match asked.may_be_repeated() {
+                true => drop(self.repeat(&asked, body)),
+                false => self.conclude(id, asked.purpose, Err(error), now),
+            }
         }
         self.request(Purpose::Query, Request::Accept, None);
         self.healing.asks = true;
@@ -221,11 +264,15 @@ impl Call {
         };
         self.healing.asks = false;
         self.healing.due = None;
-        let gap = take(&mut self.healing.gap);
+        let mut gap = take(&mut self.healing.gap);
         // What was sent before the question was done before; its answer is lost.
         for (request, asked) in take(&mut self.requests) {
             match request < id {
-                true => self.healing.unsure.push((request, asked, Error::AnswerLost)),
+                true => {
+                    // With the answer, what came later may be lost, here or at the other side.
+                    gap = true;
+                    self.healing.unsure.push((request, asked, Error::AnswerLost));
+                }
                 false => drop(self.requests.insert(request, asked)),
             }
         }
@@ -254,12 +301,22 @@ impl Call {
                 // It was not done, or failed for a reason that the next attempt tells. Accepting twice
                 // does no harm.
                 if is_current && (has_call || matches!(purpose, Purpose::Dial)) {
-                    return self.ask_once_more(asked);
+                    if asked.may_be_repeated() {
+                        return self.ask_once_more(&asked);
+                    }
+                    return self.conclude(id, purpose, Err(error), now);
                 }
                 Err(self.refused(PluginCode::NO_CALL, String::new(), &purpose))
             }
-            (Purpose::HangUp, true) if self.talk.is_none() => {
-                return self.decline(reason::HUNG_UP, now);
+            (Purpose::HangUp, true) if self.talk.is_none() && asked.may_be_repeated() => {
+                if let Some(teardown) = &mut self.teardown {
+                    teardown.request = None;
+                }
+                self.decline(reason::HUNG_UP, now);
+                if let Some((_, again)) = self.requests.last_mut() {
+                    again.repeats = asked.repeats.saturating_add(1);
+                }
+                return;
             }
             (Purpose::HangUp, _) => Ok(PluginEvent::HangUp(String::new())),
             (Purpose::Register | Purpose::List(_) | Purpose::Set(..), _) => {
@@ -272,13 +329,22 @@ impl Call {
         self.conclude(id, purpose, result, now);
     }
 
-    fn ask_once_more(&mut self, asked: Asked) {
+    /// Asks again for something whose answer is lost.
+    fn repeat(&mut self, asked: &Asked, body: Request) -> RequestId {
+        let id = self.request(asked.purpose, body, asked.jsep.clone());
+        if let Some(again) = self.requests.get_mut(&id) {
+            again.repeats = asked.repeats.saturating_add(1);
+        }
+        id
+    }
+
+    fn ask_once_more(&mut self, asked: &Asked) {
         let Some(talk) = &mut self.talk else { return };
         let body = match asked.purpose {
             Purpose::Dial => Request::call(&talk.peer),
             _ => Request::Accept,
         };
-        let id = self.request(asked.purpose, body, asked.jsep);
+        let id = self.repeat(asked, body);
         if let Some(talk) = &mut self.talk {
             talk.stage = match asked.purpose {
                 Purpose::Dial => Stage::Dialing(id),

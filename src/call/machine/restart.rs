@@ -17,6 +17,9 @@ const RETRY: Duration = Duration::from_secs(3);
 /// How much longer the one that answered the call waits.
 const COURTESY: Duration = Duration::from_secs(2);
 
+/// How long after a change of network a path that is lost counts as lost with it.
+const CHANGE: Duration = Duration::from_secs(20);
+
 impl Path {
     /// A negotiation ended: if it did not help, another follows.
     fn look_again(&mut self, now: Time) {
@@ -26,15 +29,27 @@ impl Path {
 }
 
 impl Call {
-    /// The browser says that the network is another one.
+    /// The browser says that the network may be another one. That is a hint: a path that flows is left alone, and
+    /// one that is lost, now or soon, is mended without waiting for the browser to give it up.
     pub fn handle_network_changed(&mut self, now: Time) {
+        let Some(talk) = self.talk.as_mut().filter(|talk| talk.leg.is_some()) else { return };
+        talk.path.changed = Some(now);
+        if talk.stage == Stage::Up && !talk.connected {
+            self.restart_after_change(now);
+        }
+    }
+
+    /// The network changed, and the path does not flow. Firefox closes the sockets of a network that is gone, and
+    /// gathers no new ones: what was offered before is of no use.
+    pub(super) fn restart_after_change(&mut self, now: Time) {
         let Some(talk) = &mut self.talk else { return };
-        if talk.stage == Stage::Up {
-            self.restart(now);
-        } else {
-            // Firefox closes the sockets of a network that is gone, and gathers no new ones: what was offered
-            // before is of no use when the call comes up.
-            talk.path.is_wanted = talk.leg.is_some();
+        if talk.knows_updates() {
+            return self.restart(now);
+        }
+        // It may yet come up, or back.
+        if !talk.path.was_up {
+            let due = now + RETRY;
+            talk.path.due = Some(talk.path.due.map_or(due, |before| before.min(due)));
         }
     }
 
@@ -44,9 +59,12 @@ impl Call {
         if !std::mem::replace(&mut talk.path.is_lost, true) && talk.doom.is_none() {
             talk.deadline = Some(now + self.config.connect_timeout);
         }
-        // What is only disconnected often comes back by itself.
-        if state == LegState::Failed {
-            self.restart(now);
+        let changed = talk.path.changed.is_some_and(|at| now.since(at) <= CHANGE);
+        // What is only disconnected often comes back by itself, but hardly on another network.
+        match state {
+            LegState::Failed => self.restart(now),
+            _ if changed => self.restart_after_change(now),
+            _ => {}
         }
     }
 
@@ -154,13 +172,17 @@ impl Call {
         if talk.path.deadline().is_none_or(|due| due > now) {
             return;
         }
+        let knows_updates = talk.knows_updates();
         let path = &mut talk.path;
         let is_silent = path.is_polite && !talk.flows && path.negotiation.is_none();
-        let is_wanted = take(&mut path.is_wanted) || path.is_lost || is_silent;
+        let is_silent = is_silent && knows_updates;
+        let is_stale = path.changed.is_some() && !path.was_up;
+        let is_wanted = take(&mut path.is_wanted) || path.is_lost || is_silent || is_stale;
         path.negotiation = None;
         path.due = None;
         if let Some(leg) = talk.leg.filter(|_| is_wanted) {
             path.negotiation = Some(Negotiation::Offering);
+            path.changed = None;
             self.log(Level::Info, "the media connection is negotiated anew".into());
             self.media(Media::Restart(leg));
         }
