@@ -31,15 +31,18 @@ export async function instantiate(module, debugLevel) {
       depth -= 1;
     }
     if (depth > 0) throw broken;
-    return undefined;
+    // Of a list without anything in it the bindings take nothing, whatever they expect.
+    return [];
   };
 
   // A function that the module calls. Where the page calls the module in it, and breaks it, the
   // rest of the first caller must not run.
   const watched = (outer) => (...values) => {
     const value = outer(...values);
-    if (broken) throw broken;
-    return value;
+    if (!broken) return value;
+    // It may be a promise whose making broke the module, and which nobody will get.
+    quiet(Promise.resolve(value));
+    throw broken;
   };
 
   function breakDown(thrown) {

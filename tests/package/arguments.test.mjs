@@ -1,10 +1,11 @@
-// What `new VideoRTC(…)` refuses, at once and by name, without a browser or the module.
+// What `new VideoRTC(…)` is given: the servers are checked at once, without a browser or the module; all else by
+// `connect()`, which refuses it by name.
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { test } from "node:test";
+import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
-import { project } from "./rig.mjs";
+import { open, openBrowser, project, serve, startGateway } from "./rig.mjs";
 
 const folder = await project("node");
 const { VideoRTC, VideoRTCError } = await import(pathToFileURL(join(folder, "node_modules/videortc/index.js")));
@@ -36,10 +37,6 @@ function warnings(...args) {
   return lines;
 }
 
-const trap = () => {
-  throw new Error("trap");
-};
-
 test("servers", () => {
   const must = "servers must be a gateway address, or an array of them, but is";
   for (const [servers, part] of [
@@ -60,6 +57,10 @@ test("servers", () => {
     ["", '"" is not a gateway address: it has no http://'],
     ["gateway.test/janus", '"gateway.test/janus" is not a gateway address: it has no http://'],
     ["wss://gateway.test", "only the http"],
+    [["wss://gateway.test"], '"wss://gateway.test" is not a gateway address: only the http'],
+    [[" WS://a.test", "wss://b.test"], "only the http"],
+    [["wss://a.test", "ftp://b.test"], '"ftp://b.test" is not a gateway address: it must begin with http'],
+    [["wss://a.test", 42], "servers[1] must be a string, but is the number 42"],
     ["/janus", '"/janus" is not a gateway address: it has no http://'],
     ["javascript:alert(1)", "it has no http://"],
     ["https://gateway.test:0x50/janus", "its port is not a number below 65536"],
@@ -82,6 +83,8 @@ test("no secret in an address is repeated", () => {
     ["S3CRET@gateway.test", "holds a user name"],
     ["https://gateway.test/janus?token=S3CRET", "query or a fragment"],
     ["ftp://gateway.test/#S3CRET", "query or a fragment"],
+    [["wss://tom:S3CRET@gateway.test"], "holds a user name"],
+    [["wss://gateway.test/?token=S3CRET"], "query or a fragment"],
   ]) assert(!refuses([address], part).message.includes("S3CRET"));
 });
 
@@ -92,59 +95,129 @@ test("addresses that are taken", () => {
   ]) assert.deepEqual(warnings(address), []);
 });
 
-test("iceServers", () => {
+test("WebSocket addresses are skipped with a warning while another is left", () => {
+  for (const servers of [[GATEWAY, "wss://gateway.test"], [" ws://tom:S3CRET@gateway.test/?token=S3CRET", GATEWAY]]) {
+    const said = ["[videortc] WebSocket addresses are skipped: only http and https are spoken here"];
+    assert.deepEqual(warnings(servers), said);
+    assert.deepEqual(warnings(servers, [], "none"), []);
+  }
+});
+
+let browser, gateway, server, page;
+before(async () => {
+  [browser, gateway] = await Promise.all([openBrowser(), startGateway()]);
+  server = await serve(await project("script-tag"));
+  page = await open(browser, server.url);
+  await page.evaluate((url) => {
+    window.GATEWAY = url;
+    window.trap = () => { throw new Error("trap"); };
+  }, gateway.url);
+});
+after(async () => {
+  await browser?.close();
+  await gateway?.close();
+  await server?.close();
+});
+
+// Connects, with the arguments behind the servers in an expression, and disconnects: how it ended, and the warnings
+// meanwhile.
+function outcome(args) {
+  return page.evaluate(async (args) => {
+    const { warn } = console;
+    const warnings = [];
+    console.warn = (...words) => warnings.push(words.join(" "));
+    try {
+      const app = eval(`new VideoRTC(GATEWAY, ${args})`);
+      await app.connect();
+      await app.disconnect();
+      return { warnings };
+    } catch ({ name, code, message, cause }) {
+      return { refusal: { name, code, message, cause }, warnings };
+    } finally {
+      console.warn = warn;
+    }
+  }, args);
+}
+
+async function connectRefuses(args, part) {
+  const { refusal } = await outcome(args);
+  assert(refusal, `taken: ${args}`);
+  assert.deepEqual([refusal.name, refusal.code], ["VideoRTCError", "INVALID_ARGUMENT"], args);
+  assert(refusal.message.includes(part), `${args}: ${refusal.message}\n  has no ${part}`);
+  return refusal;
+}
+
+async function connects(args, ...warnings) {
+  assert.deepEqual(await outcome(args), { warnings }, args);
+}
+
+test("iceServers", async () => {
+  const must = "iceServers must be an array of RTCIceServer, but is";
   for (const [iceServers, part] of [
-    ["stun:stun.test", 'iceServers must be an array of RTCIceServer, but is the string "stun:stun.test"'],
-    [{ urls: "stun:stun.test" }, "iceServers must be an array of RTCIceServer, but is an object"],
-    [[42], "iceServers[0] must be an object, but is the number 42"],
-    [[null], "iceServers[0] must be an object, but is null"],
-    [[{ urls: "stun:stun.test" }, {}], "iceServers[1].urls must be a string or an array of them, but is undefined"],
-    [[{ url: 7 }], "iceServers[0].urls must be a string or an array of them, but is the number 7"],
-    [[{ get urls() { return trap(); } }], "iceServers[0].urls threw"],
-  ]) refuses([GATEWAY, iceServers], part);
+    ["'stun:stun.test'", `${must} the string "stun:stun.test"`],
+    ["{ urls: 'stun:stun.test' }", `${must} an object`],
+    ["[42]", "iceServers[0] must be an object, but is the number 42"],
+    ["[null]", "iceServers[0] must be an object, but is null"],
+    ["[{ urls: 'stun:stun.test' }, {}]", "iceServers[1].urls must be a string or an array of them, but is undefined"],
+    ["[{ url: 7 }]", "iceServers[0].urls must be a string or an array of them, but is the number 7"],
+    ["[{ get urls() { return trap(); } }]", "iceServers[0].urls threw"],
+  ]) await connectRefuses(iceServers, part);
   for (const iceServers of [
-    undefined, null, [], [{ urls: "stun:a.test" }, { url: "stun:b.test" }],
-    [{ url: ["turn:a.test"], username: "u", credential: "c", other: 1 }],
-  ]) assert.deepEqual(warnings(GATEWAY, iceServers), []);
+    "undefined", "null", "[]", "[{ urls: 'stun:a.test' }, { url: 'stun:b.test' }]",
+    "[{ url: ['turn:a.test'], username: 'u', credential: 'c', other: 1 }]",
+  ]) await connects(iceServers);
 });
 
-test("debugLevel", () => {
-  for (const level of ["loud", "ERROR", 3, true]) refuses([GATEWAY, [], level], "debugLevel must be one of");
-  for (const level of ["none", "error", "warn", "info", "debug", "trace", null, undefined]) new VideoRTC(GATEWAY, [], level);
+test("debugLevel", async () => {
+  for (const level of ["'loud'", "'ERROR'", "3", "true"]) {
+    await connectRefuses(`[], ${level}`, "debugLevel must be one of");
+  }
+  for (const level of ["'none'", "'error'", "'warn'", "'info'", "'debug'", "'trace'", "null", "undefined", "['error']", "[]"]) {
+    await connects(`[], ${level}`);
+  }
 });
 
-test("options", () => {
+test("options", async () => {
   for (const [options, part] of [
-    [[], "options must be an object, but is an array"],
-    [() => 1, "options must be an object, but is a function"],
-    [{ apiSecret: 5 }, "options.apiSecret must be a string, but is the number 5"],
-    [{ token: {} }, "options.token must be a string, but is an object"],
-    [{ account: false }, "options.account must be a string, but is the boolean false"],
-    [{ withCredentials: "yes" }, 'options.withCredentials must be true or false, but is the string "yes"'],
-    [{ iceTransportPolicy: "none" }, 'options.iceTransportPolicy must be one of "all", "relay", but'],
-    [{ bundlePolicy: "max" }, "options.bundlePolicy must be one of"],
-    [{ requestTimeout: 99 }, "options.requestTimeout must be a number of milliseconds from 100 to 3600000"],
-    [{ requestTimeout: "5000" }, 'but is the string "5000"'],
-    [{ requestTimeout: NaN }, "but is the number NaN"],
-    [{ retryLimit: -1 }, "options.retryLimit must be a number of milliseconds from 0"],
-    [{ retryLimit: Infinity }, "but is the number Infinity"],
-    [{ pollEvents: 0 }, "options.pollEvents must be a number of events from 1 to 100"],
-  ]) refuses([GATEWAY, [], "error", options], part);
-  assert.equal(refuses([GATEWAY, [], "error", { get token() { return trap(); } }], "options.token threw").cause, "Error: trap");
-  refuses([GATEWAY, [], "error", new Proxy({}, { ownKeys: trap })], "options threw when its keys were read");
+    ["'fast'", 'options must be an object, but is the string "fast"'],
+    ["[]", "options must be an object, but is an array"],
+    ["() => 1", "options must be an object, but is a function"],
+    ["{ apiSecret: 5 }", "options.apiSecret must be a string, but is the number 5"],
+    ["{ token: {} }", "options.token must be a string, but is an object"],
+    ["{ account: false }", "options.account must be a string, but is the boolean false"],
+    ["{ withCredentials: 'yes' }", 'options.withCredentials must be true or false, but is the string "yes"'],
+    ["{ iceTransportPolicy: 'none' }", 'options.iceTransportPolicy must be one of "all", "relay", but'],
+    ["{ bundlePolicy: 'max' }", "options.bundlePolicy must be one of"],
+    ["{ requestTimeout: 99 }", "options.requestTimeout must be a number of milliseconds from 100 to 3600000"],
+    ["{ requestTimeout: '5000' }", 'but is the string "5000"'],
+    ["{ requestTimeout: NaN }", "but is the number NaN"],
+    ["{ retryLimit: -1 }", "options.retryLimit must be a number of milliseconds from 0"],
+    ["{ retryLimit: Infinity }", "but is the number Infinity"],
+    ["{ pollEvents: 0 }", "options.pollEvents must be a number of events from 1 to 100"],
+  ]) await connectRefuses(`[], 'error', ${options}`, part);
+  const thrown = await connectRefuses("[], 'error', { get token() { return trap(); } }", "options.token threw");
+  assert.equal(thrown.cause, "Error: trap");
+  const keys = "new Proxy({}, { ownKeys: trap })";
+  await connectRefuses(`[], 'error', ${keys}`, "options threw when its keys were read");
 });
 
-test("unknown options are warned about, at every level but none", () => {
-  const options = { apisecret: "S3CRET", token: "a", toString: 1 };
+test("unknown options are warned about, at every level but none", async () => {
+  const options = "{ apisecret: 'S3CRET', token: 'a', toString: 1 }";
   const expected = ["apisecret", "toString"]
     .map((key) => `[videortc] options.${key} is not known here and has no effect`);
-  assert.deepEqual(warnings(GATEWAY, [], "error", options), expected);
-  assert.deepEqual(warnings(GATEWAY, [], "none", options), []);
+  await connects(`[], 'error', ${options}`, ...expected);
+  await connects(`[], 'none', ${options}`);
 });
 
-test("what was passed is read once", () => {
-  let reads = 0;
-  const options = { get token() { reads += 1; return "a"; } };
-  new VideoRTC(GATEWAY, [], "error", options);
+test("what was passed is read once, however often connect() is called", async () => {
+  const reads = await page.evaluate(async () => {
+    let reads = 0;
+    const app = new VideoRTC(GATEWAY, [], "error", { get token() { reads += 1; return "a"; } });
+    for (let i = 0; i < 2; i += 1) {
+      await Promise.all([app.connect(), app.connect()]);
+      await app.disconnect();
+    }
+    return reads;
+  });
   assert.equal(reads, 1);
 });

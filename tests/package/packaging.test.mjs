@@ -4,6 +4,8 @@ import assert from "node:assert/strict";
 import { readFile, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { before, test } from "node:test";
+import vm from "node:vm";
+import { parse } from "acorn";
 import { publint } from "publint";
 import { here, project, root, run } from "./rig.mjs";
 
@@ -39,13 +41,28 @@ test("it holds what is promised and nothing else", async () => {
   assert.equal(manifest.version, /^version = "(.*)"$/m.exec(await readFile(join(root, "Cargo.toml"), "utf8"))[1]);
   assert.deepEqual(manifest.dependencies ?? {}, {});
   assert.equal(manifest.scripts, undefined);
+  const filesOf = (target) => (typeof target === "string" ? [target] : Object.values(target).flatMap(filesOf));
   for (const [name, target] of Object.entries(manifest.exports)) {
-    const targets = typeof target === "string" ? [target] : Object.values(target);
-    for (const file of targets) assert((await stat(join(folder, file))).isFile(), `${name}: ${file}`);
+    for (const file of filesOf(target)) assert((await stat(join(folder, file))).isFile(), `${name}: ${file}`);
     if (typeof target === "object") assert.equal(Object.keys(target)[0], "types", name);
   }
   for (const field of ["main", "module", "types", "unpkg", "jsdelivr"]) {
     assert((await stat(join(folder, manifest[field]))).isFile(), field);
+  }
+});
+
+test("every script is written in the syntax of ES2020", async () => {
+  for (const file of ["index.js", "inline.js", "videortc.js", "videortc.min.js"]) {
+    const sourceType = file.startsWith("videortc") ? "script" : "module";
+    parse(await readFile(join(folder, file), "utf8"), { ecmaVersion: 2020, sourceType });
+  }
+});
+
+test("a script tag gives two globals and nothing else", async () => {
+  for (const file of ["videortc.js", "videortc.min.js"]) {
+    const context = vm.createContext({});
+    vm.runInContext(await readFile(join(folder, file), "utf8"), context);
+    assert.deepEqual(Object.keys(context), ["VideoRTC", "VideoRTCError"], file);
   }
 });
 

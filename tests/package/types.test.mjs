@@ -1,11 +1,10 @@
 // The declarations: right use compiles, wrong use does not, and they say neither more nor less than what is exported.
 
 import assert from "node:assert/strict";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { before, test } from "node:test";
-import { pathToFileURL } from "node:url";
-import { here, project, root, run } from "./rig.mjs";
+import { here, open, openBrowser, project, root, run, serve, startGateway } from "./rig.mjs";
 
 // Declared, for a next version, and not in the module yet. What has arrived must leave this list.
 const NOT_YET = [];
@@ -34,39 +33,75 @@ const table = (type, keys) =>
   `const _${counter++}: Record<${type}, true> = {${[...keys].map((key) => `${JSON.stringify(key)}: true`)}};`;
 let counter = 0;
 
-const own = (object) => Object.getOwnPropertyNames(object).filter((name) => name !== "constructor");
-
 function found(text, pattern) {
   const all = Array.from(text.matchAll(pattern), ([, word]) => word);
   assert(all.length > 0, `nothing is like ${pattern}`);
   return all;
 }
 
+// What there is, in a page: the members of the objects, and the keys that are read of what a page passes.
+async function surface() {
+  const [browser, gateway] = await Promise.all([openBrowser(), startGateway()]);
+  const server = await serve(await project("script-tag"));
+  try {
+    const page = await open(browser, server.url);
+    return await page.evaluate(async (url) => {
+      const own = (object) => Object.getOwnPropertyNames(object).filter((name) => name !== "constructor");
+      const read = {};
+      // An object of the page's that notes what is read of it; `inner` is what it holds.
+      const noted = (name, inner = {}) => {
+        read[name] = new Set();
+        return new Proxy(inner, {
+          get(_, key) {
+            if (typeof key === "string") read[name].add(key);
+            return inner[key];
+          },
+        });
+      };
+      const app = new VideoRTC(url, [], "none", noted("VideoRTCOptions"));
+      const usecases = await app.connect();
+      const options = { stream: noted("StreamOptions"), dataChannel: noted("DataChannelOptions") };
+      const action = await usecases.videoCall(
+        noted("VideoCallEvents"), noted("DomElements"), noted("VideoCallOptions", options),
+      );
+      await action.sendData("text/plain", "x", null, null, noted("SendDataOptions")).catch(() => {});
+      await VideoRTC.getDevices(noted("DeviceListConfig"));
+      await app.disconnect();
+      for (const [name, keys] of Object.entries(read)) read[name] = [...keys];
+      return {
+        ...read,
+        VideoRTC: own(VideoRTC.prototype),
+        statics: own(VideoRTC).filter((name) => !["length", "name"].includes(name)),
+        UseCases: Object.keys(usecases),
+        VideoCall: Object.keys(action),
+      };
+    }, gateway.url);
+  } finally {
+    await browser.close();
+    await gateway.close();
+    await server.close();
+  }
+}
+
 test("what is declared is what is there", async () => {
   const file = (name) => readFile(join(root, name), "utf8");
-  const { VideoRTC } = await import(pathToFileURL(join(folder, "node_modules/videortc/index.js")));
-  const statics = own(VideoRTC).filter((name) => !["length", "name"].includes(name));
+  const { statics, VideoCall, ...members } = await surface();
 
-  // The other classes are not exported: their methods are read from the source of the facade.
-  const facade = await file("pkg-template/facade.js");
-  const methods = (name) => {
-    const [, body] = new RegExp(`\n  class ${name} {\n(.*?)\n  }\n`, "s").exec(facade);
-    return found(body, /^ {4}(?!constructor)(?:async )?(\w+)\(.*\) \{$/gm);
-  };
-  const codes = found(await file("src/error.rs"), /=> "([A-Z_]+)",/g);
-  const [, events] = /for \(const event of \[(.*?)\]\) EVENTS/s.exec(await file("pkg-template/call-arguments.js"));
-  const [, options] = /const OPTIONS = \{(.*?)\n\};/s.exec(await file("pkg-template/arguments.js"));
+  // Codes are what the module has, and those that are given without it.
+  const names = (await readdir(join(root, "pkg-template"))).filter((name) => name.endsWith(".js"));
+  const scripts = (await Promise.all(names.map((name) => file(`pkg-template/${name}`)))).join("");
+  const codes = new Set([
+    ...found(await file("src/error.rs"), /=> "([A-Z_]+)",/g),
+    ...found(scripts, /new VideoRTCError\(\s*"([A-Z_]+)"/g),
+  ]);
 
   const notYet = NOT_YET.map((name) => JSON.stringify(name)).join(" | ") || "never";
   await writeFile(join(folder, "surface.ts"), [
     `import type * as all from "videortc";`,
     table("keyof typeof all.VideoRTC", statics),
-    table("keyof all.VideoRTC", own(VideoRTC.prototype)),
-    table("keyof all.UseCases", methods("UseCases")),
-    table(`Exclude<keyof all.VideoCall, ${notYet}>`, methods("VideoCall")),
+    table(`Exclude<keyof all.VideoCall, ${notYet}>`, VideoCall),
     table("all.ErrorCode", codes),
-    table("keyof all.VideoCallEvents", found(events, /"(\w+)"/g).map((event) => `on${event}`)),
-    table("keyof all.VideoRTCOptions", found(options, /^ {2}(?!__proto__)(\w+):/gm)),
+    ...Object.entries(members).map(([name, keys]) => table(`keyof all.${name}`, keys)),
   ].join("\n"));
   assert.equal(await compile(), "");
 });
