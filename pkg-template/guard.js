@@ -12,7 +12,7 @@ export async function instantiate(module, debugLevel) {
   const held = new Map();
   // Rejects each promise that the module has still to settle.
   const pending = new Set();
-  // Keeps the module's objects from being freed: a call goes on when the page has only its listeners.
+  // Keeps the module's objects from being freed: a call goes on when the page has only listeners.
   const objects = new Set();
   // How many callers on the stack see what is thrown: calls of the page, and the module itself.
   // Nobody sees what is thrown at a timer or an event of the browser.
@@ -78,6 +78,7 @@ export async function instantiate(module, debugLevel) {
       if (/^(constructor|free|__.*)$/.test(name)) continue;
       methods[name] = (...values) => {
         const promise = run(() => object[name](...values));
+        if (name === "closeUsecase") promise.then(() => objects.delete(object), () => {});
         // `cKo` of `sendData()`: the module calls it itself, for as long as it can.
         if (name === "sendData" && typeof values[3] === "function") {
           promise.catch((error) => error === broken && attempt("cKo", () => values[3](error)));

@@ -10,7 +10,7 @@ use flate2::write::GzEncoder;
 /// What files may weigh together at most, in bytes as gzip -9 packs them: the entry with the module beside it, and
 /// the file for a script tag.
 const CEILINGS: &[(&[&str], usize)] =
-    &[(&["videortc.wasm", "index.js"], 160 * 1024), (&["videortc.min.js"], 230 * 1024)];
+    &[(&["videortc.wasm", "index.js"], 180 * 1024), (&["videortc.min.js"], 260 * 1024)];
 
 /// A line of the report.
 #[derive(Debug)]
@@ -92,9 +92,9 @@ mod tests {
         let package = |module| {
             [entry("videortc.wasm", module), entry("index.js", 3_840), entry("README.md", 900_000)]
         };
-        assert!(check(&package(160_000)).is_ok());
-        let error = check(&package(160_001)).expect_err("a byte too much").to_string();
-        assert!(error.contains("videortc.wasm and index.js weigh 163,841"), "{error}");
+        assert!(check(&package(180_480)).is_ok());
+        let error = check(&package(180_481)).expect_err("a byte too much").to_string();
+        assert!(error.contains("videortc.wasm and index.js weigh 184,321"), "{error}");
         assert!(check(&[entry("videortc.min.js", 235_521)]).is_err());
     }
 
