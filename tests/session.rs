@@ -842,7 +842,6 @@ fn an_answer_that_is_too_long_fails_at_once_what_waits_for_it() {
     rig.session.handle_http(list.id, acked(&list), rig.now);
     rig.answer(|_| ok(&" ".repeat(videortc::proto::LONGEST_BODY + 1)));
     let Some(Err(error)) = rig.answers.pop() else { panic!("{:?}", rig.answers) };
-    let error = Error::from(error);
     assert_eq!(error.code(), Code::GatewayProtocol);
     let message = error.message();
     assert!(message.contains("4194305") && message.contains("this library"), "{message}");
