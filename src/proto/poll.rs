@@ -181,7 +181,7 @@ impl Poll {
             (self.turn, self.is_learned) = (took, true);
             return None;
         }
-        (took + SMALL_SLACK < self.turn.min(TURN)).then_some(Doubt::Lost)
+        (took.saturating_add(SMALL_SLACK) < self.turn.min(TURN)).then_some(Doubt::Lost)
     }
 
     /// When a poll that began then should have been answered.
