@@ -587,3 +587,23 @@ fn a_page_that_forbids_a_poll_ends_no_call() {
     world.run_for(SECOND);
     assert_eq!(world.outcome(TOM, hang_up), "done");
 }
+
+/// Only the beginning of a poll counts as a sign of life.
+#[test]
+fn a_gateway_that_forgets_polling_sessions_is_told_that_they_are_in_use() {
+    for seconds in [5, 10, 29, 30, 31, 60] {
+        let mut world = World::with_session_timeout(SECOND * seconds);
+        let page = world.page(CallConfig::default());
+        world.register(page, "Tom");
+        world.run_for(SECOND * 1200);
+        let told = world.told(page);
+        let losses = told.iter().filter(|event| event.starts_with("reconnecting")).count();
+        assert!(losses <= 1, "{seconds} s: {told:?}");
+        assert_eq!(told.iter().filter(|event| event.starts_with("reconnected")).count(), losses);
+        world.pages[page].asked = 0;
+        world.run_for(SECOND * 60);
+        let asked = world.pages[page].asked;
+        let most = 3 + if seconds <= 35 && losses > 0 { 60 / (seconds / 2) } else { 0 };
+        assert!(asked <= most as usize, "{seconds} s: {asked} requests in a minute");
+    }
+}

@@ -44,6 +44,9 @@ fn summary(message: &Message) -> String {
             format!("success, id {}, data {}", id.is_some(), data.is_some())
         }
         Message::Ack { .. } => "ack".into(),
+        Message::ServerInfo { session_timeout, .. } => {
+            format!("server info, session timeout {session_timeout:?}")
+        }
         Message::Error { code, reason, .. } => format!("error {code} \"{reason}\""),
         other => format!("{other:?}"),
     }

@@ -31,9 +31,10 @@ pub(super) fn gateway(error: &proto::Error) -> String {
         Error::TokenTimeout { limit } => {
             format!("the function token gave no token within {} ms", millis(*limit))
         }
-        Error::OutOfReach { .. } => {
-            "the gateway has been out of reach for too long: call connect() again".into()
-        }
+        Error::OutOfReach { cause } => format!(
+            "the gateway has been out of reach for too long ({}): call connect() again",
+            gateway(cause)
+        ),
         Error::Refused { code: CoreCode::NO_SUCH_SESSION, .. } | Error::SessionTimedOut => {
             "the gateway does not know the session any more: call connect() again".into()
         }
@@ -80,7 +81,11 @@ fn invalid_answer(answer: &InvalidAnswer) -> String {
         InvalidAnswer::Status { status, body } => {
             format!("HTTP status {status}, {}", other_server(body))
         }
-        InvalidAnswer::NotFound => "HTTP status 404: the session may be gone".into(),
+        InvalidAnswer::NotFound => {
+            "HTTP status 404 to a poll: the session is gone, or there are two gateways \
+             behind one address, whose sessions must be sticky"
+                .into()
+        }
         InvalidAnswer::Redirected { to } => format!(
             "the address was redirected to \"{to}\", where no Janus answered, since a POST does not survive \
              that: write the address that is not redirected, mostly with a slash at its end or without one, \

@@ -36,6 +36,10 @@ const FAILOVER: Duration = Duration::from_secs(10);
 const BURST: u32 = 200;
 const INTERVAL: Duration = Duration::from_millis(125);
 
+/// Only the beginning of a poll keeps a session alive, and that may be so long ago: a gateway that forgets
+/// sessions sooner needs to be told that this one is in use.
+const LONGEST_POLL: Duration = Duration::from_secs(35);
+
 /// A session that is lost earlier has been of no use. Behind an address that leads to two gateways in turn,
 /// all of them are.
 const PROBATION: Duration = Duration::from_secs(30);
@@ -160,6 +164,12 @@ pub struct Session {
     pending: VecMap<Ticket, Pending>,
     last_ticket: u64,
     last_http: u64,
+    /// The gateway forgot a session that was polled: how soon it does so is to be asked.
+    wants_info: bool,
+    /// How soon a session ends that is not heard of, where a poll alone does not keep it alive.
+    timeout: Option<Duration>,
+    /// When to tell the gateway that the session is in use.
+    keepalive_due: Option<Time>,
     /// Where the request led whose response is being looked at.
     redirected_to: Option<String>,
     /// Goes with every request: a balancer that hashes it sends all of them to the same gateway.
@@ -209,7 +219,7 @@ impl State {
             return None;
         };
         Some(match lane {
-            _ if kind == Kind::Create => server.join(""),
+            _ if matches!(kind, Kind::Create | Kind::Info) => server.join(""),
             Lane::Free => server.join(&id.0.to_string()),
             Lane::Messages(handle) | Lane::Candidates(handle) => {
                 server.join(&format!("{}/{}", id.0, handle.0))
@@ -241,6 +251,7 @@ enum Kind {
     Trickle,
     Detach,
     Keepalive,
+    Info,
     Destroy,
 }
 
@@ -253,6 +264,7 @@ impl Kind {
             Self::Trickle => "Trickle",
             Self::Detach => "Detach",
             Self::Keepalive => "Keepalive",
+            Self::Info => "Info",
             Self::Destroy => "Destroy",
         }
     }
@@ -300,6 +312,9 @@ impl Session {
     pub fn new(mut config: GatewayConfig, random: Rc<dyn Fn() -> u64>) -> Self {
         let (api_secret, token) = (config.api_secret.take(), std::mem::take(&mut config.token));
         Self {
+            wants_info: false,
+            timeout: None,
+            keepalive_due: None,
             redirected_to: None,
             client: format!("{:016x}", random()),
             credentials: Credentials::new(api_secret, token),
@@ -563,6 +578,7 @@ impl Session {
     /// The moment by which [`Session::handle_timeout`] must be called.
     pub fn poll_timeout(&self) -> Option<Time> {
         let own = earliest(self.poll.deadline(), self.credentials.deadline());
+        let own = earliest(own, self.keepalive_due);
         self.pending
             .values()
             .filter(|pending| !self.is_held(pending))
@@ -625,6 +641,10 @@ impl Session {
         }
         for lane in lanes {
             self.pump(lane, now);
+        }
+        if self.keepalive_due.take_if(|due| *due <= now).is_some() && self.is_open() {
+            self.probe(now);
+            self.schedule_keepalive(now);
         }
         if self.poll.is_proven(now) {
             self.heard();
@@ -946,6 +966,9 @@ impl Session {
             ));
             return;
         };
+        if kind == Kind::Info {
+            return self.handle_info(result, now);
+        }
         let result = result.and_then(|message| answer_of(kind, message));
         match kind {
             Kind::Create => self.handle_created(result, now),
@@ -1011,6 +1034,9 @@ impl Session {
                 self.outputs.push_back(Output::Opened(Ok(())));
                 self.start_poll(now);
                 self.attach_early(Kind::Attach, now);
+                if std::mem::take(&mut self.wants_info) {
+                    self.request(Kind::Info, Lane::Free, Request::Info, now);
+                }
             }
             Ok(_) => self.open_next(rest, failures, now),
             Err(error) => {
@@ -1055,7 +1081,24 @@ impl Session {
         }
         self.poll_token = self.credentials.generation();
         self.poll.start(http, now);
+        self.schedule_keepalive(now);
         self.outputs.push_back(Output::Http(HttpRequest { id: http, url, body: None }));
+    }
+
+    /// At half the time after which the session ends.
+    fn schedule_keepalive(&mut self, now: Time) {
+        let interval = self.timeout.and_then(|timeout| timeout.checked_div(2));
+        self.keepalive_due = interval.map(|interval| now + interval);
+    }
+
+    fn handle_info(&mut self, result: Result<Message, Error>, now: Time) {
+        // Where it is not answered, the next loss asks again.
+        let Ok(Message::ServerInfo { session_timeout: Some(seconds), .. }) = result else { return };
+        let timeout = Duration::from_secs(seconds);
+        self.timeout = (!timeout.is_zero() && timeout <= LONGEST_POLL).then_some(timeout);
+        let line = format!("the gateway forgets sessions after {seconds} s");
+        self.outputs.push_back(Output::Log(Level::Info, line));
+        self.schedule_keepalive(now);
     }
 
     fn doubt(&mut self, why: &str, doubt: Doubt) {
@@ -1064,6 +1107,7 @@ impl Session {
     }
 
     fn stop_poll(&mut self) {
+        self.keepalive_due = None;
         if let Some(http) = self.poll.stop() {
             self.outputs.push_back(Output::Abort(http));
         }
@@ -1166,7 +1210,7 @@ impl Session {
                 }
             }
             Message::Timeout => self.lose(Error::SessionTimedOut, now),
-            Message::Ack { .. } => {}
+            Message::Ack { .. } | Message::ServerInfo { .. } => {}
             Message::Unknown(what) => {
                 let line = format!("skipped {}", self.without_secrets(&what));
                 self.outputs.push_back(Output::Log(Level::Warn, line));
@@ -1203,6 +1247,7 @@ impl Session {
         match std::mem::replace(&mut self.state, State::Closed) {
             State::Open { .. } => {
                 self.credentials.stop_asking();
+                self.wants_info = self.timeout.is_none() && error.is_session_lost();
                 self.stop_poll();
                 self.abandon_all(&error);
                 self.outputs.push_back(Output::Lost(error));
@@ -1222,7 +1267,8 @@ impl Session {
             if let Stage::Posted(http) = pending.stage {
                 self.outputs.push_back(Output::Abort(http));
             }
-            if !matches!(pending.kind, Kind::Create | Kind::Keepalive | Kind::Destroy) {
+            if !matches!(pending.kind, Kind::Create | Kind::Keepalive | Kind::Info | Kind::Destroy)
+            {
                 self.outputs.push_back(Output::Answer(ticket, Err(error.clone())));
             }
         }

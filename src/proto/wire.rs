@@ -186,6 +186,13 @@ pub enum Message {
         /// A plugin's immediate answer.
         data: Option<Value>,
     },
+    /// What the gateway is.
+    ServerInfo {
+        /// Which request.
+        transaction: u64,
+        /// How long a session lives that is not heard of, in seconds; 0 if for ever.
+        session_timeout: Option<u64>,
+    },
     /// The request was refused.
     Error {
         /// Which request, where the gateway could tell.
@@ -237,6 +244,10 @@ impl Message {
                 transaction,
                 id: message.pointer("/data/id").and_then(Value::as_u64),
                 data: plugin_data(&mut message),
+            }),
+            ("server_info", _) => transaction.map(|transaction| Self::ServerInfo {
+                transaction,
+                session_timeout: message.get("session-timeout").and_then(Value::as_u64),
             }),
             ("error", _) => Some(Self::Error {
                 transaction,
@@ -417,6 +428,7 @@ pub(super) enum Request {
     Trickle(Candidates),
     Detach,
     Keepalive,
+    Info,
     Destroy,
 }
 

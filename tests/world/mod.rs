@@ -89,6 +89,8 @@ pub struct Page {
     session: String,
     /// Its last poll.
     poll: Option<HttpRequest>,
+    /// How many requests were made.
+    pub asked: usize,
     /// Every plugin request sent, in order.
     pub requests: Vec<String>,
     /// When it last called, and when it last heard that the gateway has closed its media connection.
@@ -240,6 +242,15 @@ impl World {
             drops_messages: false,
             keeps_candidates: false,
         }
+    }
+
+    /// A world whose gateway forgets sessions after that.
+    pub fn with_session_timeout(session_timeout: Duration) -> Self {
+        let mut world = Self::empty(Timing::like_janus(), 1);
+        let options =
+            Options { timing: Timing::like_janus(), session_timeout, ..Options::default() };
+        world.gateway = Gateway::new(options);
+        world
     }
 
     /// A new page, connected and attached.
@@ -746,6 +757,7 @@ impl World {
 
     fn send(&mut self, page: usize, mut request: HttpRequest) {
         let this = &mut self.pages[page];
+        this.asked += 1;
         if let Some(body) = request.body.as_mut().filter(|_| this.is_stranger) {
             *body = body.replace("a=x-videortc-data:1\\r\\n", "");
         }
@@ -840,6 +852,7 @@ impl Page {
             open: Vec::new(),
             session: String::new(),
             poll: None,
+            asked: 0,
             requests: Vec::new(),
             called_at: Duration::ZERO,
             closed_at: Duration::ZERO,
