@@ -34,6 +34,7 @@ mod site;
 mod strange;
 mod tap;
 mod travel;
+mod turns;
 
 pub use browser::{Browser, Devices};
 pub use gateway::GatewayKind;
@@ -44,6 +45,7 @@ pub use remains::Remains;
 pub use rig::{Rig, Visitor, accept, call, ring, ring_when_free};
 pub use strange::{Answer, StrangeGateway};
 pub use tap::{Seen, Tap};
+pub use turns::Turns;
 
 /// How every test ends: an error tells what was expected and what the page saw.
 pub type Result<T = ()> = anyhow::Result<T>;

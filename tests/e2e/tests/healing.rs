@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 use serde_json::json;
 use videortc_e2e::{
-    GatewayKind, Healing, Page, Proxy, Result, Rig, Visitor, accept, call, hang_up, is_whole,
-    ring_when_free, skips, until_listed, works,
+    Devices, GatewayKind, Healing, Page, Proxy, Result, Rig, Turns, Visitor, accept, call, hang_up,
+    is_whole, ring_when_free, skips, until_listed, works,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -52,6 +52,67 @@ async fn a_line_that_is_cut_for_a_moment() -> Result {
         goes_on(stage, &tom, &jack).await.with_context(|| format!("{stage:?}"))?;
     }
     works(&tom, &jack).await?;
+    rig.finish().await
+}
+
+/// Chromium repeats a poll that was cut by itself, on a new connection, so that no poll fails. The gateway has two
+/// then, and gives the next event to the dead one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_right_after_all_connections_were_cut() -> Result {
+    let Some(rig) = real(None).await? else { return Ok(()) };
+    let proxy = Proxy::start(&rig.gateway_url()).await?;
+    let through = || {
+        let rtc = json!({ "servers": proxy.url(), "level": "trace" });
+        Visitor::default().rtc(rtc).call(call_options())
+    };
+    let (tom, jack) =
+        tokio::try_join!(rig.register_as("Tom", through()), rig.register_as("Jack", through()))?;
+    for delay in [0, 5, 10, 15, 20, 30, 40, 50] {
+        until_listed(&tom, &jack).await?;
+        proxy.cut();
+        tokio::time::sleep(Duration::from_millis(delay)).await;
+        let rings = async {
+            tom.run("await action.call('Jack')").await?;
+            jack.event_within("onIncomingCall", 20 * SECOND).await
+        };
+        rings.await.with_context(|| format!("a call {delay} ms after the cut"))?;
+        tom.skip("onCalling").await?;
+        jack.run("await action.hangUp()").await?;
+        tom.ended("Jack", "Call declined").await?;
+        jack.ended("Tom", "Call declined").await?;
+        for page in [&tom, &jack] {
+            is_whole(page).await?;
+        }
+    }
+    works(&tom, &jack).await?;
+    rig.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_gateways_behind_one_address_are_told_and_not_stormed() -> Result {
+    let Some(rig) = real(None).await? else { return Ok(()) };
+    let other = Rig::start().await?;
+    let turns = Turns::start(&[rig.gateway_url(), other.gateway_url()]).await?;
+    let page = rig.open("page", Devices::default()).await?;
+    let said = page
+        .run(format!(
+            "const app = new VideoRTC({}, [], 'none', {{ retryLimit: 5000 }});
+             try {{
+               const action = await (await app.connect()).videoCall();
+               return await action.register('Tom');
+             }} catch (error) {{
+               return `${{error}} ${{error.cause}}`;
+             }} finally {{
+               await app.disconnect();
+             }}",
+            json!(turns.url())
+        ))
+        .await?;
+    let said = said.as_str().unwrap_or_default().to_owned();
+    ensure!(said.contains("sticky"), "{said}");
+    // With pauses from 250 ms to 4 s, these are a few dozen.
+    ensure!(turns.requests() < 100, "{} requests: {said}", turns.requests());
+    other.finish().await?;
     rig.finish().await
 }
 
