@@ -1,4 +1,5 @@
-// What `new VideoRTC(…)` is given: the servers are checked at once, without a browser or the module; all else by
+// What `new VideoRTC(…)` is given: the servers are checked at once, without a browser or the
+// module; all else by
 // `connect()`, which refuses it by name.
 
 import assert from "node:assert/strict";
@@ -119,8 +120,8 @@ after(async () => {
   await server?.close();
 });
 
-// Connects, with the arguments behind the servers in an expression, and disconnects: how it ended, and the warnings
-// meanwhile.
+// Connects, with the arguments behind the servers in an expression, and disconnects: how it ended,
+// and the warnings meanwhile.
 function outcome(args) {
   return page.evaluate(async (args) => {
     const { warn } = console;

@@ -1,4 +1,5 @@
-// Where the library cannot work it says why, in a VideoRTCError with a remedy, and it works again once it can.
+// Where the library cannot work it says why, in a VideoRTCError with a remedy, and it works again
+// once it can.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -156,7 +157,8 @@ test("disconnect() ends a connect() that waits for the module", async () => {
   await server.close();
 });
 
-// What the browser is given in place of `WebAssembly.instantiate`: instances whose exports trap once they are told to.
+// What the browser is given in place of `WebAssembly.instantiate`: instances whose exports trap
+// once they are told to.
 function instrument() {
   // (module (func (export "f") unreachable))
   const bytes = [0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 7, 5, 1, 1, 102, 0, 0, 10, 5, 1, 3, 0, 0, 11];
@@ -194,8 +196,8 @@ function instrument() {
   };
 }
 
-// The exports that trap: all that are not the bindings' own, those that only the browser calls (timers, events,
-// promises), and those that only the page calls.
+// The exports that trap: all that are not the bindings' own, those that only the browser calls
+// (timers, events, promises), and those that only the page calls.
 const CLOSURES = /^wasm_bindgen__convert__closures_/;
 const METHODS = /^(videortc|usecases|videocall)_/i;
 

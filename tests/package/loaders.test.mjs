@@ -1,4 +1,5 @@
-// The packed tarball in one small project per loader: each makes a real call, or says what is missing.
+// The packed tarball in one small project per loader: each makes a real call, or says what is
+// missing.
 
 import assert from "node:assert/strict";
 import { copyFile, readFile, readdir, writeFile } from "node:fs/promises";
@@ -99,8 +100,8 @@ test("webpack", async () => {
   }
 });
 
-// esbuild leaves the module's file behind, whatever the conditions that it is told to set; the last ones are those
-// that Angular's build sets.
+// esbuild leaves the module's file behind, whatever the conditions that it is told to set; the last
+// ones are those that Angular's build sets.
 for (const conditions of [undefined, ["production"], ["es2015", "es2020", "module", "production"]]) {
   test(`esbuild: nothing to configure, with ${conditions ?? "its own"} conditions`, async () => {
     for (const format of ["esm", "iife"]) {

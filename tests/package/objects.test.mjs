@@ -1,5 +1,5 @@
-// What pages do with our objects: they take methods off, wrap them in proxies, extend the class. And where pages have
-// libraries that change JavaScript's own objects, all works the same.
+// What pages do with our objects: they take methods off, wrap them in proxies, extend the class.
+// And where pages have libraries that change JavaScript's own objects, all works the same.
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -11,11 +11,18 @@ before(async () => {
   [browser, gateway] = await Promise.all([openBrowser(), startGateway()]);
   server = await serve(await project("script-tag"));
   page = await open(browser, server.url);
-  await page.addScriptTag({ path: join(here, "node_modules/@vue/reactivity/dist/reactivity.global.js") });
-  await page.evaluate((url) => { window.GATEWAY = url; }, gateway.url);
+  await page.addScriptTag({
+    path: join(here, "node_modules/@vue/reactivity/dist/reactivity.global.js"),
+  });
+  await page.evaluate((url) => {
+    window.GATEWAY = url;
+  }, gateway.url);
 });
 after(async () => {
-  assert.deepEqual(page?.said.filter((line) => line.startsWith("thrown")), []);
+  assert.deepEqual(
+    page?.said.filter((line) => line.startsWith("thrown")),
+    [],
+  );
   await browser?.close();
   await gateway?.close();
   await server?.close();
@@ -81,7 +88,11 @@ test("a subclass that overrides methods works, plainly and through proxies", asy
         return super.connect();
       };
     }
-    for (const app of [new Logged(GATEWAY), new Proxy(new Logged(GATEWAY), {}), VueReactivity.reactive(new Timed(GATEWAY))]) {
+    for (const app of [
+      new Logged(GATEWAY),
+      new Proxy(new Logged(GATEWAY), {}),
+      VueReactivity.reactive(new Timed(GATEWAY)),
+    ]) {
       const usecases = await app.connect();
       log.push(typeof usecases.videoCall, (await app.getDevices()).length > 0);
       await app.disconnect();
@@ -96,15 +107,28 @@ test("a wrong `this` is refused by a promise", async () => {
   const result = await page.evaluate(async () => {
     const { connect, disconnect } = VideoRTC.prototype;
     class Own extends VideoRTC {
-      connect() { return super.connect(); }
+      connect() {
+        return super.connect();
+      }
     }
     const { connect: unbound } = new Own(GATEWAY);
-    const calls = [() => connect(), () => connect.call({}), () => disconnect.call(null), () => connect.call(7), () => unbound()];
-    return Promise.all(calls.map((call) => call().catch(({ name, code, message }) => [name, code, message])));
+    const calls = [
+      () => connect(),
+      () => connect.call({}),
+      () => disconnect.call(null),
+      () => connect.call(7),
+      () => unbound(),
+    ];
+    return Promise.all(
+      calls.map((call) => call().catch(({ name, code, message }) => [name, code, message])),
+    );
   });
   for (const [name, code, message] of result) {
     assert.deepEqual([name, code], ["VideoRTCError", "INVALID_ARGUMENT"]);
-    assert.match(message, /^(dis)?connect\(\) was called on something that is no VideoRTC: call app\.(dis)?connect\(\)$/);
+    assert.match(
+      message,
+      /^(dis)?connect\(\) was called on something that is no VideoRTC: call app\.(dis)?connect\(\)$/,
+    );
   }
 });
 
@@ -119,10 +143,20 @@ test("nothing of the module, and nothing that can be changed, is seen", async ()
     await app.disconnect();
     const isStillSame = usecases === (await app.connect());
     await app.disconnect();
-    return { own, members, isSame, isStillSame, isFrozen: [usecases, action].every(Object.isFrozen) };
+    return {
+      own,
+      members,
+      isSame,
+      isStillSame,
+      isFrozen: [usecases, action].every(Object.isFrozen),
+    };
   });
   assert.deepEqual(result.own, [[], "{}", {}]);
-  assert(!result.members.some((name) => typeof name !== "string" || /^(__|free$|constructor$)/.test(name)));
+  assert(
+    !result.members.some(
+      (name) => typeof name !== "string" || /^(__|free$|constructor$)/.test(name),
+    ),
+  );
   assert.deepEqual([result.isSame, result.isStillSame, result.isFrozen], [true, true, true]);
 });
 
@@ -151,39 +185,54 @@ test("a promise that the page ignores causes no unhandled rejection", async () =
 
 // As Prototype.js 1.7 and MooTools 1.6 have them, and worse.
 function spoil() {
-  Array.prototype.toJSON = function () { return `[${this.join()}]`; };
-  String.prototype.toJSON = function () { return `"${this}"`; };
-  Array.from = (item) => (item == null ? [] : typeof item === "object" && "length" in item ? item : [item]);
+  Array.prototype.toJSON = function () {
+    return `[${this.join()}]`;
+  };
+  String.prototype.toJSON = function () {
+    return `"${this}"`;
+  };
+  Array.from = (item) =>
+    item == null ? [] : typeof item === "object" && "length" in item ? item : [item];
   Function.prototype.bind = function (object) {
     const method = this;
     return () => method.apply(object);
   };
-  Object.prototype.clone = function () { return this; };
+  Object.prototype.clone = function () {
+    return this;
+  };
   Element.prototype.remove = function () {
     this.parentNode.removeChild(this);
     return this;
   };
 }
 
-// Runs in the page beside such libraries. It tells by the console how far it is: Playwright's waiting needs what they
-// have spoiled.
+// Runs in the page beside such libraries. It tells by the console how far it is: Playwright's
+// waiting needs what they have spoiled.
 async function talkSpoiled(name, peer) {
   const clean = [Array.from, Function.prototype.bind, Element.prototype.remove];
   spoil();
   const videos = document.body.appendChild(document.createElement("div"));
   let moving, over;
-  const isMoving = new Promise((resolve) => { moving = resolve; });
-  const isOver = new Promise((resolve) => { over = resolve; });
+  const isMoving = new Promise((resolve) => {
+    moving = resolve;
+  });
+  const isOver = new Promise((resolve) => {
+    over = resolve;
+  });
   const heard = [];
   try {
     const app = new VideoRTC([GATEWAY], [{ urls: ["stun:127.0.0.1:9"] }]);
     const usecases = await app.connect();
-    const action = await usecases.videoCall({
-      onIncomingCall: () => action.acceptCall(),
-      onRemoteStreamReady: () => moving(),
-      onDataReceived: (type, data) => heard.push(data),
-      onHangUp: (userName, reason) => over(reason),
-    }, { videos }, { dataChannel: { allowedTypes: ["text/plain"] } });
+    const action = await usecases.videoCall(
+      {
+        onIncomingCall: () => action.acceptCall(),
+        onRemoteStreamReady: () => moving(),
+        onDataReceived: (type, data) => heard.push(data),
+        onHangUp: (userName, reason) => over(reason),
+      },
+      { videos },
+      { dataChannel: { allowedTypes: ["text/plain"] } },
+    );
     heard.push(await action.register(name));
     console.log("registered");
     if (peer) await action.call(peer);
@@ -209,7 +258,8 @@ test("beside libraries that change Array.from, toJSON and bind, two pages call e
   const ends = [];
   for (const call of [`"Ann"`, `"Tom", "Ann"`]) {
     const page = await open(browser, server.url);
-    const says = (start) => page.waitForEvent("console", (message) => message.text().startsWith(start));
+    const says = (start) =>
+      page.waitForEvent("console", (message) => message.text().startsWith(start));
     const isRegistered = says("registered");
     pages.push(page);
     ends.push(says("heard"));
@@ -221,7 +271,10 @@ test("beside libraries that change Array.from, toJSON and bind, two pages call e
   const heard = (await Promise.all(ends)).map((message) => message.text());
   assert.deepEqual(heard, ["heard: Ann,hello,bye,0", "heard: Tom,bye,0"]);
   for (const page of pages) {
-    assert.deepEqual(page.said.filter((line) => line.startsWith("thrown")), []);
+    assert.deepEqual(
+      page.said.filter((line) => line.startsWith("thrown")),
+      [],
+    );
     await page.context().close();
   }
 });

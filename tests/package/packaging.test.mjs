@@ -18,7 +18,8 @@ const json = async (...path) => JSON.parse(await readFile(join(...path), "utf8")
 
 test("publint", async () => {
   const { messages } = await publint({ pkgDir: folder, pack: false, strict: true });
-  // A script for script tags is a script: it has neither imports nor exports, and is never imported.
+  // A script for script tags is a script: it has neither imports nor exports, and is never
+  // imported.
   const isScript = ({ code, path }) => code === "FILE_INVALID_FORMAT" && path.includes("./videortc.js");
   assert.deepEqual(messages.filter((message) => !isScript(message)), []);
 });

@@ -1,4 +1,5 @@
-// The declarations: right use compiles, wrong use does not, and they say neither more nor less than what is exported.
+// The declarations: right use compiles, wrong use does not, and they say neither more nor less than
+// what is exported.
 
 import assert from "node:assert/strict";
 import { readFile, readdir, writeFile } from "node:fs/promises";
@@ -39,7 +40,8 @@ function found(text, pattern) {
   return all;
 }
 
-// What there is, in a page: the members of the objects, and the keys that are read of what a page passes.
+// What there is, in a page: the members of the objects, and the keys that are read of what a page
+// passes.
 async function surface() {
   const [browser, gateway] = await Promise.all([openBrowser(), startGateway()]);
   const server = await serve(await project("script-tag"));

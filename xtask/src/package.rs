@@ -1,9 +1,9 @@
 //! From Rust to files that a page can load: compile, bind, optimise, assemble.
 //!
-//! A script is made of the bindings that wasm-bindgen writes, of `pkg-template/*.js`, and of a way to the
-//! module: as text in the script (`videortc.js`, `videortc.min.js`, `inline.js`), or in a file beside it
-//! (`index.js`). The parts are ES modules; here they are joined to one function, so that the example pages
-//! need no Node. esbuild minifies what is shipped.
+//! A script is made of the bindings that wasm-bindgen writes, of `pkg-template/*.js`, and of a way
+//! to the module: as text in the script (`videortc.js`, `videortc.min.js`, `inline.js`), or in a
+//! file beside it (`index.js`). The parts are ES modules; here they are joined to one function, so
+//! that the example pages need no Node. esbuild minifies what is shipped.
 //!
 //! The same sources give the same bytes: no path of this machine and no date gets into them.
 
@@ -28,11 +28,12 @@ const MODULE: &str = "videortc.wasm";
 
 const LIMIT: Duration = Duration::from_secs(20 * 60);
 
-/// The syntax that a minified script may use. Browsers that know less have no `RTCPeerConnection` that
-/// we could work with either.
+/// The syntax that a minified script may use. Browsers that know less have no `RTCPeerConnection`
+/// that we could work with either.
 const SYNTAX: &str = "es2020";
 
-/// What `rustc` takes for granted in a browser, said anew since the module no longer says it itself.
+/// What `rustc` takes for granted in a browser, said anew since the module no longer says it
+/// itself.
 const WASM_FEATURES: &[&str] = &[
     "--enable-bulk-memory",
     "--enable-bulk-memory-opt",
@@ -43,12 +44,12 @@ const WASM_FEATURES: &[&str] = &[
     "--enable-sign-ext",
 ];
 
-/// What makes the module small as a web server sends it, compressed. A large function that is called once
-/// stays on its own, since merged ones need more local variables and repeat each other less. Functions of
-/// one name stand together, since a compressor looks back no further than 32 KiB. Control flow is taken
-/// apart first and built anew: it then repeats itself more. A light round before that and another one after it
-/// save a little more. The lowest kilobyte of memory holds nothing: it is the far end of the stack, which comes
-/// before the data.
+/// What makes the module small as a web server sends it, compressed. A large function that is
+/// called once stays on its own, since merged ones need more local variables and repeat each other
+/// less. Functions of one name stand together, since a compressor looks back no further than 32
+/// KiB. Control flow is taken apart first and built anew: it then repeats itself more. A light
+/// round before that and another one after it save a little more. The lowest kilobyte of memory
+/// holds nothing: it is the far end of the stack, which comes before the data.
 const OPTIMISATIONS: &[&str] = &[
     "--low-memory-unused",
     "-O2",
@@ -64,8 +65,8 @@ const OPTIMISATIONS: &[&str] = &[
     "--reorder-functions-by-name",
 ];
 
-/// The parts of the JavaScript, in `pkg-template/`, that every form of the package has. Each stands behind
-/// those that it imports.
+/// The parts of the JavaScript, in `pkg-template/`, that every form of the package has. Each stands
+/// behind those that it imports.
 const PARTS: &[&str] = &["errors", "servers", "loading", "guard", "facade"];
 
 /// How the library is compiled.
@@ -75,8 +76,8 @@ pub(crate) enum Profile {
     Release,
 }
 
-/// Writes `target/web/videortc.js` and the example pages beside it, without Node: no `wasm-opt`, not
-/// minified. Returns the folder.
+/// Writes `target/web/videortc.js` and the example pages beside it, without Node: no `wasm-opt`,
+/// not minified. Returns the folder.
 pub(crate) fn assemble_web(workspace: &Workspace, profile: Profile) -> Result<PathBuf> {
     tools::ensure_wasm_target(workspace)?;
     let parts = Parts::compile(workspace, profile, &workspace.target(""))?;
@@ -229,7 +230,8 @@ impl Parts {
         )
     }
 
-    /// A function that is called at once and returns the public classes; nothing else of it is seen.
+    /// A function that is called at once and returns the public classes; nothing else of it is
+    /// seen.
     fn expression(&self, bytes: &str) -> String {
         let Self { version, shared, .. } = self;
         format!(
@@ -269,10 +271,12 @@ fn compile(workspace: &Workspace, profile: Profile, target: &Path) -> Result<Pat
     Ok(target.join(WASM_TARGET).join(folder).join(MODULE))
 }
 
-/// The setting that keeps this machine's paths out of the module, where panic messages would name them.
+/// The setting that keeps this machine's paths out of the module, where panic messages would name
+/// them.
 fn flags(workspace: &Workspace) -> Result<String> {
     let shell = &workspace.shell;
-    // Where the sources of the standard library are installed, their place is named; and else this one.
+    // Where the sources of the standard library are installed, their place is named; and else this
+    // one.
     let sysroot = cmd!(shell, "rustc --print sysroot").quiet().read()?;
     let version = cmd!(shell, "rustc --version --verbose").quiet().read()?;
     let commit = version.lines().find_map(|line| line.strip_prefix("commit-hash: "));
@@ -291,9 +295,9 @@ fn flags(workspace: &Workspace) -> Result<String> {
     Ok(format!("target.{WASM_TARGET}.rustflags={}", serde_json::to_string(&flags)?))
 }
 
-/// The bindings and the module. The bindings are left as wasm-bindgen writes them for a script tag, in a
-/// function that makes them anew for each instance. There `WebAssembly` is the guard's, and `document` is
-/// nothing: else they would look for the address of the script that runs.
+/// The bindings and the module. The bindings are left as wasm-bindgen writes them for a script tag,
+/// in a function that makes them anew for each instance. There `WebAssembly` is the guard's, and
+/// `document` is nothing: else they would look for the address of the script that runs.
 fn bindgen(wasm: &Path, folder: &Path) -> Result<(String, Vec<u8>)> {
     Bindgen::new()
         .input_path(wasm)
@@ -351,7 +355,8 @@ fn minified(
     Ok((fs::read(folder.join(name))?, fs::read(folder.join(format!("{name}.map")))?))
 }
 
-/// Loads each file under Node, which has no document and no window, as a server that renders pages does.
+/// Loads each file under Node, which has no document and no window, as a server that renders pages
+/// does.
 fn check_loading(workspace: &Workspace, folder: &Path) -> Result<()> {
     let check = workspace.path("pkg-template/tools/check-loading.mjs");
     process::run(cmd!(workspace.shell, "node {check} {folder}"), limit())
@@ -417,7 +422,8 @@ mod tests {
         assert_eq!(joinable(part), "// Why.\n\n\nfunction b() {\n  a();\n}\n");
     }
 
-    /// The joined parts share one scope, in which a part must find what it imports, and no two define a name.
+    /// The joined parts share one scope, in which a part must find what it imports, and no two
+    /// define a name.
     #[test]
     fn parts_define_each_name_once_and_before_it_is_imported() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../pkg-template");

@@ -292,8 +292,8 @@ fn summary(results: &[Outcome]) -> String {
     lines.join("\n")
 }
 
-/// The loop of whoever changes the library: what needs no browser, no gateway and no tool that Rust does not
-/// bring.
+/// The loop of whoever changes the library: what needs no browser, no gateway and no tool that Rust
+/// does not bring.
 pub(crate) fn quick(workspace: &Workspace) -> Result<()> {
     let now = Instant::now();
     let deadline = now.checked_add(LIMIT).unwrap_or(now);
