@@ -806,6 +806,7 @@ fn polls_that_bring_the_same_again_are_made_with_a_pause() {
         while !rig.requests.is_empty() {
             rig.answer(|_| ok(r#"[{"janus":"media","sender":77,"session_id":1}]"#));
             polls += 1;
+            assert!(polls < 1000, "polls without a pause");
         }
         rig.run_for(Duration::from_millis(10));
     }
@@ -820,6 +821,7 @@ fn a_flood_of_events_is_read_in_fewer_polls() {
     while rig.now < end {
         while !rig.requests.is_empty() {
             polls += 1;
+            assert!(polls < 1000, "polls without a pause");
             rig.answer(|_| ok(&format!(r#"[{{"janus":"media","sender":77,"n":{polls}}}]"#)));
         }
         rig.run_for(Duration::from_millis(10));

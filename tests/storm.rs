@@ -15,7 +15,6 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
-use std::time::Duration;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -582,4 +581,18 @@ fn two_gateways_behind_one_address_are_told_within_the_limit() {
         assert!(told, "{:?}", storm.errors);
         println!("{} requests in the worst minute, {} in all", storm.most, storm.total);
     }
+}
+
+#[test]
+fn a_handle_that_is_never_given_again_is_given_up_within_the_limit() {
+    let mut storm = Storm::new(well(), 1);
+    storm.play(&[], 60_000);
+    storm.habits[Kind::Attach as usize] = vec![(Way::Never, 0)];
+    storm.events.push(json!({ "janus": "timeout", "session_id": 1 }));
+    let (poll, _) = storm.poll.take().unwrap();
+    storm.bring(poll, 1);
+    storm.run_until(storm.now + LONGEST);
+    let codes: Vec<_> = storm.errors.iter().map(Error::code).collect();
+    assert_eq!(codes, [videortc::error::Code::GatewayTimeout]);
+    assert!(storm.most < 30, "{} requests in a minute", storm.most);
 }

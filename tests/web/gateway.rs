@@ -279,7 +279,8 @@ impl State {
     }
 
     fn answer_message(&self, request: &Request, data: &Value) -> Promise {
-        let handle = request.url.rsplit('/').next().unwrap().parse().unwrap();
+        let path = request.url.split('?').next().unwrap();
+        let handle = path.rsplit('/').next().unwrap().parse().unwrap();
         self.push(plugin_event(handle, Some(request.transaction()), data, None));
         acknowledged(request)
     }
