@@ -180,7 +180,7 @@ test("debugLevel", async () => {
 
 test("options", async () => {
   for (const [options, part] of [
-    ["'fast'", 'options must be an object, but is the string "fast"'],
+    ["7", 'options must be an object, but is the number 7'],
     ["[]", "options must be an object, but is an array"],
     ["() => 1", "options must be an object, but is a function"],
     ["{ apiSecret: 5 }", "options.apiSecret must be a string, but is the number 5"],

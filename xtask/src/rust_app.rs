@@ -52,6 +52,11 @@ fn compile(workspace: &Workspace, features: &[&str], deadline: Instant) -> Resul
 /// Writes the module and its glue, and returns the glue.
 fn bound(wasm: &Path, folder: &Path) -> Result<String> {
     package::emptied(folder.to_owned())?;
-    Bindgen::new().input_path(wasm).web(true)?.typescript(false).generate(folder)?;
+    Bindgen::new()
+        .input_path(wasm)
+        .web(true)?
+        .omit_default_module_path(false)
+        .typescript(false)
+        .generate(folder)?;
     fs::read_to_string(folder.join(format!("{NAME}.js"))).context("wasm-bindgen made no glue")
 }
