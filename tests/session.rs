@@ -846,7 +846,7 @@ fn an_answer_that_is_too_long_fails_at_once_what_waits_for_it() {
     let Some(Err(error)) = rig.answers.pop() else { panic!("{:?}", rig.answers) };
     assert_eq!(error.code(), Code::GatewayProtocol);
     let message = error.message();
-    assert!(message.contains("4194305") && message.contains("this library"), "{message}");
+    assert!(message.contains("1048577") && message.contains("this library"), "{message}");
     assert_eq!((rig.doubts, rig.troubles), (vec![Doubt::Lost], 0));
     assert_eq!(rig.requests.len(), 0, "after a pause");
 }

@@ -1,4 +1,4 @@
-//! The classes that a page sees, thin over [`crate::api`].
+//! The classes that a page sees, thin over the Rust API.
 //!
 //! A wrong argument rejects the method's promise; only `new VideoRTC` throws. Every method takes
 //! `&self`, clones the handle that it needs and returns a promise: a page may drop or free an object

@@ -13,7 +13,7 @@ const LARGEST_ID: u64 = (1 << 53) - 1;
 /// The longest body that is read, in bytes. A batch of ten events with an SDP of 50 kB each, and a list of
 /// twenty thousand names of the longest that this library registers, stay below; a gateway cannot make us
 /// chew on more.
-pub const LONGEST_BODY: usize = 4 << 20;
+pub const LONGEST_BODY: usize = 1 << 20;
 
 /// Names a session at the gateway. Whoever knows it owns the session.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]

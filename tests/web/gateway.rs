@@ -262,6 +262,14 @@ impl State {
             }
             "trickle" => return acknowledged(request),
             "detach" | "destroy" => return success(request, Value::Null),
+            "info" => {
+                let info = json!({
+                    "janus": "server_info",
+                    "transaction": request.transaction(),
+                    "session-timeout": 60,
+                });
+                return Promise::resolve(&response(200, &info.to_string()));
+            }
             "list" => json!({ "list": [ME, PEER, "Zoe"] }),
             "register" => json!({ "event": "registered", "username": name }),
             "call" => json!({ "event": "calling" }),

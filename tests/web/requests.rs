@@ -115,7 +115,11 @@ async fn what_is_no_gateway_is_told_apart() {
         (Script::Http(200, "{\"janus\":\"succ"), "GATEWAY_PROTOCOL", "it is not JSON"),
         (Script::Http(200, ""), "GATEWAY_PROTOCOL", "an empty body"),
         (Script::Http(200, "[]"), "GATEWAY_PROTOCOL", "the JSON is not an object"),
-        (Script::Http(500, "out of order"), "GATEWAY_PROTOCOL", "HTTP status 500 \"out of order\""),
+        (
+            Script::Http(500, "out of order"),
+            "GATEWAY_PROTOCOL",
+            "HTTP status 500, \"out of order\"",
+        ),
         (Script::Http(404, ""), "GATEWAY_PROTOCOL", "HTTP status 404"),
         (Script::Http(403, ""), "UNAUTHORIZED", "check apiSecret and token"),
     ] {

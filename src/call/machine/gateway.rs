@@ -37,8 +37,13 @@ impl Call {
             Ok(Answer::Plugin { data, .. }) => messages::parse(&data)
                 .map_err(|Refusal { code, reason }| self.refused(code, reason, &asked.purpose)),
             Ok(_) => Ok(PluginEvent::Unknown("answer without a message".into())),
-            // A list that is too long stays too long; what else was in that answer is found out.
+            // Something else may have made that answer so long: a list is asked for once more, at once. One
+            // that is too long itself stays so.
             Err(error) if error.is_too_long() && matches!(asked.purpose, Purpose::List(_)) => {
+                if asked.repeats == 0 {
+                    self.repeat(&asked, Request::List);
+                    return;
+                }
                 Err(error.into())
             }
             Err(error) if error.is_uncertain() || error.is_session_lost() => {

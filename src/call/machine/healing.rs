@@ -330,7 +330,7 @@ impl Call {
     }
 
     /// Asks again for something whose answer is lost.
-    fn repeat(&mut self, asked: &Asked, body: Request) -> RequestId {
+    pub(super) fn repeat(&mut self, asked: &Asked, body: Request) -> RequestId {
         let id = self.request(asked.purpose, body, asked.jsep.clone());
         if let Some(again) = self.requests.get_mut(&id) {
             again.repeats = asked.repeats.saturating_add(1);
