@@ -127,7 +127,8 @@ pub(crate) struct CallRef {
 
 impl Drop for CallRef {
     fn drop(&mut self) {
-        if !self.is_kept.get() {
+        // One that has ended needs no end.
+        if !self.is_kept.get() && self.page().is_some() {
             drop(self.command(|call, command, now| call.close(command, now)));
         }
     }

@@ -141,6 +141,9 @@ impl UseCases {
 
     /// The same, with the events told at once: before the future of the command that caused them is ready. Any method
     /// may be called from inside.
+    ///
+    /// Keep no `VideoCall`, `UseCases` or `VideoRtc` in the callback, or only weakly: it lives as long as the call
+    /// object, which would then never be dropped. It may also be called while the last clone is being dropped.
     pub fn video_call_with<F: Fn(CallEvent) + 'static>(
         &self,
         options: CallOptions,

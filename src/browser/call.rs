@@ -99,6 +99,11 @@ impl Call {
         self.remote.borrow().as_ref().map(Clone::clone)
     }
 
+    /// Whether calls carry data.
+    pub(crate) fn has_data(&self) -> bool {
+        self.has_data
+    }
+
     /// Mutes or unmutes what is sent; returns the new state.
     pub(crate) fn toggle(&self, kind: &'static str) -> Result<bool, Error> {
         let stream = self.local_stream().ok_or(call::Error::from(Misuse::NothingToMute))?;
@@ -219,10 +224,13 @@ impl Call {
         leg: LegId,
         making: impl Future<Output = Result<String, media::Error>> + 'static,
     ) {
-        let call = self.clone();
+        // What waits for the browser keeps nothing of a call that is over.
+        let call = Rc::downgrade(self);
         spawn_local(async move {
             let result = making.await;
-            call.input(|core, now| core.handle_description(leg, result, now));
+            if let Some(call) = call.upgrade() {
+                call.input(|core, now| core.handle_description(leg, result, now));
+            }
         });
     }
 
@@ -233,11 +241,14 @@ impl Call {
             let _ = tell.send(Ok(stream));
             return opened;
         }
-        let (call, conversation) = (self.clone(), self.conversation.get());
+        let (call, conversation) = (Rc::downgrade(self), self.conversation.get());
         let opening = devices::open(&self.stream_options);
         // If the connection fails before the devices do, nobody waits for them any more.
         spawn_local(async move {
-            let result = opening.await.and_then(|local| call.handle_opened(conversation, local));
+            let result = opening.await.and_then(|local| match call.upgrade() {
+                Some(call) => call.handle_opened(conversation, local),
+                None => Err(media::Error::Closed),
+            });
             let _ = tell.send(result);
         });
         opened

@@ -177,7 +177,10 @@ impl Driver {
         };
         if let Some(call) = call {
             status.peer = self.peer(id);
-            call.transfers.begin(status, source);
+            // Without a call or without data it is refused, and has no events.
+            if status.peer.is_some() && call.has_data() {
+                call.transfers.begin(status, source);
+            }
         }
         self.input(|client, now| {
             client.with_call(id, Some(command), now, |call| match text {

@@ -5,11 +5,12 @@ use js_sys::{Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{
-    AbortController, AbortSignal, ReadableStreamDefaultReader, ReadableStreamReadResult,
-    RequestCache, RequestCredentials, RequestInit, Response,
+    AbortController, AbortSignal, ReadableStreamReadResult, RequestCache, RequestCredentials,
+    RequestInit,
 };
 
 use super::registry::{Held, hold};
+use super::throwing::{Answer, Readable};
 use super::thrown;
 use crate::proto::{HttpRequest, HttpResponse, LONGEST_BODY};
 
@@ -17,7 +18,7 @@ use crate::proto::{HttpRequest, HttpResponse, LONGEST_BODY};
 extern "C" {
     /// A page may have put its own in the browser's place: in a window or a worker alike.
     #[wasm_bindgen(js_name = fetch, catch)]
-    fn fetch(url: &str, init: &RequestInit) -> Result<Promise, JsValue>;
+    fn fetch(url: &str, init: &RequestInit) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(js_namespace = navigator, js_name = sendBeacon, catch)]
     fn send_beacon(url: &str, body: &str) -> Result<bool, JsValue>;
 }
@@ -75,19 +76,23 @@ async fn exchange(
     init.set_signal(Some(signal));
     init.set_credentials(credentials(with_credentials));
     init.set_cache(RequestCache::NoStore);
-    let response: Response = JsFuture::from(fetch(&request.url, &init)?).await?.unchecked_into();
-    let (status, body) = (response.status(), read_body(&response).await?);
-    Ok(match response.redirected() {
-        true => HttpResponse::Redirected { to: response.url(), status, body },
+    let response = JsFuture::from(Promise::resolve(&fetch(&request.url, &init)?)).await?;
+    if !response.is_object() {
+        return Err("fetch gave no response".into());
+    }
+    let response: &Answer = response.unchecked_ref();
+    let (status, body) = (response.status()?, read_body(response.body()?).await?);
+    Ok(match response.redirected()? {
+        true => HttpResponse::Redirected { to: response.url()?, status, body },
         false => HttpResponse::Answered { status, body },
     })
 }
 
 /// Reads on for no longer than it takes to know that a body is too long.
-async fn read_body(response: &Response) -> Result<String, JsValue> {
+async fn read_body(stream: Option<Readable>) -> Result<String, JsValue> {
     let mut bytes = Vec::new();
-    let Some(stream) = response.body() else { return Ok(String::new()) };
-    let reader: ReadableStreamDefaultReader = stream.get_reader().unchecked_into();
+    let Some(stream) = stream else { return Ok(String::new()) };
+    let reader = stream.get_reader()?;
     while bytes.len() <= LONGEST_BODY {
         let result: ReadableStreamReadResult =
             JsFuture::from(reader.read()).await?.unchecked_into();
@@ -109,8 +114,9 @@ async fn read_body(response: &Response) -> Result<String, JsValue> {
 }
 
 fn decoded(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes)
-        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+    // As `TextDecoder` does, without a byte order mark.
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// Sends what must go out even while the page is being left. Nothing comes back. A beacon says that it was
@@ -128,7 +134,7 @@ pub(crate) fn send_last(url: &str, body: &str, with_credentials: bool) {
     let _ = Reflect::set(&init, &"keepalive".into(), &JsValue::TRUE);
     if let Ok(sent) = fetch(url, &init) {
         spawn_local(async move {
-            let _ = JsFuture::from(sent).await;
+            let _ = JsFuture::from(Promise::resolve(&sent)).await;
         });
     }
 }

@@ -50,7 +50,8 @@ impl PageLifecycle {
                 told(PageEvent::Show);
             }
         }));
-        // Not in Firefox on a desktop, and not in Safari.
+        // Not in Firefox on a desktop, and not in Safari. Chromium on a desktop does not tell the type: there only
+        // `online` says that the network is another one.
         if let Ok(network) = window.navigator().connection()
             && network.is_object()
         {

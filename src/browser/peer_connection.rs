@@ -1,10 +1,11 @@
 //! One peer connection (W3C WebRTC), from its making to its closing.
 
 use std::cell::{Cell, RefCell};
+use std::pin::pin;
 use std::rc::{Rc, Weak};
 
 use futures::channel::oneshot;
-use futures::future::{Either, LocalBoxFuture, select};
+use futures::future::{Either, FutureExt, LocalBoxFuture, Shared, select};
 use gloo_timers::future::TimeoutFuture;
 use js_sys::{Array, Promise, Reflect};
 use wasm_bindgen::prelude::*;
@@ -30,6 +31,8 @@ use crate::transfer::Lane;
 
 /// How many remote candidates are kept until they can be added.
 const MOST_EARLY_CANDIDATES: usize = 64;
+/// How many listeners a connection has at most: each remote track needs one.
+const MOST_LISTENERS: usize = 64;
 /// How long a description waits for its first candidate, and then for others, in milliseconds: those of this
 /// machine's networks come together, travel in it, and need no request of their own.
 const HEAD_START: u32 = 20;
@@ -102,12 +105,16 @@ pub(crate) struct PeerConnection {
     turns: Turns,
     open: RefCell<Option<Rc<Open>>>,
     is_closed: Cell<bool>,
+    /// Dropped when it is closed, which ends `closed`.
+    closing: RefCell<Option<oneshot::Sender<()>>>,
+    closed: Shared<oneshot::Receiver<()>>,
     /// Remote candidates, which may not be added before the remote description is set.
     early: RefCell<Option<Vec<Candidate>>>,
 }
 
 impl PeerConnection {
     pub(crate) fn new(setup: PeerSetup, has_data: bool, sink: Sink) -> Rc<Self> {
+        let (closing, closed) = oneshot::channel();
         Rc::new(Self {
             setup,
             has_data,
@@ -115,6 +122,8 @@ impl PeerConnection {
             turns: Turns::default(),
             open: RefCell::default(),
             is_closed: Cell::default(),
+            closing: RefCell::new(Some(closing)),
+            closed: closed.shared(),
             early: RefCell::new(Some(Vec::new())),
         })
     }
@@ -127,7 +136,7 @@ impl PeerConnection {
         offer: Option<String>,
     ) -> impl Future<Output = Result<String, Error>> + use<F> {
         let (turn, peer) = (self.turns.take(), self.clone());
-        turn.run(async move {
+        turn.run(self.closed.clone(), Err(Error::Closed), async move {
             peer.make().await?;
             let Some(sdp) = offer else { return peer.first_offer(&opening.await?).await };
             peer.apply_remote(RtcSdpType::Offer, &sdp).await?;
@@ -139,7 +148,7 @@ impl PeerConnection {
     /// Makes a new offer with new ICE credentials (W3C WebRTC, section 4.4.1.10).
     pub(crate) fn restart(self: &Rc<Self>) -> impl Future<Output = Result<String, Error>> + use<> {
         let (turn, peer) = (self.turns.take(), self.clone());
-        turn.run(async move {
+        turn.run(self.closed.clone(), Err(Error::Closed), async move {
             // The gateway's new candidates may come before its answer: they belong to that.
             peer.early.replace(Some(Vec::new()));
             let open = peer.open()?;
@@ -162,7 +171,7 @@ impl PeerConnection {
         offer: String,
     ) -> impl Future<Output = Result<String, Error>> + use<> {
         let (turn, peer) = (self.turns.take(), self.clone());
-        turn.run(async move {
+        turn.run(self.closed.clone(), Err(Error::Closed), async move {
             peer.apply_remote(RtcSdpType::Offer, &offer).await?;
             peer.answer(None).await
         })
@@ -171,7 +180,7 @@ impl PeerConnection {
     /// Takes the answer to our offer. One whose offer was taken back meanwhile is late, and no failure.
     pub(crate) fn accept(self: &Rc<Self>, answer: String) {
         let (turn, peer) = (self.turns.take(), self.clone());
-        spawn_local(turn.run(async move {
+        spawn_local(turn.run(self.closed.clone(), (), async move {
             let Ok(open) = peer.open() else { return };
             if open.connection.signaling_state() != RtcSignalingState::HaveLocalOffer {
                 return;
@@ -195,7 +204,7 @@ impl PeerConnection {
             init.set_sdp_mid(mid.as_deref());
             init.set_sdp_m_line_index(line);
             let (turn, peer) = (self.turns.take(), self.clone());
-            spawn_local(turn.run(async move {
+            spawn_local(turn.run(self.closed.clone(), (), async move {
                 let Ok(open) = peer.open() else { return };
                 let connection = &open.connection;
                 // A candidate that the browser cannot use is no loss: others may do.
@@ -231,6 +240,7 @@ impl PeerConnection {
     /// Closes it: nothing of it is heard any more.
     pub(crate) fn close(&self) {
         self.is_closed.set(true);
+        drop(self.closing.take());
         let open = self.open.take();
         if let Some(open) = open {
             open.close();
@@ -344,7 +354,10 @@ impl Open {
     ) -> Result<Rc<Self>, JsValue> {
         let connection = RtcPeerConnection::new_with_configuration(configuration)?;
         let held = hold(&connection, "close");
-        let channels = if has_data { Some(Channels::new(&connection, sink)?) } else { None };
+        let channels = has_data
+            .then(|| Channels::new(&connection, sink))
+            .transpose()
+            .inspect_err(|_| connection.close())?;
         let open = Rc::new(Self {
             channels,
             stream: MediaStream::new()?,
@@ -428,6 +441,9 @@ impl Open {
 
     fn handle_track(self: &Rc<Self>, event: web_sys::Event, sink: &Sink) {
         let track = event.unchecked_into::<RtcTrackEvent>().track();
+        if self.listeners.borrow().len() >= MOST_LISTENERS {
+            return;
+        }
         // A remote track is muted until its first packet.
         let (open, told) = (Rc::downgrade(self), sink.clone());
         let listener = Listener::new(&track, "unmute", move |_| {
@@ -508,13 +524,23 @@ impl Turns {
 }
 
 impl Turn {
-    async fn run<T>(self, act: impl Future<Output = T>) -> T {
+    /// Acts when those before have. Where the connection is closed meanwhile, gives `otherwise`: what the browser was
+    /// doing then is never settled (W3C WebRTC, section 4.4.1.2).
+    async fn run<T>(
+        self,
+        closed: Shared<oneshot::Receiver<()>>,
+        otherwise: T,
+        act: impl Future<Output = T>,
+    ) -> T {
         let Self { before, done } = self;
         if let Some(before) = before {
             // It ends by being dropped.
             let _ = before.await;
         }
-        let result = act.await;
+        let result = match select(pin!(act), closed).await {
+            Either::Left((result, _)) => result,
+            Either::Right(_) => otherwise,
+        };
         drop(done);
         result
     }

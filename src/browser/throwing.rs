@@ -4,7 +4,8 @@
 use js_sys::Promise;
 use wasm_bindgen::prelude::*;
 use web_sys::{
-    MediaStream, MediaStreamTrack, RtcConfiguration, RtcDataChannel, RtcRtpTransceiverInit,
+    MediaStream, MediaStreamTrack, ReadableStreamDefaultReader, RtcConfiguration, RtcDataChannel,
+    RtcRtpTransceiverInit,
 };
 
 #[wasm_bindgen]
@@ -33,6 +34,22 @@ extern "C" {
         this: &Connection,
         configuration: &RtcConfiguration,
     ) -> Result<(), JsValue>;
+
+    /// `Response` (WHATWG Fetch), or what a page's own `fetch` gives.
+    pub(crate) type Answer;
+    #[wasm_bindgen(method, getter, catch)]
+    pub(crate) fn status(this: &Answer) -> Result<u16, JsValue>;
+    #[wasm_bindgen(method, getter, catch)]
+    pub(crate) fn body(this: &Answer) -> Result<Option<Readable>, JsValue>;
+    #[wasm_bindgen(method, getter, catch)]
+    pub(crate) fn redirected(this: &Answer) -> Result<bool, JsValue>;
+    #[wasm_bindgen(method, getter, catch)]
+    pub(crate) fn url(this: &Answer) -> Result<String, JsValue>;
+
+    /// `ReadableStream` (WHATWG Streams), which somebody else may read already.
+    pub(crate) type Readable;
+    #[wasm_bindgen(method, catch, js_name = getReader)]
+    pub(crate) fn get_reader(this: &Readable) -> Result<ReadableStreamDefaultReader, JsValue>;
 
     /// `Blob` (W3C File API).
     pub(crate) type Content;

@@ -80,6 +80,8 @@ pub(crate) enum Script {
     Silence,
     /// Fails as an unreachable host does.
     NoNetwork,
+    /// Resolves with `undefined`, as a page's own `fetch` might.
+    NoResponse,
     /// Answers with this HTTP status and body.
     Http(u16, &'static str),
     /// Answers with white space that never ends.
@@ -236,6 +238,7 @@ impl State {
         match script {
             Some(Script::Silence) => until_aborted(&request, |_| ()),
             Some(Script::NoNetwork) => no_network(),
+            Some(Script::NoResponse) => Promise::resolve(&UNDEFINED),
             Some(Script::Http(status, body)) => Promise::resolve(&response(status, body)),
             Some(Script::Endless) => Promise::resolve(&js("new Response(new ReadableStream({
                 pull(controller) { controller.enqueue(new Uint8Array(1 << 20).fill(32)); } }))")),

@@ -107,6 +107,7 @@ async fn a_silent_level_writes_nothing() {
 async fn what_is_no_gateway_is_told_apart() {
     for (script, code, part) in [
         (Script::NoNetwork, "GATEWAY_UNREACHABLE", "Failed to fetch"),
+        (Script::NoResponse, "GATEWAY_UNREACHABLE", "fetch gave no response"),
         (
             Script::Http(200, "<!doctype html><p>Hello"),
             "GATEWAY_PROTOCOL",
@@ -136,7 +137,7 @@ async fn a_body_that_never_ends_is_not_read_to_its_end() {
     let rig = Rig::new("none", "{}");
     rig.gateway.script("create", Script::Endless);
     let error = rejected(rig.app.connect()).await;
-    assert_error(&error, "GATEWAY_PROTOCOL", "at most 1048576 are read");
+    assert_error(&error, "GATEWAY_PROTOCOL", "reads at most 1048576");
 }
 
 #[wasm_bindgen_test]

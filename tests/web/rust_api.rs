@@ -158,3 +158,22 @@ async fn a_call_object_that_nobody_waits_for_is_closed() {
     until("the handle is detached", || !gateway.requests("detach").is_empty()).await;
     app.disconnect().await;
 }
+
+#[wasm_bindgen_test]
+async fn closing_while_an_offer_is_made_ends_the_events() {
+    let gateway = Gateway::new();
+    let app = connection(&gateway);
+    let usecases = app.connect().await.unwrap();
+    let (call, mut events) = usecases.video_call(CallOptions::new()).await.unwrap();
+    call.register(Some(ME)).await.unwrap();
+    let calling = call.call(Some(PEER));
+    let local = |event| matches!(event, CallEvent::LocalStream(_)).then_some(());
+    next(&mut events, local).await;
+    // The browser never settles what it was asked for before the connection was closed.
+    call.close().await.unwrap();
+    assert_eq!(calling.await.unwrap_err().code(), Code::Closed);
+    drop(call);
+    let rest: Vec<CallEvent> = events.collect().await;
+    assert!(rest.iter().any(|event| matches!(event, CallEvent::HangUp { .. })), "{rest:?}");
+    app.disconnect().await;
+}
