@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::rc::{Rc, Weak};
 
 use futures::channel::oneshot;
-use futures::future::{Either, FutureExt, LocalBoxFuture, Shared, select};
+use futures::future::{Either, LocalBoxFuture, select};
 use gloo_timers::future::TimeoutFuture;
 use js_sys::{Array, Promise, Reflect};
 use wasm_bindgen::prelude::*;
@@ -102,28 +102,20 @@ pub(crate) struct PeerConnection {
     setup: PeerSetup,
     has_data: bool,
     sink: Sink,
-    turns: Turns,
+    turns: Rc<Turns>,
     open: RefCell<Option<Rc<Open>>>,
-    is_closed: Cell<bool>,
-    /// Dropped when it is closed, which ends `closed`.
-    closing: RefCell<Option<oneshot::Sender<()>>>,
-    closed: Shared<oneshot::Receiver<()>>,
     /// Remote candidates, which may not be added before the remote description is set.
     early: RefCell<Option<Vec<Candidate>>>,
 }
 
 impl PeerConnection {
     pub(crate) fn new(setup: PeerSetup, has_data: bool, sink: Sink) -> Rc<Self> {
-        let (closing, closed) = oneshot::channel();
         Rc::new(Self {
             setup,
             has_data,
             sink,
-            turns: Turns::default(),
+            turns: Rc::default(),
             open: RefCell::default(),
-            is_closed: Cell::default(),
-            closing: RefCell::new(Some(closing)),
-            closed: closed.shared(),
             early: RefCell::new(Some(Vec::new())),
         })
     }
@@ -136,7 +128,7 @@ impl PeerConnection {
         offer: Option<String>,
     ) -> impl Future<Output = Result<String, Error>> + use<F> {
         let (turn, peer) = (self.turns.take(), self.clone());
-        turn.run(self.closed.clone(), Err(Error::Closed), async move {
+        turn.run(Err(Error::Closed), async move {
             peer.make().await?;
             let Some(sdp) = offer else { return peer.first_offer(&opening.await?).await };
             peer.apply_remote(RtcSdpType::Offer, &sdp).await?;
@@ -148,7 +140,7 @@ impl PeerConnection {
     /// Makes a new offer with new ICE credentials (W3C WebRTC, section 4.4.1.10).
     pub(crate) fn restart(self: &Rc<Self>) -> impl Future<Output = Result<String, Error>> + use<> {
         let (turn, peer) = (self.turns.take(), self.clone());
-        turn.run(self.closed.clone(), Err(Error::Closed), async move {
+        turn.run(Err(Error::Closed), async move {
             // The gateway's new candidates may come before its answer: they belong to that.
             peer.early.replace(Some(Vec::new()));
             let open = peer.open()?;
@@ -171,7 +163,7 @@ impl PeerConnection {
         offer: String,
     ) -> impl Future<Output = Result<String, Error>> + use<> {
         let (turn, peer) = (self.turns.take(), self.clone());
-        turn.run(self.closed.clone(), Err(Error::Closed), async move {
+        turn.run(Err(Error::Closed), async move {
             peer.apply_remote(RtcSdpType::Offer, &offer).await?;
             peer.answer(None).await
         })
@@ -180,7 +172,7 @@ impl PeerConnection {
     /// Takes the answer to our offer. One whose offer was taken back meanwhile is late, and no failure.
     pub(crate) fn accept(self: &Rc<Self>, answer: String) {
         let (turn, peer) = (self.turns.take(), self.clone());
-        spawn_local(turn.run(self.closed.clone(), (), async move {
+        spawn_local(turn.run((), async move {
             let Ok(open) = peer.open() else { return };
             if open.connection.signaling_state() != RtcSignalingState::HaveLocalOffer {
                 return;
@@ -204,7 +196,7 @@ impl PeerConnection {
             init.set_sdp_mid(mid.as_deref());
             init.set_sdp_m_line_index(line);
             let (turn, peer) = (self.turns.take(), self.clone());
-            spawn_local(turn.run(self.closed.clone(), (), async move {
+            spawn_local(turn.run((), async move {
                 let Ok(open) = peer.open() else { return };
                 let connection = &open.connection;
                 // A candidate that the browser cannot use is no loss: others may do.
@@ -239,8 +231,7 @@ impl PeerConnection {
 
     /// Closes it: nothing of it is heard any more.
     pub(crate) fn close(&self) {
-        self.is_closed.set(true);
-        drop(self.closing.take());
+        self.turns.end();
         let open = self.open.take();
         if let Some(open) = open {
             open.close();
@@ -248,14 +239,14 @@ impl PeerConnection {
     }
 
     fn tell(&self, news: News) {
-        if !self.is_closed.get() {
+        if !self.turns.has_ended.get() {
             (self.sink)(news);
         }
     }
 
     async fn make(&self) -> Result<(), Error> {
         let configuration = self.setup.configuration().await?;
-        if self.is_closed.get() {
+        if self.turns.has_ended.get() {
             return Err(Error::Closed);
         }
         let open = Open::new(&configuration, self.has_data, &self.sink)
@@ -507,37 +498,48 @@ impl Open {
     }
 }
 
-/// Lets what changes a description go one after the other, in the order in which turns were taken.
+/// Lets what changes a description go one after the other, in the order in which turns were taken, until they end.
 #[derive(Default)]
-struct Turns(RefCell<Option<oneshot::Receiver<()>>>);
+struct Turns {
+    last: RefCell<Option<oneshot::Receiver<()>>>,
+    /// Dropped to stop the one that acts.
+    acting: RefCell<Option<oneshot::Sender<()>>>,
+    has_ended: Cell<bool>,
+}
 
 struct Turn {
+    turns: Rc<Turns>,
     before: Option<oneshot::Receiver<()>>,
     done: oneshot::Sender<()>,
 }
 
 impl Turns {
-    fn take(&self) -> Turn {
+    fn take(self: &Rc<Self>) -> Turn {
         let (done, after) = oneshot::channel();
-        Turn { before: self.0.replace(Some(after)), done }
+        Turn { turns: self.clone(), before: self.last.replace(Some(after)), done }
+    }
+
+    fn end(&self) {
+        self.has_ended.set(true);
+        drop(self.acting.take());
     }
 }
 
 impl Turn {
-    /// Acts when those before have. Where the connection is closed meanwhile, gives `otherwise`: what the browser was
-    /// doing then is never settled (W3C WebRTC, section 4.4.1.2).
-    async fn run<T>(
-        self,
-        closed: Shared<oneshot::Receiver<()>>,
-        otherwise: T,
-        act: impl Future<Output = T>,
-    ) -> T {
-        let Self { before, done } = self;
+    /// Acts when those before have. Where the turns end meanwhile, gives `otherwise`: what the browser was doing then
+    /// is never settled (W3C WebRTC, section 4.4.1.2).
+    async fn run<T>(self, otherwise: T, act: impl Future<Output = T>) -> T {
+        let Self { turns, before, done } = self;
         if let Some(before) = before {
             // It ends by being dropped.
             let _ = before.await;
         }
-        let result = match select(pin!(act), closed).await {
+        if turns.has_ended.get() {
+            return otherwise;
+        }
+        let (acting, ended) = oneshot::channel();
+        turns.acting.replace(Some(acting));
+        let result = match select(pin!(act), ended).await {
             Either::Left((result, _)) => result,
             Either::Right(_) => otherwise,
         };
