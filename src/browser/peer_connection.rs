@@ -1,7 +1,6 @@
 //! One peer connection (W3C WebRTC), from its making to its closing.
 
 use std::cell::{Cell, RefCell};
-use std::pin::pin;
 use std::rc::{Rc, Weak};
 
 use futures::channel::oneshot;
@@ -122,38 +121,44 @@ impl PeerConnection {
 
     /// Makes an offer, or an answer to one, that sends what the stream has that is being opened. An offer that
     /// sends nothing receives audio and video all the same.
-    pub(crate) fn begin<F: Future<Output = Result<MediaStream, Error>>>(
+    pub(crate) fn begin<F: Future<Output = Result<MediaStream, Error>> + 'static>(
         self: &Rc<Self>,
         opening: F,
         offer: Option<String>,
     ) -> impl Future<Output = Result<String, Error>> + use<F> {
         let (turn, peer) = (self.turns.take(), self.clone());
-        turn.run(Err(Error::Closed), async move {
-            peer.make().await?;
-            let Some(sdp) = offer else { return peer.first_offer(&opening.await?).await };
-            peer.apply_remote(RtcSdpType::Offer, &sdp).await?;
-            let stream = opening.await?;
-            peer.answer(Some(&stream)).await
-        })
+        turn.run(
+            Err(Error::Closed),
+            Box::pin(async move {
+                peer.make().await?;
+                let Some(sdp) = offer else { return peer.first_offer(&opening.await?).await };
+                peer.apply_remote(RtcSdpType::Offer, &sdp).await?;
+                let stream = opening.await?;
+                peer.answer(Some(&stream)).await
+            }),
+        )
     }
 
     /// Makes a new offer with new ICE credentials (W3C WebRTC, section 4.4.1.10).
     pub(crate) fn restart(self: &Rc<Self>) -> impl Future<Output = Result<String, Error>> + use<> {
         let (turn, peer) = (self.turns.take(), self.clone());
-        turn.run(Err(Error::Closed), async move {
-            // The gateway's new candidates may come before its answer: they belong to that.
-            peer.early.replace(Some(Vec::new()));
-            let open = peer.open()?;
-            if matches!(peer.setup.ice_servers, IceServers::Asked(_)) {
-                let configuration = peer.setup.configuration().await?;
-                throwing::<Connection>(&open.connection)
-                    .set_configuration(&configuration)
-                    .map_err(|thrown| failed(Step::Other, &thrown))?;
-            }
-            let options = RtcOfferOptions::new();
-            options.set_ice_restart(true);
-            peer.offer(open.connection.create_offer_with_rtc_offer_options(&options)).await
-        })
+        turn.run(
+            Err(Error::Closed),
+            Box::pin(async move {
+                // The gateway's new candidates may come before its answer: they belong to that.
+                peer.early.replace(Some(Vec::new()));
+                let open = peer.open()?;
+                if matches!(peer.setup.ice_servers, IceServers::Asked(_)) {
+                    let configuration = peer.setup.configuration().await?;
+                    throwing::<Connection>(&open.connection)
+                        .set_configuration(&configuration)
+                        .map_err(|thrown| failed(Step::Other, &thrown))?;
+                }
+                let options = RtcOfferOptions::new();
+                options.set_ice_restart(true);
+                peer.offer(open.connection.create_offer_with_rtc_offer_options(&options)).await
+            }),
+        )
     }
 
     /// Answers a new offer. One of ours that waits for its answer is taken back by that (W3C WebRTC, section
@@ -163,24 +168,30 @@ impl PeerConnection {
         offer: String,
     ) -> impl Future<Output = Result<String, Error>> + use<> {
         let (turn, peer) = (self.turns.take(), self.clone());
-        turn.run(Err(Error::Closed), async move {
-            peer.apply_remote(RtcSdpType::Offer, &offer).await?;
-            peer.answer(None).await
-        })
+        turn.run(
+            Err(Error::Closed),
+            Box::pin(async move {
+                peer.apply_remote(RtcSdpType::Offer, &offer).await?;
+                peer.answer(None).await
+            }),
+        )
     }
 
     /// Takes the answer to our offer. One whose offer was taken back meanwhile is late, and no failure.
     pub(crate) fn accept(self: &Rc<Self>, answer: String) {
         let (turn, peer) = (self.turns.take(), self.clone());
-        spawn_local(turn.run((), async move {
-            let Ok(open) = peer.open() else { return };
-            if open.connection.signaling_state() != RtcSignalingState::HaveLocalOffer {
-                return;
-            }
-            if peer.apply_remote(RtcSdpType::Answer, &answer).await.is_err() {
-                peer.tell(News::State(LegState::Failed));
-            }
-        }));
+        spawn_local(turn.run(
+            (),
+            Box::pin(async move {
+                let Ok(open) = peer.open() else { return };
+                if open.connection.signaling_state() != RtcSignalingState::HaveLocalOffer {
+                    return;
+                }
+                if peer.apply_remote(RtcSdpType::Answer, &answer).await.is_err() {
+                    peer.tell(News::State(LegState::Failed));
+                }
+            }),
+        ));
     }
 
     /// Takes remote candidates, early ones too.
@@ -196,15 +207,18 @@ impl PeerConnection {
             init.set_sdp_mid(mid.as_deref());
             init.set_sdp_m_line_index(line);
             let (turn, peer) = (self.turns.take(), self.clone());
-            spawn_local(turn.run((), async move {
-                let Ok(open) = peer.open() else { return };
-                let connection = &open.connection;
-                // A candidate that the browser cannot use is no loss: others may do.
-                let _ = JsFuture::from(
-                    connection.add_ice_candidate_with_opt_rtc_ice_candidate_init(Some(&init)),
-                )
-                .await;
-            }));
+            spawn_local(turn.run(
+                (),
+                Box::pin(async move {
+                    let Ok(open) = peer.open() else { return };
+                    let connection = &open.connection;
+                    // A candidate that the browser cannot use is no loss: others may do.
+                    let _ = JsFuture::from(
+                        connection.add_ice_candidate_with_opt_rtc_ice_candidate_init(Some(&init)),
+                    )
+                    .await;
+                }),
+            ));
         }
     }
 
@@ -528,7 +542,7 @@ impl Turns {
 impl Turn {
     /// Acts when those before have. Where the turns end meanwhile, gives `otherwise`: what the browser was doing then
     /// is never settled (W3C WebRTC, section 4.4.1.2).
-    async fn run<T>(self, otherwise: T, act: impl Future<Output = T>) -> T {
+    async fn run<T>(self, otherwise: T, act: LocalBoxFuture<'static, T>) -> T {
         let Self { turns, before, done } = self;
         if let Some(before) = before {
             // It ends by being dropped.
@@ -539,7 +553,7 @@ impl Turn {
         }
         let (acting, ended) = oneshot::channel();
         turns.acting.replace(Some(acting));
-        let result = match select(pin!(act), ended).await {
+        let result = match select(act, ended).await {
             Either::Left((result, _)) => result,
             Either::Right(_) => otherwise,
         };
