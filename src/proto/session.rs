@@ -42,7 +42,7 @@ const LONGEST_POLL: Duration = Duration::from_secs(35);
 
 /// A session that is lost earlier has been of no use. Behind an address that leads to two gateways in turn,
 /// all of them are.
-const PROBATION: Duration = Duration::from_secs(30);
+const PROBATION: Duration = Duration::from_secs(10);
 
 /// Names an HTTP request that was handed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
