@@ -42,6 +42,21 @@ struct Rig {
 }
 
 impl Rig {
+    /// A session with a handle that asks for the list of users, and that request.
+    fn listing() -> (Self, HttpRequest) {
+        let mut rig = Rig::open();
+        rig.session.attach("janus.plugin.videocall", None, rig.now).unwrap();
+        rig.drain();
+        let attach = rig.requests.remove(1);
+        rig.session.handle_http(attach.id, attached(&attach), rig.now);
+        rig.drain();
+        let Some(Ok(Answer::Attached(handle))) = rig.answers.pop() else { panic!("not attached") };
+        rig.session.message(handle, &call::Request::List, None, rig.now).unwrap();
+        rig.drain();
+        let list = rig.requests.remove(1);
+        (rig, list)
+    }
+
     fn new(config: GatewayConfig) -> Self {
         let count = Cell::new(u64::MAX);
         let random = Rc::new(move || {
@@ -668,16 +683,7 @@ fn a_poll_that_is_overdue_has_the_session_looked_for_and_is_not_given_up() {
 
 #[test]
 fn a_message_whose_answer_does_not_come_is_doubted_before_its_limit() {
-    let mut rig = Rig::open();
-    rig.session.attach("janus.plugin.videocall", None, rig.now).unwrap();
-    rig.drain();
-    let attach = rig.requests.remove(1);
-    rig.session.handle_http(attach.id, attached(&attach), rig.now);
-    rig.drain();
-    let Some(Ok(Answer::Attached(handle))) = rig.answers.pop() else { panic!("not attached") };
-    rig.session.message(handle, &call::Request::List, None, rig.now).unwrap();
-    rig.drain();
-    let list = rig.requests.remove(1);
+    let (mut rig, list) = Rig::listing();
     let ack = ok(r#"{"janus":"ack","transaction":"0"}"#);
     rig.session.handle_http(list.id, ack, rig.now);
     rig.run_for(Duration::from_millis(1999));
@@ -831,16 +837,7 @@ fn a_flood_of_events_is_read_in_fewer_polls() {
 
 #[test]
 fn an_answer_that_is_too_long_fails_at_once_what_waits_for_it() {
-    let mut rig = Rig::open();
-    rig.session.attach("janus.plugin.videocall", None, rig.now).unwrap();
-    rig.drain();
-    let attach = rig.requests.remove(1);
-    rig.session.handle_http(attach.id, attached(&attach), rig.now);
-    rig.drain();
-    let Some(Ok(Answer::Attached(handle))) = rig.answers.pop() else { panic!("not attached") };
-    rig.session.message(handle, &call::Request::List, None, rig.now).unwrap();
-    rig.drain();
-    let list = rig.requests.remove(1);
+    let (mut rig, list) = Rig::listing();
     rig.session.handle_http(list.id, acked(&list), rig.now);
     rig.answer(|_| ok(&" ".repeat(videortc::proto::LONGEST_BODY + 1)));
     let Some(Err(error)) = rig.answers.pop() else { panic!("{:?}", rig.answers) };
