@@ -638,9 +638,9 @@ impl Client {
             Ok(Answer::Attached(handle)) => {
                 slot.handle = Some(handle);
                 slot.attempts = None;
-                match slot.command.take() {
-                    Some(command) => self.done_with(command, Ok(Outcome::Attached(id))),
-                    None => slot.call.handle_attached(now),
+                slot.call.handle_attached(now);
+                if let Some(command) = slot.command.take() {
+                    self.done_with(command, Ok(Outcome::Attached(id)));
                 }
                 return;
             }

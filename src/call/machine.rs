@@ -274,7 +274,7 @@ struct Healing {
     out_of_reach: bool,
     /// The page was told [`Event::Reconnecting`].
     told: bool,
-    /// There is no handle: it, or the session, is being made anew.
+    /// There is no handle: it, or the session, is being made, or made anew.
     detached: bool,
     /// The gateway was to close the connection of the conversation before, and has not said that it did.
     stuck: bool,
@@ -318,7 +318,7 @@ enum Farewell<'a> {
 }
 
 impl Call {
-    /// A call object without a name.
+    /// A call object without a name, and without a handle yet.
     pub fn new(config: CallConfig, random: Rc<dyn Fn() -> u64>) -> Self {
         Self {
             config,
@@ -332,7 +332,7 @@ impl Call {
             last: None,
             requests: VecMap::new(),
             losses: 0,
-            healing: Healing::default(),
+            healing: Healing { detached: true, ..Healing::default() },
             candidates: Batch::default(),
             early_candidates: Vec::new(),
             last_request: 0,

@@ -1,4 +1,4 @@
-//! Gateways behind one address that take turns, as behind a load balancer whose sessions are not sticky.
+//! Gateways behind one address, as behind a load balancer whose sessions are not sticky.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,13 +14,23 @@ use crate::Result;
 /// The longest head or body of a request that is carried.
 const LONGEST: usize = 1 << 20;
 
-/// The balancer. Every request goes to the next gateway, on a connection of its own.
+/// What asks for a session.
+const CREATE: &[u8] = br#""janus":"create""#;
+
+/// The balancer, as a page without luck meets it: each session is made at the next gateway, and whatever is
+/// asked in it goes to the one after. Every request has a connection of its own.
 #[derive(Debug)]
 pub struct Turns {
     address: SocketAddr,
     path: String,
-    count: Arc<AtomicUsize>,
+    counts: Arc<Counts>,
     task: JoinHandle<()>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    requests: AtomicUsize,
+    sessions: AtomicUsize,
 }
 
 impl Turns {
@@ -36,8 +46,8 @@ impl Turns {
         }
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
-        let count = Arc::new(AtomicUsize::new(0));
-        let (hosts, counted) = (Arc::new(hosts), count.clone());
+        let counts = Arc::new(Counts::default());
+        let (hosts, counted) = (Arc::<[String]>::from(hosts), counts.clone());
         let task = tokio::spawn(async move {
             while let Ok((page, _)) = listener.accept().await {
                 let (hosts, counted) = (hosts.clone(), counted.clone());
@@ -46,7 +56,7 @@ impl Turns {
                 });
             }
         });
-        Ok(Self { address, path, count, task })
+        Ok(Self { address, path, counts, task })
     }
 
     /// The address of all of them.
@@ -56,7 +66,7 @@ impl Turns {
 
     /// How many requests have come.
     pub fn requests(&self) -> usize {
-        self.count.load(Ordering::Relaxed)
+        self.counts.requests.load(Ordering::Relaxed)
     }
 }
 
@@ -66,9 +76,14 @@ impl Drop for Turns {
     }
 }
 
-async fn carry(mut page: TcpStream, hosts: &[String], count: &AtomicUsize) -> Result {
+async fn carry(mut page: TcpStream, hosts: &[String], counts: &Counts) -> Result {
     let request = read_request(&mut page).await?;
-    let turn = count.fetch_add(1, Ordering::Relaxed);
+    counts.requests.fetch_add(1, Ordering::Relaxed);
+    let turn = if request.windows(CREATE.len()).any(|part| part == CREATE) {
+        counts.sessions.fetch_add(1, Ordering::Relaxed)
+    } else {
+        counts.sessions.load(Ordering::Relaxed)
+    };
     let host = hosts.get(turn % hosts.len().max(1)).context("no gateway")?;
     let mut gateway = TcpStream::connect(host).await?;
     gateway.write_all(&request).await?;
