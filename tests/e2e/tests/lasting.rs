@@ -24,6 +24,11 @@ const STEP: u64 = 10;
 /// and it keeps a little of each command of this test. A call that leaves 2 kB is found out in 300.
 const HEAP_SLACK: u64 = 512 << 10;
 
+/// What the module's memory may be larger than after call 20, which is the smallest step. It never shrinks, so it
+/// shows the most that was ever in use at once: that depends on how pieces of a file fall together. A call that
+/// leaves 240 bytes is found out in 300.
+const LINEAR_SLACK: u64 = 64 << 10;
+
 /// How long the calls between two looks may take.
 const FLIGHT_LIMIT: Duration = Duration::from_secs(150);
 
@@ -220,9 +225,8 @@ fn nothing_grew(looks: &[Look]) -> Result {
         let grown = growth(first, now);
         ensure!(grown.is_empty(), "after {calls} calls: {grown:?}");
         for (page, then) in now.pages.iter().zip(&first.pages) {
-            // WebAssembly's memory never shrinks: whatever a call leaves there shows.
             ensure!(
-                page.linear_memory == then.linear_memory,
+                page.linear_memory <= then.linear_memory + LINEAR_SLACK,
                 "the module's memory grew with call {calls}"
             );
             ensure!(page.heap <= then.heap + HEAP_SLACK, "the heap grew with call {calls}");
