@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 use vecmap::VecMap;
 
-use crate::call::{self, Call, Command, Data, End, Media, Misuse, Reply};
+use crate::call::{self, Call, Command, Data, End, Media, Misuse, Reply, Waiting};
 use crate::config::{CallConfig, GatewayConfig, Secret, UserName};
 use crate::error::Error;
 use crate::event::Event;
@@ -112,9 +112,7 @@ struct Slot {
     handle: Option<HandleId>,
     call: Call,
     /// The command that waits for the first handle.
-    command: Option<Command>,
-    /// How many sessions were lost while it waited.
-    losses: u8,
+    command: Option<Waiting>,
     /// The attempts to get a handle in this session.
     attempts: Option<Attempts>,
 }
@@ -138,9 +136,6 @@ enum Again {
 
 /// How often the browser's hints are followed: a page may come and go in an instant.
 const LOOK: Duration = Duration::from_secs(1);
-
-/// How many lost sessions a command outlives.
-const MOST_LOSSES: u8 = 5;
 
 #[derive(Clone, Copy)]
 enum Spare {
@@ -279,8 +274,8 @@ impl Client {
             self.last_call = self.last_call.saturating_add(1);
             let id = CallId(self.last_call);
             let call = Call::new(config, self.random.clone());
-            let command = Some(command);
-            let slot = Slot { handle: None, call, command, losses: 0, attempts: None };
+            let command = Some(Waiting::new(command));
+            let slot = Slot { handle: None, call, command, attempts: None };
             self.calls.insert(id, slot);
             // Without a session, the next one attaches it.
             self.attach(id, now);
@@ -524,13 +519,10 @@ impl Client {
             let Some(slot) = self.calls.get_mut(&id) else { continue };
             slot.handle = None;
             slot.attempts = None;
-            slot.losses = slot.losses.saturating_add(1);
             slot.call.handle_session_lost(words, error, now);
-            if slot.losses >= MOST_LOSSES
-                && let Some(command) = slot.command.take()
-            {
+            if let Some(waiting) = slot.command.take_if(Waiting::lose) {
                 self.end_call(id, now);
-                self.done_with(command, Err(error.clone().into()));
+                self.done_with(waiting.command, Err(error.clone().into()));
             }
         }
     }
@@ -639,8 +631,8 @@ impl Client {
                 slot.handle = Some(handle);
                 slot.attempts = None;
                 slot.call.handle_attached(now);
-                if let Some(command) = slot.command.take() {
-                    self.done_with(command, Ok(Outcome::Attached(id)));
+                if let Some(waiting) = slot.command.take() {
+                    self.done_with(waiting.command, Ok(Outcome::Attached(id)));
                 }
                 return;
             }
@@ -652,10 +644,10 @@ impl Client {
             return;
         }
         match slot.command.take() {
-            Some(command) => {
+            Some(waiting) => {
                 self.calls.remove(&id);
                 self.outputs.push_back(Output::Ended(id));
-                self.done_with(command, Err(error.into()));
+                self.done_with(waiting.command, Err(error.into()));
             }
             None if matches!(error, proto::Error::Timeout { .. })
                 && self.retry_limit
@@ -779,7 +771,7 @@ impl Client {
             slot.call.handle_session_end(error, now);
             waiting.extend(slot.command.take());
         }
-        for command in waiting {
+        for Waiting { command, .. } in waiting {
             self.done_with(command, Err(error.clone().into()));
         }
         for id in self.calls.keys().copied().collect::<Vec<_>>() {

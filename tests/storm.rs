@@ -548,7 +548,7 @@ fn unasked(number: u8, sequence: u64) -> Value {
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 200,
-        max_shrink_iters: 5000,
+        max_shrink_iters: 500,
         failure_persistence: None,
         ..ProptestConfig::default()
     })]
@@ -623,4 +623,18 @@ fn a_handle_that_is_never_given_again_is_given_up_within_the_limit() {
     let codes: Vec<_> = storm.errors.iter().map(Error::code).collect();
     assert_eq!(codes, [videortc::error::Code::GatewayTimeout]);
     assert!(storm.most < 30, "{} requests in a minute", storm.most);
+}
+
+/// A name that is taken again and again is not what a list waits for.
+#[test]
+fn a_list_that_every_session_refuses_ends_though_each_takes_the_name() {
+    let mut storm = Storm::new(well(), 1);
+    storm.habits[Kind::Keepalive as usize] = vec![(Way::Core(457), 1)];
+    storm.habits[Kind::Register as usize] = vec![(Way::Never, 0), (Way::Well, 0)];
+    storm.habits[Kind::Message as usize] = vec![(Way::Page(200), 0), (Way::Core(458), 2)];
+    storm.habits[Kind::Query as usize] =
+        vec![(Way::Event(0), 0), (Way::Page(200), 0), (Way::Well, 0)];
+    storm.habits[Kind::Poll as usize] =
+        vec![(Way::Core(403), 1), (Way::Page(200), 0), (Way::Event(5), 0)];
+    storm.play(&[(0, Act::List), (80_000, Act::List), (90_000, Act::List)], 900_000);
 }

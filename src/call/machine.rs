@@ -22,6 +22,7 @@ use super::guest::guest_name;
 use super::messages::{self, PluginEvent, Refusal, Request};
 use super::reason;
 use super::talk::{Doom, LegId, Negotiation, Path, Stage, Talk};
+use super::waiting::Waiting;
 use crate::config::{CallConfig, UserName};
 use crate::event::{Event, Settings};
 use crate::log::Level;
@@ -50,8 +51,6 @@ const BATCH: Duration = Duration::from_millis(20);
 const MOST_REDIALS: u8 = 5;
 /// How often a request is repeated whose answers are lost, though the gateway is in reach.
 const MOST_REPEATS: u8 = 5;
-/// How many lost handles a command outlives that waits for the next one.
-const MOST_LOSSES: u8 = 5;
 /// How many guest names are tried.
 const MOST_GUEST_NAMES: u8 = 5;
 /// How many remote candidates are kept for a call that is not answered yet.
@@ -164,8 +163,6 @@ pub struct Call {
     /// With whom the last conversation was, and when it ended.
     last: Option<(UserName, Time)>,
     requests: VecMap<RequestId, Asked>,
-    /// How many handles were lost while commands waited for one.
-    losses: u8,
     healing: Healing,
     candidates: Batch,
     /// Remote candidates that came before there was a leg to give them to. The gateway may tell them
@@ -193,7 +190,7 @@ enum Name {
     Asked {
         name: UserName,
         /// Absent where it is taken again, by a new handle.
-        command: Option<Command>,
+        command: Option<Waiting>,
         guests_left: u8,
         again: Option<Again>,
     },
@@ -254,7 +251,7 @@ impl Asked {
 #[derive(Clone, Copy, Debug)]
 enum Purpose {
     Register,
-    List(Command),
+    List(Waiting),
     Set(Command, Settings),
     Dial,
     Accept,
@@ -294,7 +291,7 @@ struct Healing {
     doubted: Option<Time>,
     doubts: Backoff,
     /// Commands that wait for the next handle.
-    lists: Vec<Command>,
+    lists: Vec<Waiting>,
 }
 
 #[derive(Debug, Default)]
@@ -331,7 +328,6 @@ impl Call {
             last_offer: String::new(),
             last: None,
             requests: VecMap::new(),
-            losses: 0,
             healing: Healing { detached: true, ..Healing::default() },
             candidates: Batch::default(),
             early_candidates: Vec::new(),

@@ -6,12 +6,14 @@ mod guest;
 mod machine;
 mod messages;
 mod talk;
+mod waiting;
 
 pub use data::{Data, Transfer, TransferId, TransferState};
 pub use error::{End, Error, Misuse, PluginCode};
 pub use machine::{Call, Command, LegState, Media, Output, Reply, RequestId};
 pub use messages::Request;
 pub use talk::LegId;
+pub(crate) use waiting::Waiting;
 
 #[doc(hidden)]
 pub use messages::{PluginEvent, Refusal, parse as parse_plugin_message};

@@ -20,7 +20,7 @@ impl Call {
                 if wanted.as_ref().is_none_or(|wanted| wanted == name) =>
             {
                 if let Name::Asked { command: waiting, .. } = &mut self.name {
-                    *waiting = Some(command);
+                    *waiting = Some(Waiting::new(command));
                 }
                 return;
             }
@@ -32,13 +32,13 @@ impl Call {
         }
         let guests_left = if wanted.is_some() { 0 } else { MOST_GUEST_NAMES };
         let name = wanted.unwrap_or_else(|| guest_name((self.random)()));
-        self.ask_for_name(name, Some(command), guests_left);
+        self.ask_for_name(name, Some(Waiting::new(command)), guests_left);
     }
 
     pub(super) fn ask_for_name(
         &mut self,
         name: UserName,
-        command: Option<Command>,
+        command: Option<Waiting>,
         guests_left: u8,
     ) {
         let body = Request::register(&name);
@@ -54,10 +54,11 @@ impl Call {
         if self.refuse_if_closed(command) {
             return;
         }
+        let waiting = Waiting::new(command);
         match self.healing.detached {
-            true => self.healing.lists.push(command),
+            true => self.healing.lists.push(waiting),
             false => {
-                self.request(Purpose::List(command), Request::List, None);
+                self.request(Purpose::List(waiting), Request::List, None);
             }
         }
     }

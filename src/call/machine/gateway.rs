@@ -6,13 +6,13 @@ impl Call {
     /// The session is gone, and the handle with it.
     pub fn handle_session_end(&mut self, error: &Error, now: Time) {
         self.lose_handle(reason::SESSION_LOST, error, now);
-        for command in take(&mut self.healing.lists) {
-            self.done(command, Err(error.clone()));
+        for waiting in take(&mut self.healing.lists) {
+            self.done(waiting.command, Err(error.clone()));
         }
         if let Name::Asked { name, command, .. } = std::mem::replace(&mut self.name, Name::None) {
             self.event(Event::Registered { name, is_registered: false });
-            if let Some(command) = command {
-                self.done(command, Err(error.clone()));
+            if let Some(waiting) = command {
+                self.done(waiting.command, Err(error.clone()));
             }
         }
         self.become_closed();
@@ -66,16 +66,12 @@ impl Call {
             Purpose::Query => self.handle_query(id, result, now),
             Purpose::Renegotiate => self.handle_renegotiated(result, now),
             Purpose::Register => self.handle_registered(result, now),
-            Purpose::List(command) => {
-                self.losses = 0;
-                self.done(
-                    command,
-                    match result {
-                        Ok(PluginEvent::List(names)) => Ok(Reply::Names(names)),
-                        Ok(other) => Err(Error::unexpected(&other)),
-                        Err(error) => Err(error),
-                    },
-                );
+            Purpose::List(waiting) => {
+                let result = result.and_then(|event| match event {
+                    PluginEvent::List(names) => Ok(Reply::Names(names)),
+                    other => Err(Error::unexpected(&other)),
+                });
+                self.done(waiting.command, result);
             }
             Purpose::Set(command, settings) => {
                 let result = result.and_then(|event| match event {
@@ -162,19 +158,18 @@ impl Call {
         // A call that waits for the name.
         self.end(reason::LOST, error.clone(), Farewell::HangUp(reason::LOST), now);
         match command {
-            Some(command) => self.done(command, Err(error)),
+            Some(waiting) => self.done(waiting.command, Err(error)),
             None => self.event(Event::Error(error.into())),
         }
         self.be_well();
     }
 
-    pub(super) fn hold(&mut self, name: UserName, command: Option<Command>, now: Time) {
-        self.losses = 0;
+    pub(super) fn hold(&mut self, name: UserName, command: Option<Waiting>, now: Time) {
         self.log(Level::Info, format!("registered as \"{name}\""));
         self.name = Name::Held(name.clone());
         self.event(Event::Registered { name: name.clone(), is_registered: true });
-        if let Some(command) = command {
-            self.done(command, Ok(Reply::Name(name)));
+        if let Some(waiting) = command {
+            self.done(waiting.command, Ok(Reply::Name(name)));
         }
         self.be_well();
         self.dial_if_due(now);

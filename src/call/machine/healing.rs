@@ -73,14 +73,14 @@ impl Call {
 
     /// The next handle asks for the name.
     fn want_name_again(&mut self) {
-        if self.losses >= MOST_LOSSES
-            && let Name::Asked { command: Some(_), .. } = &self.name
+        if let Name::Asked { command: Some(waiting), .. } = &mut self.name
+            && waiting.lose()
             && let Some(error) = self.healing.trouble.clone()
-            && let Name::Asked { name, command: Some(command), .. } =
+            && let Name::Asked { name, command: Some(waiting), .. } =
                 std::mem::replace(&mut self.name, Name::None)
         {
             self.event(Event::Registered { name, is_registered: false });
-            self.done(command, Err(error));
+            self.done(waiting.command, Err(error));
         }
         self.name = match std::mem::replace(&mut self.name, Name::None) {
             Name::Held(name) => Name::Asked { name, command: None, guests_left: 0, again: None },
@@ -105,18 +105,18 @@ impl Call {
         let mut lists = take(&mut self.healing.lists);
         for purpose in self.abandoned() {
             match purpose {
-                Purpose::List(command) => lists.push(command),
+                Purpose::List(waiting) => lists.push(waiting),
                 Purpose::Set(command, _) => self.done(command, Err(error.clone())),
                 _ => {}
             }
         }
-        let waits = matches!(self.name, Name::Asked { command: Some(_), .. });
-        self.losses = if waits || !lists.is_empty() { self.losses.saturating_add(1) } else { 0 };
-        if self.losses >= MOST_LOSSES {
-            for command in take(&mut lists) {
-                self.done(command, Err(error.clone()));
+        lists.retain_mut(|waiting| {
+            let is_over = waiting.lose();
+            if is_over {
+                self.done(waiting.command, Err(error.clone()));
             }
-        }
+            !is_over
+        });
         let (told, trouble) = (self.healing.told, self.healing.trouble.take());
         self.healing = Healing { told, trouble, detached: true, lists, ..Healing::default() };
     }
@@ -124,8 +124,8 @@ impl Call {
     /// There is a new handle.
     pub fn handle_attached(&mut self, now: Time) {
         self.healing.detached = false;
-        for command in take(&mut self.healing.lists) {
-            self.request(Purpose::List(command), Request::List, None);
+        for waiting in take(&mut self.healing.lists) {
+            self.request(Purpose::List(waiting), Request::List, None);
         }
         match &mut self.name {
             Name::Asked { again, .. } => {
