@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy, sink};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -21,7 +21,16 @@ pub struct Proxy {
     address: SocketAddr,
     path: String,
     orders: watch::Sender<Orders>,
+    polls: watch::Receiver<Poll>,
     task: JoinHandle<()>,
+}
+
+/// The last poll that went to the gateway.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Poll {
+    number: usize,
+    /// The first line of the request. No two polls of a page have the same.
+    line: Vec<u8>,
 }
 
 /// What every connection obeys.
@@ -30,6 +39,8 @@ struct Orders {
     mode: Mode,
     /// Counts the cuts: a connection that saw fewer when it was made ends.
     cuts: usize,
+    /// The same, but the connection to the gateway stays open.
+    unnoticed_cuts: usize,
     /// After so many bytes the answer to a poll ends with its connection, once.
     break_poll_after: Option<usize>,
 }
@@ -48,15 +59,20 @@ impl Proxy {
         let (host, path) = rest.split_once('/').context("a proxy needs a path")?;
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
-        let (orders, _) =
-            watch::channel(Orders { mode: Mode::Forward, cuts: 0, break_poll_after: None });
-        let relay = Relay { host: host.to_owned(), orders: orders.clone() };
+        let (orders, _) = watch::channel(Orders {
+            mode: Mode::Forward,
+            cuts: 0,
+            unnoticed_cuts: 0,
+            break_poll_after: None,
+        });
+        let (polled, polls) = watch::channel(Poll::default());
+        let relay = Relay { host: host.to_owned(), orders: orders.clone(), polled };
         let task = tokio::spawn(async move {
             while let Ok((page, _)) = listener.accept().await {
                 tokio::spawn(relay.clone().carry(page));
             }
         });
-        Ok(Self { address, path: path.to_owned(), orders, task })
+        Ok(Self { address, path: path.to_owned(), orders, polls, task })
     }
 
     /// The gateway's address as a page sees it through this proxy.
@@ -67,6 +83,19 @@ impl Proxy {
     /// Resets every connection. New ones are as good as ever.
     pub fn cut(&self) {
         self.orders.send_modify(|orders| orders.cuts += 1);
+    }
+
+    /// Resets every connection to the page, and keeps those to the gateway, which notices nothing: as where a page
+    /// changes its network. Waits for the next poll. Says whether it is the one of before, repeated by the browser.
+    pub async fn cut_unnoticed(&self) -> Result<bool> {
+        let mut polls = self.polls.clone();
+        let before = polls.borrow_and_update().clone();
+        self.orders.send_modify(|orders| orders.unnoticed_cuts += 1);
+        let next = polls.wait_for(|poll| poll.number > before.number);
+        match tokio::time::timeout(POLL_LIMIT, next).await {
+            Ok(poll) => Ok(poll?.line == before.line),
+            Err(_) => bail!("no poll came within {POLL_LIMIT:?} of the cut"),
+        }
     }
 
     /// Resets every connection, and each new one as soon as it is made.
@@ -114,26 +143,34 @@ impl Drop for Proxy {
 struct Relay {
     host: String,
     orders: watch::Sender<Orders>,
+    polled: watch::Sender<Poll>,
 }
 
 impl Relay {
     async fn carry(self, mut page: TcpStream) {
         let mut orders = self.orders.subscribe();
-        let Orders { mode, cuts, .. } = *orders.borrow_and_update();
-        let ends_in_order = mode != Mode::Refuse && {
-            let Ok(mut gateway) = TcpStream::connect(&self.host).await else { return };
-            let (page_reads, page_writes) = page.split();
-            let (gateway_reads, gateway_writes) = gateway.split();
-            let (polls, is_poll) = watch::channel(false);
-            tokio::select! {
-                () = self.requests(page_reads, gateway_writes, &polls) => true,
-                () = self.answers(gateway_reads, page_writes, &is_poll) => true,
-                _ = orders.wait_for(|orders| orders.cuts > cuts) => false,
-            }
-        };
-        if !ends_in_order {
+        let Orders { mode, cuts, unnoticed_cuts, .. } = *orders.borrow_and_update();
+        let reset = |page: TcpStream| {
             // Closing is a reset then.
             let _ = page.set_zero_linger();
+        };
+        if mode == Mode::Refuse {
+            return reset(page);
+        }
+        let Ok(mut gateway) = TcpStream::connect(&self.host).await else { return };
+        let (page_reads, page_writes) = page.split();
+        let (gateway_reads, gateway_writes) = gateway.split();
+        let (polls, is_poll) = watch::channel(false);
+        tokio::select! {
+            () = self.requests(page_reads, gateway_writes, &polls) => return,
+            () = self.answers(gateway_reads, page_writes, &is_poll) => return,
+            _ = orders.wait_for(|now| now.cuts > cuts || now.unnoticed_cuts > unnoticed_cuts) => {}
+        }
+        reset(page);
+        let mut nowhere = sink();
+        tokio::select! {
+            _ = orders.wait_for(|now| now.cuts > cuts) => {}
+            _ = copy(&mut gateway, &mut nowhere) => {}
         }
     }
 
@@ -147,10 +184,17 @@ impl Relay {
         let mut buffer = vec![0; 65536];
         while let Ok(length @ 1..) = from.read(&mut buffer).await {
             let bytes = &buffer[..length];
-            is_poll.send_replace(bytes.starts_with(b"GET "));
+            let polls = bytes.starts_with(b"GET ");
+            is_poll.send_replace(polls);
             self.while_stalled().await;
             if to.write_all(bytes).await.is_err() {
                 return;
+            }
+            if polls {
+                let line = bytes.split(|&byte| byte == b'\r').next().unwrap_or_default();
+                self.polled.send_modify(|poll| {
+                    *poll = Poll { number: poll.number + 1, line: line.to_owned() };
+                });
             }
         }
     }
