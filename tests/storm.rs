@@ -385,8 +385,13 @@ impl Storm {
     }
 
     fn tell(&mut self, transaction: &Value, data: Value) {
-        self.events.push(json!({ "janus": "event", "sender": 7, "transaction": transaction,
+        self.announce(json!({ "janus": "event", "sender": 7, "transaction": transaction,
             "plugindata": { "data": data } }));
+    }
+
+    /// Gives an event to the poll that waits, or to the next one.
+    fn announce(&mut self, event: Value) {
+        self.events.push(event);
         if let Some((id, _)) = self.poll.take() {
             self.bring(id, 1);
         }
@@ -616,9 +621,7 @@ fn a_handle_that_is_never_given_again_is_given_up_within_the_limit() {
     let mut storm = Storm::new(well(), 1);
     storm.play(&[], 60_000);
     storm.habits[Kind::Attach as usize] = vec![(Way::Never, 0)];
-    storm.events.push(json!({ "janus": "timeout", "session_id": 1 }));
-    let (poll, _) = storm.poll.take().unwrap();
-    storm.bring(poll, 1);
+    storm.announce(json!({ "janus": "timeout", "session_id": 1 }));
     storm.run_until(storm.now + LONGEST);
     let codes: Vec<_> = storm.errors.iter().map(Error::code).collect();
     assert_eq!(codes, [videortc::error::Code::GatewayTimeout]);
@@ -637,4 +640,44 @@ fn a_list_that_every_session_refuses_ends_though_each_takes_the_name() {
     storm.habits[Kind::Poll as usize] =
         vec![(Way::Core(403), 1), (Way::Page(200), 0), (Way::Event(5), 0)];
     storm.play(&[(0, Act::List), (80_000, Act::List), (90_000, Act::List)], 900_000);
+}
+
+#[test]
+fn a_page_that_asks_in_a_loop_is_held_to_the_rate_and_loses_nothing() {
+    let mut storm = Storm::new(well(), 1);
+    storm.play(&[], 60_000);
+    let before = storm.total;
+    for _ in 0..250 {
+        storm.act(Act::List);
+    }
+    storm.run_until(storm.now + 3000);
+    let posted = storm.turns[&Kind::Message];
+    assert!((200..250).contains(&posted), "{posted} of 250 requests in 3 s");
+    storm.run_until(storm.now + 7000);
+    assert!(storm.open.is_empty() && storm.errors.is_empty(), "{:?}", storm.errors);
+    assert!(storm.total - before >= 250);
+}
+
+#[test]
+fn a_handle_that_was_given_up_is_detached_with_pauses_and_not_for_ever() {
+    // Silence waits for `requestTimeout`; a line that fails says so at once.
+    for (way, expected) in [(Way::Never, 8..=13), (Way::Fails, 40..=100)] {
+        let mut storm = Storm::new(well(), 1);
+        storm.play(&[], 60_000);
+        storm.act(Act::Call);
+        storm.run_until(storm.now + 500);
+        storm.announce(unasked(10, 1));
+        storm.run_until(storm.now + 500);
+        storm.act(Act::Path(LegState::Connected));
+        storm.act(Act::HangUp);
+        // The core's word that the connection is closed never comes; nor does an answer to the detach that follows.
+        storm.habits[Kind::Other as usize] = vec![(way, 0)];
+        let before = storm.turns.get(&Kind::Other).copied().unwrap_or_default();
+        let attached = storm.turns[&Kind::Attach];
+        storm.run_until(storm.now + 600_000);
+        assert_eq!(storm.turns[&Kind::Attach], attached + 1, "the handle was given up");
+        let tries = storm.turns[&Kind::Other] - before;
+        assert!(expected.contains(&tries), "{way:?}: {tries} tries in `retryLimit`, 120 s");
+        assert!(storm.open.is_empty() && storm.errors.is_empty(), "{:?}", storm.errors);
+    }
 }
