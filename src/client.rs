@@ -64,7 +64,7 @@ pub enum Output {
 /// The one rule of its use: after every input, drain [`Client::poll_output`], then set one timer to
 /// [`Client::poll_timeout`].
 pub struct Client {
-    session: Session,
+    session: Session<call::Request>,
     retry_limit: Duration,
     /// Since when the gateway is out of reach, or makes sessions that are of no use.
     trouble: Option<Time>,
@@ -701,7 +701,7 @@ impl Client {
         match output {
             call::Output::Request { id: request, body, jsep } => {
                 let sent = with_handle(handle)
-                    .and_then(|handle| self.session.message(handle, &body, jsep, now));
+                    .and_then(|handle| self.session.message(handle, body, jsep, now));
                 match sent {
                     Ok(ticket) => {
                         self.tickets.insert(ticket, Purpose::Request(id, request));

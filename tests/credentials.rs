@@ -30,7 +30,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// A session whose gateway the test plays, and what it asked for.
 struct Rig {
-    session: Session,
+    session: Session<call::Request>,
     now: Time,
     /// What was asked of the gateway and has no answer, the oldest first.
     requests: Vec<HttpRequest>,
@@ -88,7 +88,7 @@ impl Rig {
         (rig, handle)
     }
 
-    fn tell(&mut self, act: impl FnOnce(&mut Session, Time)) {
+    fn tell(&mut self, act: impl FnOnce(&mut Session<call::Request>, Time)) {
         act(&mut self.session, self.now);
         while let Some(output) = self.session.poll_output() {
             match output {
@@ -123,7 +123,7 @@ impl Rig {
 
     fn send(&mut self, handle: HandleId, reason: &str) {
         let request = call::Request::Hangup { reason: reason.to_owned() };
-        self.tell(|session, now| drop(session.message(handle, &request, None, now)));
+        self.tell(|session, now| drop(session.message(handle, request, None, now)));
     }
 
     /// The page gives the token that it was asked for last.

@@ -26,7 +26,7 @@ use videortc::time::Time;
 
 /// A session, and what it asked for.
 struct Rig {
-    session: Session,
+    session: Session<call::Request>,
     now: Time,
     requests: Vec<HttpRequest>,
     opened: Option<Result<(), Error>>,
@@ -51,7 +51,7 @@ impl Rig {
         rig.session.handle_http(attach.id, attached(&attach), rig.now);
         rig.drain();
         let Some(Ok(Answer::Attached(handle))) = rig.answers.pop() else { panic!("not attached") };
-        rig.session.message(handle, &call::Request::List, None, rig.now).unwrap();
+        rig.session.message(handle, call::Request::List, None, rig.now).unwrap();
         rig.drain();
         let list = rig.requests.remove(1);
         (rig, list)
@@ -307,7 +307,7 @@ fn requests_are_written_as_janus_reads_them() {
         line,
     };
     let request = call::Request::Register { username: UserName::parse("Tom \"T\"").unwrap() };
-    rig.session.message(handle, &request, None, rig.now).unwrap();
+    rig.session.message(handle, request, None, rig.now).unwrap();
     rig.drain();
     let written = |rig: &mut Rig| {
         let request = rig.requests.remove(0);
@@ -338,7 +338,7 @@ fn requests_are_written_as_janus_reads_them() {
         ),
         (call::Request::Set(Settings::default()), Some(&offer), json!({ "request": "set" })),
     ] {
-        rig.session.message(handle, &request, jsep.cloned(), rig.now).unwrap();
+        rig.session.message(handle, request, jsep.cloned(), rig.now).unwrap();
         rig.drain();
         let body = written(&mut rig);
         assert_eq!(body["body"], wanted);
@@ -859,7 +859,7 @@ fn a_slash_at_the_end_of_an_address_is_kept() {
     rig.answer(attached);
     assert_eq!(path(&rig.requests[0]), format!("https://a.test/janus/{id}"));
     let Some(Ok(Answer::Attached(handle))) = rig.answers.pop() else { panic!("not attached") };
-    rig.session.message(handle, &call::Request::List, None, rig.now).unwrap();
+    rig.session.message(handle, call::Request::List, None, rig.now).unwrap();
     rig.drain();
     assert_eq!(path(&rig.requests[1]), format!("https://a.test/janus/{id}/77"));
     rig.session.leave(&videortc::proto::Error::PageLeft);

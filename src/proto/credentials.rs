@@ -7,8 +7,6 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use serde_json::Value;
-
 use crate::config::{Secret, Token};
 use crate::time::Time;
 
@@ -201,7 +199,7 @@ fn without(text: &str, secret: &str) -> String {
     let mut spelling = secret.to_owned();
     for _ in 0..3 {
         text = text.replace(&spelling, "…");
-        let quoted = Value::from(spelling).to_string();
+        let quoted = serde_json::to_string(&spelling).unwrap_or_default();
         let inner = quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
         spelling = inner.unwrap_or(&quoted).to_owned();
     }

@@ -138,7 +138,7 @@ pub enum Output {
     Log(Level, String),
 }
 
-/// The session's state machine.
+/// The session's state machine. `B` is what plugins are told.
 ///
 /// | from | by | to |
 /// | --- | --- | --- |
@@ -148,7 +148,7 @@ pub enum Output {
 /// | Open | 458, or polls failing for too long | Closed |
 /// | Open | `close()` | Closing |
 /// | Closing | the answer, or 3 s | Closed |
-pub struct Session {
+pub struct Session<B> {
     config: GatewayConfig,
     random: Rc<dyn Fn() -> u64>,
     credentials: Credentials,
@@ -161,7 +161,7 @@ pub struct Session {
     /// A failing poll does not end the session: more than the session would end with it.
     is_patient: bool,
     /// Requests without an answer, the oldest first.
-    pending: VecMap<Ticket, Pending>,
+    pending: VecMap<Ticket, Pending<B>>,
     last_ticket: u64,
     last_http: u64,
     /// The gateway forgot a session that was polled: how soon it does so is to be asked.
@@ -228,12 +228,12 @@ impl State {
     }
 }
 
-struct Pending {
+struct Pending<B> {
     kind: Kind,
     lane: Lane,
     deadline: Time,
     stage: Stage,
-    request: Request,
+    request: Request<B>,
     /// The token that it was last posted with.
     token: Generation,
     /// It was refused for its token.
@@ -306,7 +306,7 @@ enum Stage {
     },
 }
 
-impl Session {
+impl<B: Serialize> Session<B> {
     /// A closed session. `random` is the source of ids: it must be cryptographic, since the id is
     /// the only key to the session.
     pub fn new(mut config: GatewayConfig, random: Rc<dyn Fn() -> u64>) -> Self {
@@ -433,13 +433,11 @@ impl Session {
     pub fn message(
         &mut self,
         handle: HandleId,
-        body: &impl Serialize,
+        body: B,
         jsep: Option<Jsep>,
         now: Time,
     ) -> Result<Ticket, Error> {
         self.check_connected()?;
-        // What cannot be written is `null`, which the gateway refuses.
-        let body = serde_json::to_value(body).unwrap_or_default();
         let request = Request::Message { body, jsep };
         Ok(self.request(Kind::Message, Lane::Messages(handle), request, now))
     }
@@ -521,7 +519,7 @@ impl Session {
         {
             let url = self.addressed(&server.join(&id.0.to_string()));
             let ticket = self.next_ticket();
-            let body = body(&Request::Destroy, ticket, &self.credentials);
+            let body = body(&Request::<B>::Destroy, ticket, &self.credentials);
             self.outputs.push_back(Output::Beacon { url, body });
         }
     }
@@ -602,7 +600,7 @@ impl Session {
             self.pending.iter().filter(|(_, p)| p.deadline <= now).map(|(t, _)| *t).collect();
         for ticket in late {
             // A late session is asked for at the next server, and its handle with it: that is late no more.
-            let is_late = |pending: &&Pending| pending.deadline <= now && !self.is_held(pending);
+            let is_late = |pending: &&Pending<B>| pending.deadline <= now && !self.is_held(pending);
             let Some(pending) = self.pending.get(&ticket).filter(is_late) else { continue };
             let (kind, lane, deadline) = (pending.kind, pending.lane, pending.deadline);
             let mut is_deaf = false;
@@ -694,7 +692,7 @@ impl Session {
         Ticket(self.last_ticket)
     }
 
-    fn request(&mut self, kind: Kind, lane: Lane, request: Request, now: Time) -> Ticket {
+    fn request(&mut self, kind: Kind, lane: Lane, request: Request<B>, now: Time) -> Ticket {
         let ticket = self.next_ticket();
         let pending = Pending {
             kind,
@@ -756,7 +754,7 @@ impl Session {
 
     /// Whether a request is not posted, nor late, before there is a token. The end of the session is: nobody
     /// waits for that for long.
-    fn is_held(&self, pending: &Pending) -> bool {
+    fn is_held(&self, pending: &Pending<B>) -> bool {
         self.credentials.is_asking()
             && pending.kind != Kind::Destroy
             && !matches!(pending.stage, Stage::Posted(_))
@@ -1294,7 +1292,7 @@ fn answer_of(kind: Kind, message: Message) -> Result<Answer, Error> {
 }
 
 /// A request as the gateway reads it.
-fn body(request: &Request, ticket: Ticket, credentials: &Credentials) -> String {
+fn body<B: Serialize>(request: &Request<B>, ticket: Ticket, credentials: &Credentials) -> String {
     let envelope = Envelope {
         request,
         transaction: ticket.0.to_string(),

@@ -389,11 +389,11 @@ fn plugin_data(message: &mut Value) -> Option<Value> {
     message.pointer_mut("/plugindata/data").map(Value::take).filter(|data| !data.is_null())
 }
 
-/// A request as it is posted.
+/// A request as it is posted. `B` is what plugins are told.
 #[derive(Serialize)]
-pub(super) struct Envelope<'a> {
+pub(super) struct Envelope<'a, B: Serialize> {
     #[serde(flatten)]
-    pub(super) request: &'a Request,
+    pub(super) request: &'a Request<B>,
     pub(super) transaction: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) apisecret: Option<&'a str>,
@@ -401,7 +401,7 @@ pub(super) struct Envelope<'a> {
     pub(super) token: Option<&'a str>,
 }
 
-impl Envelope<'_> {
+impl<B: Serialize> Envelope<'_, B> {
     pub(super) fn to_json(&self) -> String {
         // Only a map whose keys are no strings cannot be written, and there is none.
         serde_json::to_string(self).unwrap_or_default()
@@ -411,7 +411,7 @@ impl Envelope<'_> {
 /// What is asked of the gateway.
 #[derive(Serialize)]
 #[serde(tag = "janus", rename_all = "lowercase")]
-pub(super) enum Request {
+pub(super) enum Request<B> {
     Create {
         id: SessionId,
     },
@@ -421,7 +421,7 @@ pub(super) enum Request {
         opaque_id: Option<String>,
     },
     Message {
-        body: Value,
+        body: B,
         #[serde(skip_serializing_if = "Option::is_none")]
         jsep: Option<Jsep>,
     },

@@ -107,6 +107,8 @@ impl Incoming {
         } else {
             return self.end(id, Verdict::Malformed, wants);
         };
+        // Last, so that they stand in the order in which they began.
+        self.slots.remove(&slot_of(id));
         self.slots.insert(slot_of(id), Slot { id, state });
     }
 
@@ -216,9 +218,7 @@ impl Incoming {
 
     /// Every transfer that is not whole, at the end of the link.
     pub(super) fn close(&mut self, wants: &mut Vec<Want>) {
-        let mut slots: Vec<Slot> = std::mem::take(&mut self.slots).into_values().collect();
-        slots.sort_unstable_by_key(|slot| slot.id);
-        for slot in slots {
+        for slot in std::mem::take(&mut self.slots).into_values() {
             if let State::Receiving { meta, received, .. } = slot.state {
                 wants.push(Want::Drop(slot.id, meta, received, Verdict::Other));
             }
