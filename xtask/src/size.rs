@@ -10,7 +10,7 @@ use flate2::write::GzEncoder;
 /// What files may weigh together at most, in bytes as gzip -9 packs them: the entry with the module beside it, and
 /// the file for a script tag.
 const CEILINGS: &[(&[&str], usize)] =
-    &[(&["videortc.wasm", "index.js"], 180 * 1024), (&["videortc.min.js"], 260 * 1024)];
+    &[(&["videortc.wasm", "index.js"], 175 * 1024), (&["videortc.min.js"], 260 * 1024)];
 
 /// A line of the report.
 #[derive(Debug)]
