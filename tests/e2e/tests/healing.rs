@@ -85,7 +85,6 @@ async fn a_call_that_goes_into_a_poll_that_nobody_reads_rings_all_the_same() -> 
             is_whole(page).await?;
         }
     }
-    eprintln!("{repeated} of 8 polls were repeated by the browser");
     ensure!(repeated > 0, "the browser repeated no poll");
     works(&tom, &jack).await?;
     rig.finish().await
