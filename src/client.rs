@@ -146,7 +146,10 @@ enum Spare {
 
 enum Purpose {
     Spare,
-    Attach(CallId),
+    Attach {
+        id: CallId,
+        has_account: bool,
+    },
     Request(CallId, call::RequestId),
     Trickle,
     Detach(CallId),
@@ -387,10 +390,13 @@ impl Client {
         let hidden = Phase::Hidden(Vec::new());
         match std::mem::replace(&mut self.phase, hidden) {
             Phase::Disconnected => self.phase = Phase::Disconnected,
-            leaving @ Phase::Leaving { .. } => {
-                self.phase = leaving;
+            Phase::Leaving { commands, then_connect, closing } => {
+                self.phase = Phase::Leaving { commands, then_connect: Vec::new(), closing };
                 self.end_calls(&error.clone().into(), now);
                 self.handle_closed(now);
+                if !then_connect.is_empty() {
+                    self.phase = Phase::Hidden(then_connect);
+                }
             }
             Phase::Connecting(commands)
             | Phase::Restoring(Restoring { commands, .. })
@@ -446,9 +452,12 @@ impl Client {
             proto::Output::Answer(ticket, result) => self.handle_answer(ticket, result, now),
             proto::Output::Notice(handle, notice) => {
                 // What a handle tells that was given up concerns nobody.
-                let mut slots = self.calls.values_mut();
-                if let Some(slot) = slots.find(|slot| slot.handle == Some(handle)) {
+                let mut slots = self.calls.iter_mut();
+                if let Some((&id, slot)) = slots.find(|(_, slot)| slot.handle == Some(handle)) {
                     slot.call.handle_notice(notice, now);
+                    if slot.call.is_closed() {
+                        self.end_call(id, now);
+                    }
                 }
             }
             proto::Output::Beacon { url, body } => {
@@ -514,6 +523,7 @@ impl Client {
     /// Takes their handles from the calls, which end.
     fn unhandle(&mut self, words: &str, error: &proto::Error, now: Time) {
         self.tickets = VecMap::new();
+        self.spare = Spare::None;
         self.again = Vec::new();
         for id in self.calls.keys().copied().collect::<Vec<_>>() {
             let Some(slot) = self.calls.get_mut(&id) else { continue };
@@ -605,7 +615,7 @@ impl Client {
         if account.is_none() {
             match std::mem::replace(&mut self.spare, Spare::None) {
                 Spare::Asked(ticket) => {
-                    self.tickets.insert(ticket, Purpose::Attach(id));
+                    self.tickets.insert(ticket, Purpose::Attach { id, has_account: false });
                     return;
                 }
                 Spare::Ready(handle) => {
@@ -615,17 +625,20 @@ impl Client {
             }
         }
         if let Ok(ticket) = self.session.attach(call::PLUGIN, account.as_deref(), now) {
-            self.tickets.insert(ticket, Purpose::Attach(id));
+            self.tickets.insert(ticket, Purpose::Attach { id, has_account: account.is_some() });
+        }
+    }
+
+    /// A handle whose call object has ended meanwhile is the spare one, if it could be anybody's.
+    fn handle_orphan(&mut self, handle: HandleId, has_account: bool, now: Time) {
+        match self.spare {
+            Spare::None if !has_account => self.spare = Spare::Ready(handle),
+            _ => self.leave_handle(handle, Attempts::new(now), now),
         }
     }
 
     fn handle_attached(&mut self, id: CallId, result: Result<Answer, proto::Error>, now: Time) {
-        let Some(slot) = self.calls.get_mut(&id) else {
-            if let Ok(Answer::Attached(handle)) = result {
-                self.spare = Spare::Ready(handle);
-            }
-            return;
-        };
+        let Some(slot) = self.calls.get_mut(&id) else { return };
         let error = match result {
             Ok(Answer::Attached(handle)) => {
                 slot.handle = Some(handle);
@@ -658,7 +671,10 @@ impl Client {
                 self.again.push((due, Again::Attach(id)));
             }
             None => {
-                self.outputs.push_back(Output::Event(id, Event::Error(error.into())));
+                // Who leaves misses nothing.
+                if !matches!(self.phase, Phase::Leaving { .. }) {
+                    self.outputs.push_back(Output::Event(id, Event::Error(error.into())));
+                }
                 self.end_call(id, now);
             }
         }
@@ -666,7 +682,12 @@ impl Client {
 
     fn handle_answer(&mut self, ticket: Ticket, result: Result<Answer, proto::Error>, now: Time) {
         match self.tickets.remove(&ticket) {
-            Some(Purpose::Attach(id)) => self.handle_attached(id, result, now),
+            Some(Purpose::Attach { id, has_account }) => match result {
+                Ok(Answer::Attached(handle)) if !self.calls.contains_key(&id) => {
+                    self.handle_orphan(handle, has_account, now);
+                }
+                result => self.handle_attached(id, result, now),
+            },
             Some(Purpose::Spare) => {
                 self.spare = match result {
                     Ok(Answer::Attached(handle)) => Spare::Ready(handle),
@@ -787,8 +808,10 @@ impl Client {
         while let Some(output) = self.calls.get_mut(&id).and_then(|slot| slot.call.poll_output()) {
             self.handle_call(id, output, now);
         }
-        self.calls.remove(&id);
-        self.outputs.push_back(Output::Ended(id));
+        // Its last words may have ended it already.
+        if self.calls.remove(&id).is_some() {
+            self.outputs.push_back(Output::Ended(id));
+        }
     }
 
     fn handle_closed(&mut self, now: Time) {

@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::backoff::Backoff;
 use crate::config::{Secret, Token};
 use crate::time::Time;
 
@@ -35,6 +36,8 @@ pub(super) struct Credentials {
     given_at: Time,
     standing: Standing,
     asking: Option<Asking>,
+    /// Between tokens that are refused, though the gateway took them meanwhile.
+    backoff: Backoff,
     last_request: u64,
     /// The tokens of before, the oldest first. What was sent with them may still be echoed.
     old: VecDeque<Secret>,
@@ -50,7 +53,10 @@ enum Standing {
 
 #[derive(Debug)]
 struct Asking {
-    request: TokenRequest,
+    /// Absent during the pause before.
+    request: Option<TokenRequest>,
+    since: Time,
+    /// When the page is asked, or until when it may take.
     deadline: Time,
 }
 
@@ -82,6 +88,7 @@ impl Credentials {
             given_at: Time::default(),
             standing: Standing::Untried,
             asking: None,
+            backoff: Backoff::default(),
             last_request: 0,
             old: VecDeque::new(),
         }
@@ -105,20 +112,39 @@ impl Credentials {
         self.is_asked && (self.token.is_none() || self.standing == Standing::Refused)
     }
 
+    /// Whether another token is on its way, or will be.
     pub(super) fn is_asking(&self) -> bool {
         self.asking.is_some()
     }
 
-    /// Until when the page may take.
+    /// Whether it is the page that takes its time.
+    pub(super) fn waits_for_page(&self) -> bool {
+        self.asking.as_ref().is_some_and(|asking| asking.request.is_some())
+    }
+
+    /// When the page is asked, or until when it may take.
     pub(super) fn deadline(&self) -> Option<Time> {
         self.asking.as_ref().map(|asking| asking.deadline)
     }
 
-    pub(super) fn ask(&mut self, deadline: Time) -> TokenRequest {
+    /// Asks the page, at once.
+    pub(super) fn ask(&mut self, limit: Duration, now: Time) -> TokenRequest {
         self.last_request = self.last_request.saturating_add(1);
         let request = TokenRequest(self.last_request);
-        self.asking = Some(Asking { request, deadline });
+        self.asking = Some(Asking { request: Some(request), since: now, deadline: now + limit });
         request
+    }
+
+    /// The page is to be asked once more: at once after a time of calm, else after a pause.
+    pub(super) fn ask_in_time(&mut self, jitter: u64, now: Time) {
+        let deadline = self.backoff.now_or_next(jitter, now);
+        self.asking = Some(Asking { request: None, since: now, deadline });
+    }
+
+    /// Whether the pause is over.
+    pub(super) fn is_due(&self, now: Time) -> bool {
+        let is_over = |asking: &Asking| asking.request.is_none() && asking.deadline <= now;
+        self.asking.as_ref().is_some_and(is_over)
     }
 
     pub(super) fn stop_asking(&mut self) {
@@ -132,9 +158,10 @@ impl Credentials {
         }
     }
 
-    /// Whether the page's answer is one that is waited for; then it is no more.
-    pub(super) fn take_answer(&mut self, request: TokenRequest) -> bool {
-        self.asking.take_if(|asking| asking.request == request).is_some()
+    /// Whether the page's answer is one that is waited for; then it is no more. Says how long the page took.
+    pub(super) fn take_answer(&mut self, request: TokenRequest, now: Time) -> Option<Duration> {
+        let answered = self.asking.take_if(|asking| asking.request == Some(request))?;
+        Some(now.since(answered.since))
     }
 
     pub(super) fn renew(&mut self, token: Secret, now: Time) {

@@ -561,13 +561,11 @@ impl<B: Serialize> Session<B> {
         now: Time,
     ) {
         // What was given up or asked for anew is not waited for.
-        if !self.credentials.take_answer(request) {
-            return;
-        }
+        let Some(waited) = self.credentials.take_answer(request, now) else { return };
         match result {
             Ok(token) => {
                 self.credentials.renew(token, now);
-                self.resume(now);
+                self.resume(waited, now);
             }
             Err(cause) => self.fail_for_token(Error::NoToken { cause }, now),
         }
@@ -591,7 +589,9 @@ impl<B: Serialize> Session<B> {
 
     /// The time has come.
     pub fn handle_timeout(&mut self, now: Time) {
-        if self.credentials.deadline().is_some_and(|deadline| deadline <= now) {
+        if self.credentials.is_due(now) {
+            self.ask_token(now);
+        } else if self.credentials.deadline().is_some_and(|deadline| deadline <= now) {
             self.credentials.stop_asking();
             let limit = self.config.request_timeout;
             self.fail_for_token(Error::TokenTimeout { limit }, now);
@@ -747,15 +747,23 @@ impl<B: Serialize> Session<B> {
     // The token.
 
     fn ask_token(&mut self, now: Time) {
-        let request = self.credentials.ask(now + self.config.request_timeout);
+        let request = self.credentials.ask(self.config.request_timeout, now);
         self.outputs.push_back(Output::Log(Level::Debug, "asking the page for a token".into()));
         self.outputs.push_back(Output::AskToken(request));
+    }
+
+    /// The token is refused: another is asked for, with pauses where that goes on and on.
+    fn ask_token_again(&mut self, now: Time) {
+        self.credentials.ask_in_time((self.random)(), now);
+        if self.credentials.is_due(now) {
+            self.ask_token(now);
+        }
     }
 
     /// Whether a request is not posted, nor late, before there is a token. The end of the session is: nobody
     /// waits for that for long.
     fn is_held(&self, pending: &Pending<B>) -> bool {
-        self.credentials.is_asking()
+        self.credentials.waits_for_page()
             && pending.kind != Kind::Destroy
             && !matches!(pending.stage, Stage::Posted(_))
     }
@@ -766,7 +774,7 @@ impl<B: Serialize> Session<B> {
         match self.credentials.handle_refused(pending.token, pending.is_refused, now) {
             Refused::Final => return false,
             Refused::Again | Refused::Wait => {}
-            Refused::Ask => self.ask_token(now),
+            Refused::Ask => self.ask_token_again(now),
         }
         if let Some(pending) = self.pending.get_mut(&ticket) {
             pending.is_refused = true;
@@ -785,22 +793,22 @@ impl<B: Serialize> Session<B> {
             Refused::Wait => self.poll.suspend(),
             Refused::Ask => {
                 self.poll.suspend();
-                self.ask_token(now);
+                self.ask_token_again(now);
             }
         }
         self.is_poll_refused = true;
         true
     }
 
-    /// There is a token: what waited for it goes on, with as much time as if it were new.
-    fn resume(&mut self, now: Time) {
+    /// There is a token: what waited for it goes on, and the time that the page took does not count.
+    fn resume(&mut self, waited: Duration, now: Time) {
         let mut lanes = Vec::new();
         for pending in self.pending.values_mut() {
             if matches!(pending.stage, Stage::Posted(_)) {
                 continue;
             }
             if pending.kind != Kind::Destroy {
-                pending.deadline = now + self.config.request_timeout;
+                pending.deadline = pending.deadline + waited;
             }
             if pending.kind == Kind::EarlyAttach {
                 pending.stage = pending.kind.first_stage(now);
@@ -1119,9 +1127,8 @@ impl<B: Serialize> Session<B> {
         }
         let batch = match self.read_poll(&response) {
             Ok(batch) => batch,
-            Err(error) if error.is_token_refused() && self.will_poll_again(now) => {
-                return self.heard();
-            }
+            // What is refused brings nothing: it is no sign yet that all is well.
+            Err(error) if error.is_token_refused() && self.will_poll_again(now) => return,
             Err(error) if error.is_session_lost() => return self.lose(error, now),
             // So may something in between: a keepalive tells.
             Err(error) if error.is_unauthorized() => {

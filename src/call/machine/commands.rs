@@ -168,6 +168,11 @@ impl Call {
         self.end(reason::HUNG_UP, error, Farewell::HangUp(reason::HUNG_UP), now);
     }
 
+    /// Whether it is at its end.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.life, Life::Closed)
+    }
+
     /// Whether the gateway still has to be heard on a hang-up of ours.
     pub fn is_leaving(&self) -> bool {
         self.teardown.as_ref().is_some_and(|teardown| teardown.request.is_some())

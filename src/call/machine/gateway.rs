@@ -277,7 +277,12 @@ impl Call {
             Notice::Candidates(candidates) => self.handle_remote_candidates(candidates, now),
             Notice::Hangup(words) => self.handle_core_hangup(words, now),
             Notice::IceFailed => self.log(Level::Warn, "ICE failed at the gateway's end".into()),
-            Notice::Detached => self.handle_detached(now),
+            Notice::Detached => {
+                if matches!(self.life, Life::Open) {
+                    self.event(Event::Error(Error::from(End::Detached).into()));
+                }
+                self.handle_detached(now);
+            }
             Notice::SlowLink { media, uplink, lost } => {
                 // The gateway's uplink is what it sends: our downlink.
                 self.event(Event::SlowLink { media, uplink: !uplink, lost });
@@ -297,7 +302,7 @@ impl Call {
             (PluginEvent::IncomingCall(peer), Some(Jsep { kind: JsepKind::Offer, sdp })) => {
                 self.handle_incoming(peer, sdp, now);
             }
-            (PluginEvent::IncomingCall(peer), _) => {
+            (PluginEvent::IncomingCall(peer), _) if matches!(self.life, Life::Open) => {
                 self.log(Level::Warn, format!("\"{peer}\" calls without an offer; declined"));
                 self.decline(reason::DECLINED, now);
             }

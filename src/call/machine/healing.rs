@@ -62,12 +62,12 @@ impl Call {
         let error = Error::from(error.clone());
         // Before the call ends: with that not all is well.
         self.healing.trouble = Some(error.clone());
-        self.lose_handle(words, &error, now);
-        self.want_name_again();
         // There is nothing to detach from; so it is done.
         if let Life::Closing { detaching, .. } = &mut self.life {
             *detaching = false;
         }
+        self.lose_handle(words, &error, now);
+        self.want_name_again();
         self.detach_when_told();
     }
 
@@ -379,7 +379,7 @@ impl Call {
             }
             // Somebody called, and it was not heard: they shall call once more.
             None | Some(Stage::Offering | Stage::Offered { .. } | Stage::Yielding)
-                if has_call && self.teardown.is_none() =>
+                if has_call && self.teardown.is_none() && matches!(self.life, Life::Open) =>
             {
                 self.log(Level::Info, LOST_WORDS.into());
                 self.decline(reason::ONCE_MORE, now);
