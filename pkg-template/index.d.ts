@@ -276,7 +276,8 @@ export interface VideoCallEvents {
   onReconnected?(): void;
   /**
    * Anything that no promise was there to report: a session that was given up (`SESSION_LOST`, `UNAUTHORIZED`), a name
-   * that could not be taken again (`USERNAME_TAKEN`), something of the peer's that was refused, a breakdown.
+   * that could not be taken again (`USERNAME_TAKEN`), something of the peer's that was refused, an object that the
+   * gateway closed (`CLOSED`), a breakdown.
    */
   onError?(error: VideoRTCError): void;
 }
