@@ -397,10 +397,10 @@ fn empty_folder(name: &str) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// The content of a download, which has its name only when it is whole.
+/// The content of a download. A browser may reserve its name by an empty file before it is whole.
 async fn downloaded(path: &Path) -> Result<Vec<u8>> {
     let arrival = async {
-        while !path.exists() {
+        while fs::metadata(path).map_or(0, |file| file.len()) == 0 {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
