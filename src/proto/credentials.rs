@@ -2,7 +2,7 @@
 //!
 //! A token that expires is refused one day. Then the page is asked for a fresh one, once, however many requests
 //! were refused; they are posted again with it. Where that is refused as well, the next one would be no better:
-//! the refusal is final.
+//! the refusal is final. Where tokens are taken and refused in turn, the page is asked with pauses.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -51,13 +51,13 @@ enum Standing {
     Refused,
 }
 
+/// What is done about another token.
 #[derive(Debug)]
-struct Asking {
-    /// Absent during the pause before.
-    request: Option<TokenRequest>,
-    since: Time,
-    /// When the page is asked, or until when it may take.
-    deadline: Time,
+enum Asking {
+    /// The page is asked then.
+    Later(Time),
+    /// The page is asked.
+    Now { request: TokenRequest, since: Time, deadline: Time },
 }
 
 /// What to do about a refusal.
@@ -119,32 +119,33 @@ impl Credentials {
 
     /// Whether it is the page that takes its time.
     pub(super) fn waits_for_page(&self) -> bool {
-        self.asking.as_ref().is_some_and(|asking| asking.request.is_some())
+        matches!(self.asking, Some(Asking::Now { .. }))
     }
 
     /// When the page is asked, or until when it may take.
     pub(super) fn deadline(&self) -> Option<Time> {
-        self.asking.as_ref().map(|asking| asking.deadline)
+        self.asking.as_ref().map(|asking| match asking {
+            Asking::Later(due) => *due,
+            Asking::Now { deadline, .. } => *deadline,
+        })
     }
 
     /// Asks the page, at once.
     pub(super) fn ask(&mut self, limit: Duration, now: Time) -> TokenRequest {
         self.last_request = self.last_request.saturating_add(1);
         let request = TokenRequest(self.last_request);
-        self.asking = Some(Asking { request: Some(request), since: now, deadline: now + limit });
+        self.asking = Some(Asking::Now { request, since: now, deadline: now + limit });
         request
     }
 
     /// The page is to be asked once more: at once after a time of calm, else after a pause.
     pub(super) fn ask_in_time(&mut self, jitter: u64, now: Time) {
-        let deadline = self.backoff.now_or_next(jitter, now);
-        self.asking = Some(Asking { request: None, since: now, deadline });
+        self.asking = Some(Asking::Later(self.backoff.now_or_next(jitter, now)));
     }
 
     /// Whether the pause is over.
     pub(super) fn is_due(&self, now: Time) -> bool {
-        let is_over = |asking: &Asking| asking.request.is_none() && asking.deadline <= now;
-        self.asking.as_ref().is_some_and(is_over)
+        matches!(self.asking, Some(Asking::Later(due)) if due <= now)
     }
 
     pub(super) fn stop_asking(&mut self) {
@@ -158,10 +159,15 @@ impl Credentials {
         }
     }
 
-    /// Whether the page's answer is one that is waited for; then it is no more. Says how long the page took.
+    /// How long the page took, where this answer is waited for; then it is no more.
     pub(super) fn take_answer(&mut self, request: TokenRequest, now: Time) -> Option<Duration> {
-        let answered = self.asking.take_if(|asking| asking.request == Some(request))?;
-        Some(now.since(answered.since))
+        match self.asking {
+            Some(Asking::Now { request: asked, since, .. }) if asked == request => {
+                self.asking = None;
+                Some(now.since(since))
+            }
+            _ => None,
+        }
     }
 
     pub(super) fn renew(&mut self, token: Secret, now: Time) {
