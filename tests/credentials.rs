@@ -13,8 +13,6 @@
 
 mod world;
 
-use std::cell::Cell;
-use std::rc::Rc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -53,13 +51,8 @@ impl Rig {
     }
 
     fn with(config: GatewayConfig) -> Self {
-        let count = Cell::new(u64::MAX);
-        let random = Rc::new(move || {
-            count.set(count.get().wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
-            count.get()
-        });
         let mut rig = Self {
-            session: Session::new(config, random),
+            session: Session::new(config, world::dice::loaded(1)),
             now: Time::from_millis(0),
             requests: Vec::new(),
             asked: Vec::new(),

@@ -11,8 +11,8 @@
     clippy::unwrap_used
 )]
 
-use std::cell::Cell;
-use std::rc::Rc;
+mod dice;
+
 use std::time::Duration;
 
 use serde_json::json;
@@ -58,13 +58,8 @@ impl Rig {
     }
 
     fn new(config: GatewayConfig) -> Self {
-        let count = Cell::new(u64::MAX);
-        let random = Rc::new(move || {
-            count.set(count.get().wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
-            count.get()
-        });
         let mut rig = Self {
-            session: Session::new(config, random),
+            session: Session::new(config, dice::loaded(1)),
             now: Time::from_millis(0),
             requests: Vec::new(),
             opened: None,

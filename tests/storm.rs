@@ -90,9 +90,9 @@ fn a_session_that_is_lost_before_its_handle_costs_the_object_nothing() {
     // Turns are counted from one.
     storm.habits[Kind::Attach as usize] = vec![well, unknown, well];
     storm.act(Act::Connect);
-    storm.run_until(storm.now + 3);
+    storm.run_for(3);
     storm.act(Act::VideoCall(false));
-    storm.run_until(storm.now + 60_000);
+    storm.run_for(60_000);
     assert_eq!(storm.turns[&Kind::Create], 2);
     assert_eq!(storm.turns.get(&Kind::Register), Some(&1));
     assert!(
@@ -105,12 +105,11 @@ fn a_session_that_is_lost_before_its_handle_costs_the_object_nothing() {
 
 #[test]
 fn a_handle_that_is_never_given_again_is_given_up_within_the_limit() {
-    let mut storm = Storm::new(well(), 1);
-    storm.begin();
-    storm.run_until(storm.now + 60_000);
+    let mut storm = Storm::ready();
+    storm.run_for(60_000);
     storm.habits[Kind::Attach as usize] = vec![(Way::Never, 0)];
-    storm.announce(json!({ "janus": "timeout", "session_id": 1 }));
-    storm.run_until(storm.now + LONGEST);
+    storm.happens(0);
+    storm.run_for(LONGEST);
     let codes: Vec<_> = storm.errors.iter().map(Error::code).collect();
     assert_eq!(codes, [videortc::error::Code::GatewayTimeout]);
     assert!(storm.most < 30, "{} requests in a minute", storm.most);
@@ -132,17 +131,16 @@ fn a_list_that_every_session_refuses_ends_though_each_takes_the_name() {
 
 #[test]
 fn a_page_that_asks_in_a_loop_is_held_to_the_rate_and_loses_nothing() {
-    let mut storm = Storm::new(well(), 1);
-    storm.begin();
-    storm.run_until(storm.now + 60_000);
+    let mut storm = Storm::ready();
+    storm.run_for(60_000);
     let before = storm.total;
     for _ in 0..250 {
         storm.act(Act::List);
     }
-    storm.run_until(storm.now + 3000);
+    storm.run_for(3000);
     let posted = storm.turns[&Kind::Message];
     assert!((200..250).contains(&posted), "{posted} of 250 requests in 3 s");
-    storm.run_until(storm.now + 7000);
+    storm.run_for(7000);
     assert!(storm.open.is_empty() && storm.errors.is_empty(), "{:?}", storm.errors);
     assert!(storm.total - before >= 250);
 }
@@ -151,21 +149,19 @@ fn a_page_that_asks_in_a_loop_is_held_to_the_rate_and_loses_nothing() {
 fn a_handle_that_was_given_up_is_detached_with_pauses_and_not_for_ever() {
     // Silence waits for `requestTimeout`; a line that fails says so at once.
     for (way, expected) in [(Way::Never, 8..=13), (Way::Fails, 40..=100)] {
-        let mut storm = Storm::new(well(), 1);
-        storm.begin();
-        storm.run_until(storm.now + 60_000);
+        let mut storm = Storm::ready();
+        storm.run_for(60_000);
         storm.act(Act::Call);
-        storm.run_until(storm.now + 500);
-        let accepted = storm.unasked(10);
-        storm.announce(accepted);
-        storm.run_until(storm.now + 500);
+        storm.run_for(500);
+        storm.happens(10);
+        storm.run_for(500);
         storm.act(Act::Path(LegState::Connected));
         storm.act(Act::HangUp);
         // The core's word that the connection is closed never comes; nor does an answer to the detach that follows.
         storm.habits[Kind::Other as usize] = vec![(way, 0)];
         let before = storm.turns.get(&Kind::Other).copied().unwrap_or_default();
         let attached = storm.turns[&Kind::Attach];
-        storm.run_until(storm.now + 600_000);
+        storm.run_for(600_000);
         assert_eq!(storm.turns[&Kind::Attach], attached + 1, "the handle was given up");
         let tries = storm.turns[&Kind::Other] - before;
         assert!(expected.contains(&tries), "{way:?}: {tries} tries in `retryLimit`, 120 s");
@@ -175,35 +171,33 @@ fn a_handle_that_was_given_up_is_detached_with_pauses_and_not_for_ever() {
 
 #[test]
 fn a_page_that_is_hidden_while_it_leaves_connects_again_when_it_is_seen() {
-    let mut storm = Storm::new(well(), 1);
-    storm.begin();
+    let mut storm = Storm::ready();
     storm.act(Act::Disconnect);
     storm.act(Act::Connect);
     let sessions = storm.turns[&Kind::Create];
     storm.act(Act::Hide);
-    storm.run_until(storm.now + 1000);
+    storm.run_for(1000);
     assert_eq!(storm.turns[&Kind::Create], sessions, "a session of a page that nobody sees");
     storm.act(Act::Show);
-    storm.run_until(storm.now + 1000);
+    storm.run_for(1000);
     storm.act(Act::VideoCall(false));
-    storm.run_until(storm.now + 1000);
+    storm.run_for(1000);
     assert_eq!((storm.open.len(), storm.calls.len()), (0, 1));
 }
 
 #[test]
 fn a_handle_with_an_account_is_nobody_elses() {
-    let mut storm = Storm::new(well(), 1);
-    storm.begin();
+    let mut storm = Storm::ready();
     storm.act(Act::VideoCall(true));
-    storm.run_until(storm.now + 1000);
+    storm.run_for(1000);
     storm.habits[Kind::Attach as usize] = vec![(Way::Well, 500)];
-    storm.announce(json!({ "janus": "timeout", "session_id": 1 }));
-    storm.run_until(storm.now + 100);
+    storm.happens(0);
+    storm.run_for(100);
     storm.act_on(storm.calls[1], Act::Close);
-    storm.run_until(storm.now + 5000);
+    storm.run_for(5000);
     let before = storm.handles.len();
     storm.act(Act::VideoCall(false));
-    storm.run_until(storm.now + 1000);
+    storm.run_for(1000);
     assert_eq!(
         storm.handles[before..].iter().map(|(_, account)| account.as_str()).collect::<Vec<_>>(),
         [""]
@@ -216,7 +210,7 @@ fn polls_that_are_always_refused_end_the_session_whoever_gives_the_token() {
         storm.begin();
         storm.habits[Kind::Poll as usize] = vec![(Way::Core(403), 2)];
         storm.announce(json!({ "janus": "keepalive" }));
-        storm.run_until(storm.now + LONGEST);
+        storm.run_for(LONGEST);
         let is_reconnecting = |(_, event): &&_| matches!(event, Event::Reconnecting(_));
         assert_eq!(storm.events.iter().filter(is_reconnecting).count(), 1);
         assert!(storm.calls.is_empty() && storm.tokens < 10, "{} tokens", storm.tokens);
@@ -231,7 +225,7 @@ fn a_token_that_is_taken_and_refused_in_turn_keeps_no_command_and_is_asked_for_w
         storm.habits[Kind::Query as usize] = vec![(Way::Ack, 2)];
         storm.habits[Kind::Poll as usize] = vec![(Way::Nothing, 2), (Way::Core(403), 2)];
         storm.begin();
-        storm.run_until(storm.now + 100_000);
+        storm.run_for(100_000);
         assert!(storm.open.is_empty(), "{:?}", storm.open);
         assert!(storm.tokens < 50, "{} tokens in 100 s", storm.tokens);
     }
@@ -239,52 +233,45 @@ fn a_token_that_is_taken_and_refused_in_turn_keeps_no_command_and_is_asked_for_w
 
 #[test]
 fn calls_without_an_offer_do_not_hold_up_who_leaves() {
-    let mut storm = Storm::new(well(), 1);
-    storm.begin();
+    let mut storm = Storm::ready();
     storm.habits[Kind::Poll as usize] = vec![(Way::Event(4), 3)];
     storm.habits[Kind::Message as usize] = vec![(Way::Well, 5)];
-    let call = storm.unasked(4);
-    storm.announce(call);
-    storm.run_until(storm.now + 500);
+    storm.happens(4);
+    storm.run_for(500);
     storm.act(Act::Disconnect);
-    storm.run_until(storm.now + 10_000);
+    storm.run_for(10_000);
     assert!(storm.open.is_empty(), "{:?}", storm.open);
 }
 
 #[test]
 fn an_object_that_is_closed_while_its_session_is_lost_ends_once() {
-    let mut storm = Storm::new(well(), 1);
-    storm.begin();
-    let call = storm.unasked(3);
-    storm.announce(call);
-    storm.run_until(storm.now + 100);
+    let mut storm = Storm::ready();
+    storm.happens(3);
+    storm.run_for(100);
     storm.habits[Kind::Message as usize] = vec![(Way::Core(458), 2)];
     storm.act(Act::Close);
-    storm.run_until(storm.now + 1000);
+    storm.run_for(1000);
     assert_eq!((storm.calls.len(), storm.open.len()), (0, 0));
 }
 
 #[test]
 fn an_object_whose_handle_the_gateway_detached_is_told_so_and_ends() {
-    let mut storm = Storm::new(well(), 1);
-    storm.begin();
-    let detached = storm.unasked(2);
-    storm.announce(detached);
-    storm.run_until(storm.now + 1000);
+    let mut storm = Storm::ready();
+    storm.happens(2);
+    storm.run_for(1000);
     assert_eq!((storm.calls.len(), storm.errors.len()), (0, 1));
-    storm.announce(json!({ "janus": "timeout", "session_id": 1 }));
-    storm.run_until(storm.now + 20_000);
+    storm.happens(0);
+    storm.run_for(20_000);
     assert_eq!(storm.turns[&Kind::Attach], 2, "one with each session");
 }
 
 #[test]
 fn who_disconnects_while_an_object_is_attached_anew_hears_no_error() {
-    let mut storm = Storm::new(well(), 1);
-    storm.begin();
+    let mut storm = Storm::ready();
     storm.habits[Kind::Attach as usize] = vec![(Way::Never, 0)];
-    storm.announce(json!({ "janus": "timeout", "session_id": 1 }));
-    storm.run_until(storm.now + 100);
+    storm.happens(0);
+    storm.run_for(100);
     storm.act(Act::Disconnect);
-    storm.run_until(storm.now + 5000);
+    storm.run_for(5000);
     assert_eq!((storm.open.len(), storm.calls.len(), storm.errors.len()), (0, 0, 0));
 }

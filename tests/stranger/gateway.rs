@@ -1,8 +1,9 @@
 //! A client and a gateway that says anything at any time, both read from bytes: a page that is registered and
 //! perhaps in a call, and what comes then. One line of text is one step.
 
-use std::cell::Cell;
-use std::rc::Rc;
+#[path = "../dice/mod.rs"]
+mod dice;
+
 use std::time::Duration;
 
 use videortc::call::{Call, Command, LegId, LegState, Media};
@@ -99,13 +100,8 @@ impl Rig {
         let mut config = GatewayConfig::new(vec![ServerUrl::new(BASE), ServerUrl::new(BASE)]);
         config.api_secret = Some(Secret::new(SECRET));
         config.token = Token::Asked;
-        let count = Cell::new(1u64);
-        let random = Rc::new(move || {
-            count.set(count.get().wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
-            count.get()
-        });
         let mut rig = Self {
-            client: Client::new(config, random),
+            client: Client::new(config, dice::loaded(1)),
             now: Time::from_millis(1),
             id: None,
             poll: None,

@@ -4,9 +4,10 @@
 // Each test file uses its own part of this.
 #![allow(dead_code, unreachable_pub)]
 
-use std::cell::Cell;
+#[path = "../dice/mod.rs"]
+pub(crate) mod dice;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -257,16 +258,7 @@ impl World {
     pub fn page(&mut self, config: CallConfig) -> usize {
         let index = self.pages.len();
         let servers = vec![ServerUrl::new(BASE)];
-        let state = Cell::new(0x9E37_79B9_7F4A_7C15u64.wrapping_mul(index as u64 + 1));
-        let random = Rc::new(move || {
-            // xorshift64*: the test's dice are loaded, the same way every time.
-            let mut x = state.get();
-            x ^= x >> 12;
-            x ^= x << 25;
-            x ^= x >> 27;
-            state.set(x);
-            x.wrapping_mul(0x2545_F491_4F6C_DD1D)
-        });
+        let random = dice::loaded(0x9E37_79B9_7F4A_7C15u64.wrapping_mul(index as u64 + 1));
         let mut gateway = GatewayConfig::new(servers);
         gateway.token = self.token.map_or(Token::None, |_| Token::Asked);
         self.pages.push(Page::new(Client::new(gateway, random)));
