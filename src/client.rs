@@ -6,16 +6,18 @@ use std::rc::Rc;
 use std::time::Duration;
 use vecmap::VecMap;
 
-use crate::call::{self, Call, Command, Data, End, Media, Misuse, Reply, Waiting};
 use crate::config::{CallConfig, GatewayConfig, Secret, UserName};
 use crate::error::Error;
 use crate::event::Event;
 use crate::log::Level;
-use crate::proto::{
-    self, Answer, Backoff, Doubt, HandleId, HttpId, HttpRequest, HttpResponse, Session, Ticket,
-    TokenRequest, given_up,
+use crate::signaling::{
+    self, Answer, Backoff, Doubt, HandleId, HttpId, HttpRequest, HttpResponse, Session,
+    TokenRequest, TransactionId, given_up,
 };
 use crate::time::{Time, earliest};
+use crate::usecase::video_call::{
+    self, Command, Data, End, Media, Misuse, Reply, VideoCall, Waiting,
+};
 
 /// Names a video call object.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,7 +66,7 @@ pub enum Output {
 /// The one rule of its use: after every input, drain [`Client::poll_output`], then set one timer to
 /// [`Client::poll_timeout`].
 pub struct Client {
-    session: Session<call::Request>,
+    session: Session<video_call::Request>,
     retry_limit: Duration,
     /// Since when the gateway is out of reach, or makes sessions that are of no use.
     trouble: Option<Time>,
@@ -80,7 +82,7 @@ pub struct Client {
     calls: VecMap<CallId, Slot>,
     /// A handle for the next call object, asked for with the session.
     spare: Spare,
-    tickets: VecMap<Ticket, Purpose>,
+    transactions: VecMap<TransactionId, Purpose>,
     last_call: u64,
     outputs: VecDeque<Output>,
 }
@@ -110,7 +112,7 @@ struct Restoring {
 
 struct Slot {
     handle: Option<HandleId>,
-    call: Call,
+    call: VideoCall,
     /// The command that waits for the first handle.
     command: Option<Waiting>,
     /// The attempts to get a handle in this session.
@@ -140,7 +142,7 @@ const LOOK: Duration = Duration::from_secs(1);
 #[derive(Clone, Copy)]
 enum Spare {
     None,
-    Asked(Ticket),
+    Asked(TransactionId),
     Ready(HandleId),
 }
 
@@ -150,7 +152,7 @@ enum Purpose {
         id: CallId,
         has_account: bool,
     },
-    Request(CallId, call::RequestId),
+    Request(CallId, video_call::RequestId),
     Trickle,
     Detach(CallId),
     /// Of a handle that was given up.
@@ -172,7 +174,7 @@ impl Client {
             phase: Phase::Disconnected,
             calls: VecMap::new(),
             spare: Spare::None,
-            tickets: VecMap::new(),
+            transactions: VecMap::new(),
             last_call: 0,
             outputs: VecDeque::new(),
         }
@@ -276,14 +278,14 @@ impl Client {
         if matches!(self.phase, Phase::Connected | Phase::Restoring(_) | Phase::Hidden(_)) {
             self.last_call = self.last_call.saturating_add(1);
             let id = CallId(self.last_call);
-            let call = Call::new(config, self.random.clone());
+            let call = VideoCall::new(config, self.random.clone());
             let command = Some(Waiting::new(command));
             let slot = Slot { handle: None, call, command, attempts: None };
             self.calls.insert(id, slot);
             // Without a session, the next one attaches it.
             self.attach(id, now);
         } else {
-            self.done_with(command, Err(proto::Error::NotConnected.into()));
+            self.done_with(command, Err(signaling::Error::NotConnected.into()));
         }
         self.run(now);
     }
@@ -294,12 +296,12 @@ impl Client {
         id: CallId,
         command: Option<Command>,
         now: Time,
-        act: impl FnOnce(&mut Call),
+        act: impl FnOnce(&mut VideoCall),
     ) {
         match (self.calls.get_mut(&id), command) {
             (Some(slot), _) => act(&mut slot.call),
             (None, Some(command)) => {
-                self.done_with(command, Err(call::Error::from(Misuse::Closed).into()))
+                self.done_with(command, Err(video_call::Error::from(Misuse::Closed).into()))
             }
             (None, None) => {}
         }
@@ -384,7 +386,7 @@ impl Client {
     /// The page is being left (`pagehide`). It frees its names and ends its calls at once, since nobody
     /// knows if it comes back.
     pub fn handle_hide(&mut self, now: Time) {
-        let error = proto::Error::PageLeft;
+        let error = signaling::Error::PageLeft;
         self.session.leave(&error);
         self.run(now);
         let hidden = Phase::Hidden(Vec::new());
@@ -403,7 +405,7 @@ impl Client {
             | Phase::Hidden(commands) => self.phase = Phase::Hidden(commands),
             Phase::Connected => {}
         }
-        self.unhandle(call::reason::HUNG_UP, &error, now);
+        self.unhandle(video_call::reason::HUNG_UP, &error, now);
         self.run(now);
     }
 
@@ -442,15 +444,19 @@ impl Client {
         }
     }
 
-    fn handle_session(&mut self, output: proto::Output, now: Time) {
+    fn handle_session(&mut self, output: signaling::Output, now: Time) {
         match output {
-            proto::Output::Http(request) => self.outputs.push_back(Output::Http(request)),
-            proto::Output::Abort(id) => self.outputs.push_back(Output::Abort(id)),
-            proto::Output::AskToken(request) => self.outputs.push_back(Output::AskToken(request)),
-            proto::Output::Log(level, line) => self.outputs.push_back(Output::Log(level, line)),
-            proto::Output::Opened(result) => self.handle_opened(result, now),
-            proto::Output::Answer(ticket, result) => self.handle_answer(ticket, result, now),
-            proto::Output::Notice(handle, notice) => {
+            signaling::Output::Http(request) => self.outputs.push_back(Output::Http(request)),
+            signaling::Output::Abort(id) => self.outputs.push_back(Output::Abort(id)),
+            signaling::Output::AskToken(request) => {
+                self.outputs.push_back(Output::AskToken(request))
+            }
+            signaling::Output::Log(level, line) => self.outputs.push_back(Output::Log(level, line)),
+            signaling::Output::Opened(result) => self.handle_opened(result, now),
+            signaling::Output::Answer(transaction, result) => {
+                self.handle_answer(transaction, result, now)
+            }
+            signaling::Output::Notice(handle, notice) => {
                 // What a handle tells that was given up concerns nobody.
                 let mut slots = self.calls.iter_mut();
                 if let Some((&id, slot)) = slots.find(|(_, slot)| slot.handle == Some(handle)) {
@@ -460,16 +466,16 @@ impl Client {
                     }
                 }
             }
-            proto::Output::Beacon { url, body } => {
+            signaling::Output::Beacon { url, body } => {
                 self.outputs.push_back(Output::Beacon { url, body });
             }
-            proto::Output::Trouble(error) => {
+            signaling::Output::Trouble(error) => {
                 self.trouble_began(now);
                 for slot in self.calls.values_mut() {
                     slot.call.handle_trouble(&error, now);
                 }
             }
-            proto::Output::Restored => {
+            signaling::Output::Restored => {
                 // That of a lost session is over only when another has been of use.
                 if self.session.was_of_use(now) || self.trouble >= self.session.opened_at() {
                     self.trouble = None;
@@ -478,9 +484,9 @@ impl Client {
                     slot.call.handle_restored(now);
                 }
             }
-            proto::Output::Doubt(doubt) => self.handle_doubt(doubt, now),
-            proto::Output::Lost(error) => self.handle_lost(&error, now),
-            proto::Output::Closed => self.end_session(now),
+            signaling::Output::Doubt(doubt) => self.handle_doubt(doubt, now),
+            signaling::Output::Lost(error) => self.handle_lost(&error, now),
+            signaling::Output::Closed => self.end_session(now),
         }
     }
 
@@ -491,13 +497,13 @@ impl Client {
     }
 
     /// The session is lost: another is made, on any server of the list.
-    fn handle_lost(&mut self, error: &proto::Error, now: Time) {
+    fn handle_lost(&mut self, error: &signaling::Error, now: Time) {
         let since = self.trouble_began(now);
         let hopeless = error.is_hopeless() || now.since(since) >= self.retry_limit;
         match &self.phase {
             Phase::Connected if !hopeless => {
                 self.warn("the session is lost, and another is made", error);
-                self.unhandle(call::reason::SESSION_LOST, error, now);
+                self.unhandle(video_call::reason::SESSION_LOST, error, now);
                 self.restore(since, Vec::new(), now);
             }
             // Who leaves has lost nothing.
@@ -521,8 +527,8 @@ impl Client {
     }
 
     /// Takes their handles from the calls, which end.
-    fn unhandle(&mut self, words: &str, error: &proto::Error, now: Time) {
-        self.tickets = VecMap::new();
+    fn unhandle(&mut self, words: &str, error: &signaling::Error, now: Time) {
+        self.transactions = VecMap::new();
         self.spare = Spare::None;
         self.again = Vec::new();
         for id in self.calls.keys().copied().collect::<Vec<_>>() {
@@ -550,13 +556,13 @@ impl Client {
     /// Asks for a session, and in the same breath for a handle in it.
     fn open(&mut self, now: Time) {
         self.session.open(now);
-        if let Ok(ticket) = self.session.attach(call::PLUGIN, None, now) {
-            self.spare = Spare::Asked(ticket);
-            self.tickets.insert(ticket, Purpose::Spare);
+        if let Ok(transaction) = self.session.attach(video_call::PLUGIN, None, now) {
+            self.spare = Spare::Asked(transaction);
+            self.transactions.insert(transaction, Purpose::Spare);
         }
     }
 
-    fn give_up(&mut self, error: &proto::Error, now: Time) {
+    fn give_up(&mut self, error: &signaling::Error, now: Time) {
         self.trouble = None;
         for id in self.calls.keys().copied().collect::<Vec<_>>() {
             self.outputs.push_back(Output::Event(id, Event::Error(error.clone().into())));
@@ -570,7 +576,7 @@ impl Client {
         self.handle_closed(now);
     }
 
-    fn handle_opened(&mut self, result: Result<(), proto::Error>, now: Time) {
+    fn handle_opened(&mut self, result: Result<(), signaling::Error>, now: Time) {
         let phase = match (std::mem::replace(&mut self.phase, Phase::Connected), result) {
             (Phase::Connecting(commands), result) => {
                 let phase = match &result {
@@ -614,8 +620,9 @@ impl Client {
         // The spare handle bears the session's account.
         if account.is_none() {
             match std::mem::replace(&mut self.spare, Spare::None) {
-                Spare::Asked(ticket) => {
-                    self.tickets.insert(ticket, Purpose::Attach { id, has_account: false });
+                Spare::Asked(transaction) => {
+                    self.transactions
+                        .insert(transaction, Purpose::Attach { id, has_account: false });
                     return;
                 }
                 Spare::Ready(handle) => {
@@ -624,8 +631,9 @@ impl Client {
                 Spare::None => {}
             }
         }
-        if let Ok(ticket) = self.session.attach(call::PLUGIN, account.as_deref(), now) {
-            self.tickets.insert(ticket, Purpose::Attach { id, has_account: account.is_some() });
+        if let Ok(transaction) = self.session.attach(video_call::PLUGIN, account.as_deref(), now) {
+            self.transactions
+                .insert(transaction, Purpose::Attach { id, has_account: account.is_some() });
         }
     }
 
@@ -637,7 +645,7 @@ impl Client {
         }
     }
 
-    fn handle_attached(&mut self, id: CallId, result: Result<Answer, proto::Error>, now: Time) {
+    fn handle_attached(&mut self, id: CallId, result: Result<Answer, signaling::Error>, now: Time) {
         let Some(slot) = self.calls.get_mut(&id) else { return };
         let error = match result {
             Ok(Answer::Attached(handle)) => {
@@ -662,7 +670,7 @@ impl Client {
                 self.outputs.push_back(Output::Ended(id));
                 self.done_with(waiting.command, Err(error.into()));
             }
-            None if matches!(error, proto::Error::Timeout { .. })
+            None if matches!(error, signaling::Error::Timeout { .. })
                 && self.retry_limit
                     > now.since(slot.attempts.get_or_insert(Attempts::new(now)).since) =>
             {
@@ -680,8 +688,13 @@ impl Client {
         }
     }
 
-    fn handle_answer(&mut self, ticket: Ticket, result: Result<Answer, proto::Error>, now: Time) {
-        match self.tickets.remove(&ticket) {
+    fn handle_answer(
+        &mut self,
+        transaction: TransactionId,
+        result: Result<Answer, signaling::Error>,
+        now: Time,
+    ) {
+        match self.transactions.remove(&transaction) {
             Some(Purpose::Attach { id, has_account }) => match result {
                 Ok(Answer::Attached(handle)) if !self.calls.contains_key(&id) => {
                     self.handle_orphan(handle, has_account, now);
@@ -708,7 +721,7 @@ impl Client {
             Some(Purpose::Detach(id)) => self.end_call(id, now),
             Some(Purpose::Leave(old, mut attempts))
                 if now.since(attempts.since) < self.retry_limit
-                    && matches!(result, Err(proto::Error::Timeout { .. })) =>
+                    && matches!(result, Err(signaling::Error::Timeout { .. })) =>
             {
                 let due = attempts.backoff.next((self.random)(), now);
                 self.again.push((due, Again::Leave(old, attempts)));
@@ -717,15 +730,15 @@ impl Client {
         }
     }
 
-    fn handle_call(&mut self, id: CallId, output: call::Output, now: Time) {
+    fn handle_call(&mut self, id: CallId, output: video_call::Output, now: Time) {
         let Some(handle) = self.calls.get(&id).map(|slot| slot.handle) else { return };
         match output {
-            call::Output::Request { id: request, body, jsep } => {
+            video_call::Output::Request { id: request, body, jsep } => {
                 let sent = with_handle(handle)
                     .and_then(|handle| self.session.message(handle, body, jsep, now));
                 match sent {
-                    Ok(ticket) => {
-                        self.tickets.insert(ticket, Purpose::Request(id, request));
+                    Ok(transaction) => {
+                        self.transactions.insert(transaction, Purpose::Request(id, request));
                     }
                     Err(error) => {
                         if let Some(slot) = self.calls.get_mut(&id) {
@@ -734,42 +747,44 @@ impl Client {
                     }
                 }
             }
-            call::Output::Trickle(candidates) => {
+            video_call::Output::Trickle(candidates) => {
                 let sent = with_handle(handle)
                     .and_then(|handle| self.session.trickle(handle, candidates, now));
-                if let Ok(ticket) = sent {
-                    self.tickets.insert(ticket, Purpose::Trickle);
+                if let Ok(transaction) = sent {
+                    self.transactions.insert(transaction, Purpose::Trickle);
                 }
             }
-            call::Output::Detach => {
+            video_call::Output::Detach => {
                 match with_handle(handle).and_then(|handle| self.session.detach(handle, now)) {
-                    Ok(ticket) => {
-                        self.tickets.insert(ticket, Purpose::Detach(id));
+                    Ok(transaction) => {
+                        self.transactions.insert(transaction, Purpose::Detach(id));
                     }
                     Err(_) => self.end_call(id, now),
                 }
             }
-            call::Output::Reattach => {
+            video_call::Output::Reattach => {
                 let slot = self.calls.get_mut(&id);
                 if let Some(old) = slot.and_then(|slot| slot.handle.take()) {
                     self.leave_handle(old, Attempts::new(now), now);
                 }
                 self.attach(id, now);
             }
-            call::Output::Media(media) => self.outputs.push_back(Output::Media(id, media)),
-            call::Output::Data(data) => self.outputs.push_back(Output::Data(id, data)),
-            call::Output::Event(event) => self.outputs.push_back(Output::Event(id, event)),
-            call::Output::Done(command, result) => {
+            video_call::Output::Media(media) => self.outputs.push_back(Output::Media(id, media)),
+            video_call::Output::Data(data) => self.outputs.push_back(Output::Data(id, data)),
+            video_call::Output::Event(event) => self.outputs.push_back(Output::Event(id, event)),
+            video_call::Output::Done(command, result) => {
                 self.done_with(command, result.map(Outcome::Reply).map_err(Error::from));
             }
-            call::Output::Log(level, line) => self.outputs.push_back(Output::Log(level, line)),
+            video_call::Output::Log(level, line) => {
+                self.outputs.push_back(Output::Log(level, line))
+            }
         }
     }
 
     /// Nobody waits for it: until it is done, the new handle is refused the name, and asks again.
     fn leave_handle(&mut self, old: HandleId, attempts: Attempts, now: Time) {
-        if let Ok(ticket) = self.session.detach(old, now) {
-            self.tickets.insert(ticket, Purpose::Leave(old, attempts));
+        if let Ok(transaction) = self.session.detach(old, now) {
+            self.transactions.insert(transaction, Purpose::Leave(old, attempts));
         }
     }
 
@@ -786,7 +801,7 @@ impl Client {
         }
     }
 
-    fn end_calls(&mut self, error: &call::Error, now: Time) {
+    fn end_calls(&mut self, error: &video_call::Error, now: Time) {
         let mut waiting = Vec::new();
         for slot in self.calls.values_mut() {
             slot.call.handle_session_end(error, now);
@@ -831,7 +846,7 @@ impl Client {
         }
     }
 
-    fn warn(&mut self, what: &str, error: &proto::Error) {
+    fn warn(&mut self, what: &str, error: &signaling::Error) {
         self.outputs.push_back(Output::Log(Level::Warn, format!("{what}: {error}")));
     }
 
@@ -844,10 +859,10 @@ impl Client {
     }
 }
 
-fn with_handle(handle: Option<HandleId>) -> Result<HandleId, proto::Error> {
-    handle.ok_or(proto::Error::NotConnected)
+fn with_handle(handle: Option<HandleId>) -> Result<HandleId, signaling::Error> {
+    handle.ok_or(signaling::Error::NotConnected)
 }
 
 fn cut_short() -> Error {
-    proto::Error::ConnectCancelled.into()
+    signaling::Error::ConnectCancelled.into()
 }

@@ -5,9 +5,9 @@ mod message;
 
 use std::fmt;
 
-use crate::call::{self, End, Misuse, PluginCode};
-use crate::proto::{self, CoreCode};
-use crate::{media, transfer};
+use crate::signaling::{self, CoreCode};
+use crate::usecase::video_call::{self, End, Misuse, PluginCode};
+use crate::{data, peer};
 
 /// Defines the codes and their words in one table.
 macro_rules! codes {
@@ -114,13 +114,13 @@ impl fmt::Display for Code {
 #[error("{}: {}", self.code(), self.message())]
 pub enum Error {
     /// The gateway, or the way to it.
-    Gateway(#[from] proto::Error),
+    Gateway(#[from] signaling::Error),
     /// A video call.
-    Call(#[from] call::Error),
+    Call(#[from] video_call::Error),
     /// A message or a file.
-    Transfer(#[from] transfer::Error),
+    Transfer(#[from] data::Error),
     /// Devices, or a peer connection.
-    Media(#[from] media::Error),
+    Media(#[from] peer::Error),
     /// An argument of the page's.
     InvalidArgument {
         /// The sentence for the page.
@@ -196,14 +196,14 @@ impl Error {
     /// The number that the gateway gave, where it gave one.
     pub fn gateway_code(&self) -> Option<i64> {
         match self {
-            Self::Gateway(error) | Self::Call(call::Error::Gateway(error)) => {
+            Self::Gateway(error) | Self::Call(video_call::Error::Gateway(error)) => {
                 match error.single() {
-                    proto::Error::Refused { code: CoreCode(code), .. } => Some(*code),
-                    proto::Error::Misrouted => Some(CoreCode::NO_SUCH_SESSION.0),
+                    signaling::Error::Refused { code: CoreCode(code), .. } => Some(*code),
+                    signaling::Error::Misrouted => Some(CoreCode::NO_SUCH_SESSION.0),
                     _ => None,
                 }
             }
-            Self::Call(call::Error::Refused { code: PluginCode(code), .. }) => Some(*code),
+            Self::Call(video_call::Error::Refused { code: PluginCode(code), .. }) => Some(*code),
             Self::Redacted(redacted) => redacted.gateway_code,
             _ => None,
         }
@@ -212,11 +212,15 @@ impl Error {
     /// The browser's or the gateway's own words, where there are any.
     pub fn cause(&self) -> Option<String> {
         let words = match self {
-            Self::Gateway(error) | Self::Call(call::Error::Gateway(error)) => gateway_cause(error),
-            Self::Call(call::Error::Refused { reason, .. }) => Some(reason.clone()),
-            Self::Media(error) | Self::Call(call::Error::Media(error)) => error.cause().cloned(),
-            Self::Transfer(transfer::Error::Unreadable { cause })
-            | Self::Call(call::Error::Transfer(transfer::Error::Unreadable { cause })) => {
+            Self::Gateway(error) | Self::Call(video_call::Error::Gateway(error)) => {
+                gateway_cause(error)
+            }
+            Self::Call(video_call::Error::Refused { reason, .. }) => Some(reason.clone()),
+            Self::Media(error) | Self::Call(video_call::Error::Media(error)) => {
+                error.cause().cloned()
+            }
+            Self::Transfer(data::Error::Unreadable { cause })
+            | Self::Call(video_call::Error::Transfer(data::Error::Unreadable { cause })) => {
                 Some(cause.clone())
             }
             Self::InvalidArgument { cause, .. } => cause.clone(),
@@ -256,8 +260,8 @@ impl Error {
     }
 }
 
-fn gateway(error: &proto::Error) -> Code {
-    use proto::Error;
+fn gateway(error: &signaling::Error) -> Code {
+    use signaling::Error;
     match error {
         Error::Unreachable { .. } => Code::GatewayUnreachable,
         Error::Timeout { .. } => Code::GatewayTimeout,
@@ -280,21 +284,21 @@ fn gateway(error: &proto::Error) -> Code {
     }
 }
 
-fn gateway_cause(error: &proto::Error) -> Option<String> {
+fn gateway_cause(error: &signaling::Error) -> Option<String> {
     match error.single() {
-        proto::Error::Unreachable { cause } | proto::Error::NoToken { cause } => {
+        signaling::Error::Unreachable { cause } | signaling::Error::NoToken { cause } => {
             Some(cause.clone())
         }
-        proto::Error::Refused { reason, .. } => Some(reason.clone()),
-        proto::Error::OutOfReach { cause } => {
+        signaling::Error::Refused { reason, .. } => Some(reason.clone()),
+        signaling::Error::OutOfReach { cause } => {
             Some(format!("{}: {}", gateway(cause), message::gateway(cause)))
         }
         _ => None,
     }
 }
 
-fn call(error: &call::Error) -> Code {
-    use call::Error;
+fn call(error: &video_call::Error) -> Code {
+    use video_call::Error;
     match error {
         Error::Gateway(error) => gateway(error),
         Error::Media(error) => media(error),
@@ -342,8 +346,8 @@ fn call(error: &call::Error) -> Code {
     }
 }
 
-fn transfer(error: &transfer::Error) -> Code {
-    use transfer::Error;
+fn transfer(error: &data::Error) -> Code {
+    use data::Error;
     match error {
         Error::Disabled | Error::DisabledByPeer | Error::NoChannel => Code::DataDisabled,
         Error::NotSupportedByPeer { .. } => Code::NotSupportedByPeer,
@@ -365,8 +369,8 @@ fn transfer(error: &transfer::Error) -> Code {
     }
 }
 
-fn media(error: &media::Error) -> Code {
-    use media::Error;
+fn media(error: &peer::Error) -> Code {
+    use peer::Error;
     match error {
         Error::PermissionDenied { .. } | Error::PermissionTimeout => Code::PermissionDenied,
         Error::DeviceNotFound { .. } | Error::NoDeviceFits { .. } | Error::NotSent { .. } => {

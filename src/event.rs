@@ -26,7 +26,7 @@ pub enum Event {
     HangUp {
         /// The other side.
         peer: UserName,
-        /// Why, for a person: one of [`crate::call::reason`], or what the other side said.
+        /// Why, for a person: one of [`crate::usecase::video_call::reason`], or what the other side said.
         reason: String,
     },
     /// The gateway applied the settings.

@@ -36,30 +36,31 @@
 //! # Modules
 //!
 //! `js` (the classes of a page) stands on `api` (the Rust API, which is exported here), that on `browser` (the
-//! shell), and that on the core: `client` joins `proto` (the gateway) and `call` (the video call plugin, with
-//! `transfer` for what goes through its data channels). The rest are words that all share. Each imports only
-//! from those behind it. The core is public for the tests and the fuzzers of this repository alone.
+//! shell), and that on the core: `client` routes between one session (`signaling`) and its use cases
+//! (`usecase`), which share `peer` (one peer connection) and `data` (messages and files on its data channels).
+//! The rest are words that all share. Each imports only from those behind it. The core is public for the tests
+//! and the fuzzers of this repository alone.
 
-#[doc(hidden)]
-pub mod call;
 #[doc(hidden)]
 pub mod client;
 pub mod config;
+#[doc(hidden)]
+pub mod data;
 #[doc(hidden)]
 pub mod error;
 #[doc(hidden)]
 pub mod event;
 pub mod log;
 #[doc(hidden)]
-pub mod media;
+pub mod peer;
 #[doc(hidden)]
-pub mod proto;
+pub mod signaling;
 #[doc(hidden)]
 pub mod table;
 #[doc(hidden)]
 pub mod time;
 #[doc(hidden)]
-pub mod transfer;
+pub mod usecase;
 
 #[cfg(target_family = "wasm")]
 mod api;

@@ -14,9 +14,9 @@ mod world;
 
 use std::time::Duration;
 
-use videortc::call::reason;
 use videortc::config::CallConfig;
-use videortc::proto::{Candidate, Notice};
+use videortc::signaling::{Candidate, Notice};
+use videortc::usecase::video_call::reason;
 use videortc_gateway::Timing;
 use world::{Loss, World};
 
@@ -29,7 +29,7 @@ const SECOND: Duration = Duration::from_secs(1);
 fn assert_nothing_is_left(world: &World) {
     for page in &world.pages {
         assert_eq!(page.open, []);
-        assert_eq!(page.legs, []);
+        assert_eq!(page.connections, []);
         assert!(!page.devices);
     }
 }
@@ -288,7 +288,7 @@ fn heard_first() -> World {
     world.run_for(Duration::from_millis(3));
     assert_eq!(world.told(JACK), ["hang-up Tom: until tomorrow"]);
     assert_eq!(world.told(TOM), ["hang-up Jack: until tomorrow"]);
-    assert!(!world.pages[JACK].devices && world.pages[JACK].legs.len() == 1);
+    assert!(!world.pages[JACK].devices && world.pages[JACK].connections.len() == 1);
     world
 }
 
@@ -307,7 +307,7 @@ fn who_heard_the_hang_up_first_closes_once_the_gateway_knows() {
     let mut world = heard_first();
     // Closing is what the gateway waits for, up to a second, before it lets either call again.
     world.run_for(Duration::from_millis(10));
-    assert_eq!(world.pages[JACK].legs, []);
+    assert_eq!(world.pages[JACK].connections, []);
 }
 
 #[test]
@@ -324,7 +324,7 @@ fn a_bye_is_one_end_whatever_it_says() {
         world.run_for(SECOND * 10);
         assert_eq!(world.told(JACK), Vec::<String>::new());
         assert_eq!(world.pages[JACK].requests, ["accept"], "it neither calls nor hangs up");
-        assert_eq!(world.pages[JACK].legs, []);
+        assert_eq!(world.pages[JACK].connections, []);
     }
 }
 
@@ -381,7 +381,7 @@ fn an_object_that_heard_the_hang_up_first_closes_with_nothing_left() {
         }
         world.run_for(SECOND * 3);
         assert!(world.pages[JACK].is_ended);
-        assert_eq!(world.pages[JACK].legs, []);
+        assert_eq!(world.pages[JACK].connections, []);
     }
 }
 
@@ -392,9 +392,9 @@ fn a_gateway_that_never_hears_of_the_hang_up_is_told_by_the_connection() {
     world.hang_up(TOM);
     world.run_for(SECOND);
     assert_eq!(world.told(JACK), ["hang-up Tom: Hung up"]);
-    assert_eq!(world.pages[JACK].legs.len(), 1, "the gateway may still say why");
+    assert_eq!(world.pages[JACK].connections.len(), 1, "the gateway may still say why");
     world.run_for(SECOND * 2);
-    assert_eq!(world.pages[JACK].legs, []);
+    assert_eq!(world.pages[JACK].connections, []);
 }
 
 #[test]

@@ -16,11 +16,13 @@ mod world;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use videortc::call;
 use videortc::config::{CallConfig, GatewayConfig, Secret, ServerUrl, Token};
 use videortc::error::{Code, Error};
-use videortc::proto::{Answer, HandleId, HttpRequest, HttpResponse, Output, Session, TokenRequest};
+use videortc::signaling::{
+    Answer, HandleId, HttpRequest, HttpResponse, Output, Session, TokenRequest,
+};
 use videortc::time::Time;
+use videortc::usecase::video_call;
 use videortc_gateway::Timing;
 use world::World;
 
@@ -28,7 +30,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// A session whose gateway the test plays, and what it asked for.
 struct Rig {
-    session: Session<call::Request>,
+    session: Session<video_call::Request>,
     now: Time,
     /// What was asked of the gateway and has no answer, the oldest first.
     requests: Vec<HttpRequest>,
@@ -81,7 +83,7 @@ impl Rig {
         (rig, handle)
     }
 
-    fn tell(&mut self, act: impl FnOnce(&mut Session<call::Request>, Time)) {
+    fn tell(&mut self, act: impl FnOnce(&mut Session<video_call::Request>, Time)) {
         act(&mut self.session, self.now);
         while let Some(output) = self.session.poll_output() {
             match output {
@@ -115,7 +117,7 @@ impl Rig {
     // The page.
 
     fn send(&mut self, handle: HandleId, reason: &str) {
-        let request = call::Request::Hangup { reason: reason.to_owned() };
+        let request = video_call::Request::Hangup { reason: reason.to_owned() };
         self.tell(|session, now| drop(session.message(handle, request, None, now)));
     }
 
@@ -593,7 +595,7 @@ fn the_end_of_a_session_that_is_refused_asks_and_ends_at_once_where_the_page_thr
 fn a_page_that_is_left_meanwhile_says_so() {
     let (mut rig, _) = Rig::open();
     rig.refuse("poll");
-    rig.tell(|session, _| session.leave(&videortc::proto::Error::PageLeft));
+    rig.tell(|session, _| session.leave(&videortc::signaling::Error::PageLeft));
     let [body] = &rig.beacons[..] else { panic!("{:?}", rig.beacons) };
     assert!(body.contains("destroy"), "{body}");
     assert_eq!(rig.session.poll_timeout(), None);
@@ -721,7 +723,7 @@ fn a_page_can_disconnect_while_its_function_takes_for_ever() {
     assert_eq!(world.outcome(0, hang_up), "done");
     assert_eq!(world.outcome(0, disconnect), "done");
     assert_eq!(world.told(0), ["hang-up Jack: Hung up"]);
-    assert_eq!((world.pages[0].legs.len(), world.pages[0].devices), (0, false));
+    assert_eq!((world.pages[0].connections.len(), world.pages[0].devices), (0, false));
 }
 
 /// What must not show is taken out of words, and not out of what they say.

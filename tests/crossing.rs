@@ -36,7 +36,7 @@ fn assert_one_call(world: &mut World) {
         let accepted = format!("accepted {peer}");
         assert_eq!(told.iter().filter(|event| **event == accepted).count(), 1, "{told:?}");
         assert!(!told.iter().any(|event| event.starts_with("hang-up")), "{told:?}");
-        assert_eq!(world.pages[page].legs.len(), 1);
+        assert_eq!(world.pages[page].connections.len(), 1);
         assert_eq!(world.pages[page].open, []);
     }
 }

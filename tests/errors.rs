@@ -15,14 +15,14 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
-use videortc::call::{self, Command, End, Misuse, PluginCode};
 use videortc::client::{Client, Output};
 use videortc::config::{GatewayConfig, Secret, ServerUrl, Token, UserName};
+use videortc::data;
 use videortc::error::{Code, Error};
-use videortc::media::{self, Step};
-use videortc::proto::{self, CoreCode, HttpResponse, InvalidAnswer};
+use videortc::peer::{self, Step};
+use videortc::signaling::{self, CoreCode, HttpResponse, InvalidAnswer};
 use videortc::time::Time;
-use videortc::transfer;
+use videortc::usecase::video_call::{self, Command, End, Misuse, PluginCode};
 
 fn words<'a>(text: &'a str, begin: &str, end: &str) -> BTreeSet<&'a str> {
     let is_word = |word: &&str| word.chars().all(|c| c.is_ascii_uppercase() || c == '_');
@@ -46,16 +46,16 @@ fn all() -> Vec<Error> {
         (|| UserName::parse("Tom").unwrap(), || "NotReadableError: in use".to_owned());
     let (kind, body) = (|| "text/plain".to_owned(), || "<html>".to_owned());
     let request = "Attach";
-    let unreachable = || proto::Error::Unreachable { cause: cause() };
-    let core = |code| proto::Error::Refused { code: CoreCode(code), reason: "No".into() };
-    let plugin = |code| call::Error::Refused {
+    let unreachable = || signaling::Error::Unreachable { cause: cause() };
+    let core = |code| signaling::Error::Refused { code: CoreCode(code), reason: "No".into() };
+    let plugin = |code| video_call::Error::Refused {
         code: PluginCode(code),
         reason: "No".into(),
         name: Some(name()),
     };
     let gateway = [
         unreachable(),
-        proto::Error::Timeout { request, limit: Duration::from_secs(10) },
+        signaling::Error::Timeout { request, limit: Duration::from_secs(10) },
         InvalidAnswer::Status { status: 502, body: body() }.into(),
         InvalidAnswer::NotFound.into(),
         InvalidAnswer::NotJson { body: body() }.into(),
@@ -65,20 +65,20 @@ fn all() -> Vec<Error> {
         InvalidAnswer::Unexpected { request }.into(),
         InvalidAnswer::UnusableId { id: None }.into(),
         InvalidAnswer::UnusableId { id: Some(0) }.into(),
-        proto::Error::NoServer { failures: vec![(ServerUrl::new("http://a.test"), core(403))] },
-        proto::Error::OutOfReach { cause: Box::new(unreachable()) },
+        signaling::Error::NoServer { failures: vec![(ServerUrl::new("http://a.test"), core(403))] },
+        signaling::Error::OutOfReach { cause: Box::new(unreachable()) },
         core(403),
         core(458),
         core(460),
         core(490),
-        proto::Error::Forbidden { body: String::new() },
-        proto::Error::NoToken { cause: cause() },
-        proto::Error::TokenTimeout { limit: Duration::from_secs(10) },
-        proto::Error::SessionTimedOut,
-        proto::Error::NotConnected,
-        proto::Error::ConnectCancelled,
-        proto::Error::Disconnected,
-        proto::Error::PageLeft,
+        signaling::Error::Forbidden { body: String::new() },
+        signaling::Error::NoToken { cause: cause() },
+        signaling::Error::TokenTimeout { limit: Duration::from_secs(10) },
+        signaling::Error::SessionTimedOut,
+        signaling::Error::NotConnected,
+        signaling::Error::ConnectCancelled,
+        signaling::Error::Disconnected,
+        signaling::Error::PageLeft,
     ];
     let calls = [
         plugin(473),
@@ -89,12 +89,12 @@ fn all() -> Vec<Error> {
         plugin(480),
         plugin(481),
         plugin(499),
-        call::Error::UnexpectedAnswer { event: "list".into() },
-        call::Error::MissingAnswer,
-        call::Error::AnswerLost,
-        call::Error::Timeout,
-        call::Error::WedgedHandle,
-        call::Error::Busy { peer: name() },
+        video_call::Error::UnexpectedAnswer { event: "list".into() },
+        video_call::Error::MissingAnswer,
+        video_call::Error::AnswerLost,
+        video_call::Error::Timeout,
+        video_call::Error::WedgedHandle,
+        video_call::Error::Busy { peer: name() },
         End::HangUp.into(),
         End::CloseUsecase.into(),
         End::Disconnect.into(),
@@ -121,42 +121,42 @@ fn all() -> Vec<Error> {
         Misuse::NothingToMute.into(),
     ];
     let transfers = [
-        transfer::Error::Disabled,
-        transfer::Error::DisabledByPeer,
-        transfer::Error::NoChannel,
-        transfer::Error::NotSupportedByPeer { kind: kind(), size: 7 },
-        transfer::Error::TypeRefused { kind: kind() },
-        transfer::Error::TooLargeForPeer { size: 7 },
-        transfer::Error::TypeNotAllowed { kind: kind() },
-        transfer::Error::TooLarge { kind: kind(), size: 7 },
-        transfer::Error::Cancelled,
-        transfer::Error::CancelledByPeer,
-        transfer::Error::Aborted,
-        transfer::Error::Unreadable { cause: cause() },
-        transfer::Error::Changed,
-        transfer::Error::NotKept,
-        transfer::Error::NotKeptByPeer,
-        transfer::Error::PeerMisbehaved,
-        transfer::Error::NotUnderstoodByPeer,
-        transfer::Error::NotTakenByPeer,
-        transfer::Error::Damaged,
-        transfer::Error::PeerNeverSpoke,
-        transfer::Error::PeerSilent,
-        transfer::Error::ChannelClosed,
-        transfer::Error::CallEnded { reason: "Hung up".into() },
+        data::Error::Disabled,
+        data::Error::DisabledByPeer,
+        data::Error::NoChannel,
+        data::Error::NotSupportedByPeer { kind: kind(), size: 7 },
+        data::Error::TypeRefused { kind: kind() },
+        data::Error::TooLargeForPeer { size: 7 },
+        data::Error::TypeNotAllowed { kind: kind() },
+        data::Error::TooLarge { kind: kind(), size: 7 },
+        data::Error::Cancelled,
+        data::Error::CancelledByPeer,
+        data::Error::Aborted,
+        data::Error::Unreadable { cause: cause() },
+        data::Error::Changed,
+        data::Error::NotKept,
+        data::Error::NotKeptByPeer,
+        data::Error::PeerMisbehaved,
+        data::Error::NotUnderstoodByPeer,
+        data::Error::NotTakenByPeer,
+        data::Error::Damaged,
+        data::Error::PeerNeverSpoke,
+        data::Error::PeerSilent,
+        data::Error::ChannelClosed,
+        data::Error::CallEnded { reason: "Hung up".into() },
     ];
     let exceptions = ["NotAllowedError", "NotFoundError", "OverconstrainedError", "AbortError", ""];
-    let devices = exceptions.map(|name| media::Error::from_exception(name, cause()));
+    let devices = exceptions.map(|name| peer::Error::from_exception(name, cause()));
     let steps = [Step::Open, Step::Offer, Step::ApplyRemote, Step::Other];
-    let failed = steps.map(|step| media::Error::Failed { step, cause: cause() });
+    let failed = steps.map(|step| peer::Error::Failed { step, cause: cause() });
     let media = [
-        media::Error::PermissionTimeout,
-        media::Error::NotSupported,
-        media::Error::NotSent { kind: "audio" },
-        media::Error::NoIceServers { cause: cause() },
-        media::Error::Closed,
-        media::Error::NotConnected,
-        media::Error::PathLost,
+        peer::Error::PermissionTimeout,
+        peer::Error::NotSupported,
+        peer::Error::NotSent { kind: "audio" },
+        peer::Error::NoIceServers { cause: cause() },
+        peer::Error::Closed,
+        peer::Error::NotConnected,
+        peer::Error::PathLost,
     ];
     let page = [
         Error::invalid_argument("servers must be a gateway address"),
@@ -192,9 +192,9 @@ fn every_error_has_a_code_and_a_sentence() {
 #[test]
 fn one_number_of_the_gateway_means_what_the_one_who_gave_it_means() {
     let reason = || "Unauthorized (wrong token)".to_owned();
-    let core = proto::Error::Refused { code: CoreCode::TOKEN_NOT_FOUND, reason: reason() };
-    let core = Error::from(call::Error::from(core));
-    let plugin = call::Error::Refused { code: PluginCode(470), reason: reason(), name: None };
+    let core = signaling::Error::Refused { code: CoreCode::TOKEN_NOT_FOUND, reason: reason() };
+    let core = Error::from(video_call::Error::from(core));
+    let plugin = video_call::Error::Refused { code: PluginCode(470), reason: reason(), name: None };
     let plugin = Error::from(plugin);
     for (error, code) in [(core, Code::Unauthorized), (plugin, Code::GatewayError)] {
         assert_eq!(error.code(), code);
@@ -205,12 +205,12 @@ fn one_number_of_the_gateway_means_what_the_one_who_gave_it_means() {
 
 #[test]
 fn a_list_of_servers_has_the_code_that_all_share() {
-    let unreachable = || proto::Error::Unreachable { cause: "TypeError".into() };
-    let full = || proto::Error::Refused { code: CoreCode(472), reason: "Full".into() };
-    let of = |failures: Vec<proto::Error>| {
+    let unreachable = || signaling::Error::Unreachable { cause: "TypeError".into() };
+    let full = || signaling::Error::Refused { code: CoreCode(472), reason: "Full".into() };
+    let of = |failures: Vec<signaling::Error>| {
         let name = |i| ServerUrl::new(format!("https://{i}.test"));
         let failures = failures.into_iter().enumerate();
-        Error::from(proto::Error::NoServer {
+        Error::from(signaling::Error::NoServer {
             failures: failures.map(|(i, error)| (name(i), error)).collect(),
         })
     };
@@ -238,7 +238,7 @@ fn what_the_browser_refuses_devices_with_is_told_apart() {
         ("TypeError", Code::DeviceError),
         ("", Code::DeviceError),
     ] {
-        let error = Error::from(media::Error::from_exception(name, format!("{name}: no")));
+        let error = Error::from(peer::Error::from_exception(name, format!("{name}: no")));
         assert_eq!(error.code(), code, "{name}");
         assert_eq!(error.cause(), Some(format!("{name}: no")));
     }

@@ -14,9 +14,9 @@ mod world;
 
 use std::time::Duration;
 
-use videortc::call::Command;
 use videortc::config::CallConfig;
 use videortc::event::Event;
+use videortc::usecase::video_call::Command;
 use videortc_gateway::Timing;
 use world::{Loss, World};
 
@@ -248,7 +248,7 @@ fn a_redial_whose_name_was_taken_meanwhile_ends() {
     world.run_for(SECOND * 120);
     assert_eq!(world.outcome(TOM, again), "USERNAME_TAKEN");
     assert!(world.told(TOM).contains(&"hang-up Jack: Connection lost".into()));
-    assert_eq!(world.pages[TOM].legs, []);
+    assert_eq!(world.pages[TOM].connections, []);
 }
 
 #[test]
@@ -432,7 +432,7 @@ fn a_lost_media_path_is_mended_on_the_same_connection() {
     world.run_for(SECOND * 12);
     assert_eq!(world.told(TOM), ["reconnecting MEDIA_FAILED", "reconnected"]);
     assert_eq!(world.told(JACK), [""; 0]);
-    assert_eq!(world.pages[TOM].legs.len(), 1);
+    assert_eq!(world.pages[TOM].connections.len(), 1);
 }
 
 #[test]
@@ -547,7 +547,7 @@ fn another_network_while_it_rings_is_negotiated_when_the_call_is_up() {
     world.accept(JACK);
     world.run_for(SECOND * 3);
     assert_eq!(asked(&mut world, TOM), ["set"]);
-    assert_eq!(world.pages[TOM].legs.len(), 1);
+    assert_eq!(world.pages[TOM].connections.len(), 1);
 }
 
 #[test]

@@ -196,7 +196,7 @@ fn check(steps: Vec<Step>, timing: Timing, seed: u64) {
             ledger.history
         );
         if !ledger.is_in_call {
-            assert_eq!(world.pages[page].legs, [], "{:?}", ledger.history);
+            assert_eq!(world.pages[page].connections, [], "{:?}", ledger.history);
             assert!(!world.pages[page].devices, "{:?}", ledger.history);
         }
     }
@@ -218,7 +218,7 @@ fn check(steps: Vec<Step>, timing: Timing, seed: u64) {
         let is_refused = ledger.history.iter().any(|event| event == "error UNAUTHORIZED");
         assert!(!is_refused || !tokens_last, "page {page} was refused: {:?}", ledger.history);
         assert_eq!(world.pages[page].open, []);
-        assert_eq!(world.pages[page].legs, []);
+        assert_eq!(world.pages[page].connections, []);
         assert!(!world.pages[page].devices);
         for request in &world.pages[page].requests {
             assert_ne!(*request, format!("call {}", NAMES[page]), "nobody calls himself");

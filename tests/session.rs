@@ -16,17 +16,19 @@ mod dice;
 use std::time::Duration;
 
 use serde_json::json;
-use videortc::call;
 use videortc::config::{GatewayConfig, Secret, ServerUrl, Token, UserName};
 use videortc::error::{Code, Error};
 use videortc::event::Settings;
 use videortc::log::Level;
-use videortc::proto::{Answer, Candidate, Doubt, HttpRequest, HttpResponse, Jsep, Output, Session};
+use videortc::signaling::{
+    Answer, Candidate, Doubt, HttpRequest, HttpResponse, Jsep, Output, Session,
+};
 use videortc::time::Time;
+use videortc::usecase::video_call;
 
 /// A session, and what it asked for.
 struct Rig {
-    session: Session<call::Request>,
+    session: Session<video_call::Request>,
     now: Time,
     requests: Vec<HttpRequest>,
     opened: Option<Result<(), Error>>,
@@ -51,7 +53,7 @@ impl Rig {
         rig.session.handle_http(attach.id, attached(&attach), rig.now);
         rig.drain();
         let Some(Ok(Answer::Attached(handle))) = rig.answers.pop() else { panic!("not attached") };
-        rig.session.message(handle, call::Request::List, None, rig.now).unwrap();
+        rig.session.message(handle, video_call::Request::List, None, rig.now).unwrap();
         rig.drain();
         let list = rig.requests.remove(1);
         (rig, list)
@@ -301,7 +303,7 @@ fn requests_are_written_as_janus_reads_them() {
         mid: mid.map(str::to_owned),
         line,
     };
-    let request = call::Request::Register { username: UserName::parse("Tom \"T\"").unwrap() };
+    let request = video_call::Request::Register { username: UserName::parse("Tom \"T\"").unwrap() };
     rig.session.message(handle, request, None, rig.now).unwrap();
     rig.drain();
     let written = |rig: &mut Rig| {
@@ -319,19 +321,19 @@ fn requests_are_written_as_janus_reads_them() {
     );
     let settings = Settings { audio: Some(false), video: None, bitrate: Some(0) };
     for (request, jsep, wanted) in [
-        (call::Request::List, None, json!({ "request": "list" })),
-        (call::Request::Accept, Some(&offer), json!({ "request": "accept" })),
+        (video_call::Request::List, None, json!({ "request": "list" })),
+        (video_call::Request::Accept, Some(&offer), json!({ "request": "accept" })),
         (
-            call::Request::Hangup { reason: "Hung up".into() },
+            video_call::Request::Hangup { reason: "Hung up".into() },
             None,
             json!({ "request": "hangup", "reason": "Hung up" }),
         ),
         (
-            call::Request::Set(settings),
+            video_call::Request::Set(settings),
             None,
             json!({ "request": "set", "audio": false, "bitrate": 0 }),
         ),
-        (call::Request::Set(Settings::default()), Some(&offer), json!({ "request": "set" })),
+        (video_call::Request::Set(Settings::default()), Some(&offer), json!({ "request": "set" })),
     ] {
         rig.session.message(handle, request, jsep.cloned(), rig.now).unwrap();
         rig.drain();
@@ -834,7 +836,7 @@ fn a_flood_of_events_is_read_in_fewer_polls() {
 fn an_answer_that_is_too_long_fails_at_once_what_waits_for_it() {
     let (mut rig, list) = Rig::listing();
     rig.session.handle_http(list.id, acked(&list), rig.now);
-    rig.answer(|_| ok(&" ".repeat(videortc::proto::LONGEST_BODY + 1)));
+    rig.answer(|_| ok(&" ".repeat(videortc::signaling::LONGEST_BODY + 1)));
     let Some(Err(error)) = rig.answers.pop() else { panic!("{:?}", rig.answers) };
     assert_eq!(error.code(), Code::GatewayProtocol);
     let message = error.message();
@@ -854,10 +856,10 @@ fn a_slash_at_the_end_of_an_address_is_kept() {
     rig.answer(attached);
     assert_eq!(path(&rig.requests[0]), format!("https://a.test/janus/{id}"));
     let Some(Ok(Answer::Attached(handle))) = rig.answers.pop() else { panic!("not attached") };
-    rig.session.message(handle, call::Request::List, None, rig.now).unwrap();
+    rig.session.message(handle, video_call::Request::List, None, rig.now).unwrap();
     rig.drain();
     assert_eq!(path(&rig.requests[1]), format!("https://a.test/janus/{id}/77"));
-    rig.session.leave(&videortc::proto::Error::PageLeft);
+    rig.session.leave(&videortc::signaling::Error::PageLeft);
     rig.drain();
     let beacon = rig.beacons[0].0.split('?').next().unwrap();
     assert_eq!(beacon, format!("https://a.test/janus/{id}"));

@@ -19,9 +19,9 @@ use std::cell::Cell;
 use any_gateway::{Act, Kind, LONGEST, Storm, Way, acts, habits, well};
 use proptest::prelude::*;
 use serde_json::json;
-use videortc::call::LegState;
 use videortc::error::Error;
 use videortc::event::Event;
+use videortc::usecase::video_call::ConnectionState;
 
 thread_local! {
     /// The most requests in a minute that any story has seen.
@@ -155,7 +155,7 @@ fn a_handle_that_was_given_up_is_detached_with_pauses_and_not_for_ever() {
         storm.run_for(500);
         storm.happens(10);
         storm.run_for(500);
-        storm.act(Act::Path(LegState::Connected));
+        storm.act(Act::Path(ConnectionState::Connected));
         storm.act(Act::HangUp);
         // The core's word that the connection is closed never comes; nor does an answer to the detach that follows.
         storm.habits[Kind::Other as usize] = vec![(way, 0)];

@@ -16,10 +16,10 @@ use std::time::Duration;
 
 use pair::{A, B, Faults, Pair, Source, hash, meta, sealed};
 use videortc::config::Policy;
+use videortc::data::frame::{Frame, Verdict};
+use videortc::data::sdp::Support;
+use videortc::data::{Key, LONGEST_INLINE, LONGEST_TEXT, Lane, Link, Meta, Output};
 use videortc::error::Code;
-use videortc::transfer::frame::{Frame, Verdict};
-use videortc::transfer::sdp::Support;
-use videortc::transfer::{Key, LONGEST_INLINE, LONGEST_TEXT, Lane, Link, Meta, Output};
 
 const MEGABYTE: u64 = 1 << 20;
 /// What a receiver lets be on its way, and what the bulk channel's own buffer may hold.

@@ -15,8 +15,8 @@
 mod pair;
 
 use proptest::prelude::*;
-use videortc::transfer::Meta;
-use videortc::transfer::frame::{Frame, Verdict};
+use videortc::data::Meta;
+use videortc::data::frame::{Frame, Verdict};
 
 use pair::Faults;
 use pair::story::{Step, check, read, stranger};

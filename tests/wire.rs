@@ -14,9 +14,9 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use proptest::prelude::*;
-use videortc::call::{Refusal, parse_plugin_message};
 use videortc::error::{Code, Error};
-use videortc::proto::{CoreCode, Message, Notice, parse_batch};
+use videortc::signaling::{CoreCode, Message, Notice, parse_batch};
+use videortc::usecase::video_call::{Refusal, parse_plugin_message};
 
 /// Every captured message, and what it is taken for.
 const EXPECTED: &str = include_str!("wire/expected.txt");

@@ -10,8 +10,8 @@ use web_sys::{Blob, File};
 use super::video_call::CallRef;
 use crate::browser::driver::Ended;
 use crate::browser::event::TransferStatus;
-use crate::call::TransferId;
 use crate::error::Error;
+use crate::usecase::video_call::TransferId;
 
 /// A message or file to be sent.
 #[derive(Clone, Debug)]

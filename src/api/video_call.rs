@@ -14,20 +14,20 @@ use web_sys::MediaStream;
 use super::transfer::{Content, Outgoing, Transfer};
 use super::video_rtc::Session;
 use crate::browser::blob;
-use crate::browser::call::Call;
 use crate::browser::driver::Ended;
 use crate::browser::event::{CallEvent, TransferStatus};
 use crate::browser::options::{CallSetup, Elements, StreamOptions};
 use crate::browser::throwing::{Content as BlobContent, throwing};
 use crate::browser::thrown;
 use crate::browser::transfers::Source;
-use crate::call::{self, Command, Misuse, Reply, TransferId};
+use crate::browser::video_call as page;
 use crate::client::CallId;
 use crate::config::{Policy, UserName};
+use crate::data::{LONGEST_INLINE, LONGEST_TEXT, Meta, clean_filename, is_kind};
 use crate::error::Error;
 use crate::event::Settings;
 use crate::time::Time;
-use crate::transfer::{LONGEST_INLINE, LONGEST_TEXT, Meta, clean_filename, is_kind};
+use crate::usecase::video_call::{self, Command, Misuse, Reply, TransferId};
 
 /// How a video call is made.
 #[derive(Clone, Debug, Default)]
@@ -135,7 +135,7 @@ impl Drop for CallRef {
 }
 
 impl CallRef {
-    fn command(&self, act: impl FnOnce(&mut call::Call, Command, Time)) -> Ended<Reply> {
+    fn command(&self, act: impl FnOnce(&mut video_call::VideoCall, Command, Time)) -> Ended<Reply> {
         let id = self.id;
         self.session.driver().command(|client, command, now| {
             client.with_call(id, Some(command), now, |call| act(call, command, now));
@@ -143,7 +143,7 @@ impl CallRef {
     }
 
     /// The page's side, while the object exists.
-    fn page(&self) -> Option<Rc<Call>> {
+    fn page(&self) -> Option<Rc<page::VideoCall>> {
         self.session.driver().call(self.id)
     }
 
@@ -232,7 +232,7 @@ impl VideoCall {
 
     /// Mutes or unmutes what this side sends. Gives the new state: whether it is sent.
     pub fn toggle(&self, track: Track) -> Result<bool, Error> {
-        let page = self.0.page().ok_or(call::Error::from(Misuse::Closed))?;
+        let page = self.0.page().ok_or(video_call::Error::from(Misuse::Closed))?;
         page.toggle(match track {
             Track::Audio => "audio",
             Track::Video => "video",
@@ -266,7 +266,7 @@ impl VideoCall {
             begun(begun_status);
             status = Some(begun_status.clone());
         });
-        let status = status.ok_or(call::Error::from(Misuse::Closed))?;
+        let status = status.ok_or(video_call::Error::from(Misuse::Closed))?;
         Ok(Transfer::new(self.0.clone(), status, ended))
     }
 

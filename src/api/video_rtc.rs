@@ -9,11 +9,11 @@ use wasm_bindgen::JsValue;
 use web_sys::{MediaDeviceInfo, RtcIceTransportPolicy};
 
 use super::video_call::{CallOptions, Events, VideoCall};
-use crate::browser::call::OnEvent;
 use crate::browser::console::Console;
 use crate::browser::driver::Driver;
 use crate::browser::event::CallEvent;
 use crate::browser::options::{CallSetup, DeviceKind, IceServers, Setup, Source};
+use crate::browser::video_call::OnEvent;
 use crate::browser::{devices, environment};
 use crate::config::{GatewayConfig, Secret, ServerUrl, Token};
 use crate::error::Error;

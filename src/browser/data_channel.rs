@@ -12,7 +12,7 @@ use web_sys::{
 use super::listener::Listener;
 use super::peer_connection::{News, Sink};
 use super::throwing::{Connection, throwing};
-use crate::transfer::Lane;
+use crate::data::Lane;
 
 /// The label that janus.js and the gateway use by default.
 const MESSAGES: &str = "JanusDataChannel";

@@ -12,7 +12,7 @@ use web_sys::{
 use super::options::{DeviceKind, StreamOptions};
 use super::registry::{Held, hold};
 use super::thrown;
-use crate::media::Error;
+use crate::peer::Error;
 
 /// An open stream of this side. Its devices are released when this is dropped.
 pub(crate) struct LocalStream {

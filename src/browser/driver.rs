@@ -8,7 +8,6 @@ use futures::channel::oneshot;
 use gloo_timers::callback::Timeout;
 use wasm_bindgen_futures::spawn_local;
 
-use super::call::{Call, OnEvent};
 use super::clock;
 use super::console::Console;
 use super::event::{Direction, TransferState, TransferStatus};
@@ -18,14 +17,15 @@ use super::page_lifecycle::{PageEvent, PageLifecycle};
 use super::peer_connection::PeerSetup;
 use super::thrown;
 use super::transfers::Source;
-use crate::call::{Command, Reply, TransferId};
+use super::video_call::{OnEvent, VideoCall};
 use crate::client::{CallId, Client, Outcome, Output};
 use crate::config::Secret;
+use crate::data::Meta;
 use crate::error::Error;
 use crate::log::Level;
-use crate::proto::{HttpId, HttpRequest, HttpResponse, TokenRequest};
+use crate::signaling::{HttpId, HttpRequest, HttpResponse, TokenRequest};
 use crate::time::Time;
-use crate::transfer::Meta;
+use crate::usecase::video_call::{Command, Reply, TransferId};
 
 /// The longest delay that browsers take; longer ones fire at once.
 const LONGEST_DELAY: u32 = i32::MAX as u32;
@@ -43,7 +43,7 @@ pub(crate) struct Driver {
     timer: RefCell<Option<(Time, Timeout)>>,
     page_lifecycle: RefCell<Option<PageLifecycle>>,
     requests: RefCell<VecMap<HttpId, Exchange>>,
-    calls: RefCell<VecMap<CallId, Rc<Call>>>,
+    calls: RefCell<VecMap<CallId, Rc<VideoCall>>>,
     commands: RefCell<VecMap<Command, Settle>>,
     last_command: Cell<u64>,
 }
@@ -77,7 +77,7 @@ impl Driver {
     }
 
     /// The page's side of a call, while the call object exists.
-    pub(crate) fn call(&self, id: CallId) -> Option<Rc<Call>> {
+    pub(crate) fn call(&self, id: CallId) -> Option<Rc<VideoCall>> {
         self.calls.borrow().get(&id).cloned()
     }
 
@@ -129,7 +129,8 @@ impl Driver {
             };
             if let Some(driver) = Weak::upgrade(&driver) {
                 let peers = driver.peer_setup.clone();
-                let call = Call::new(id, &driver, peers, (stream, has_data), elements, on_event);
+                let call =
+                    VideoCall::new(id, &driver, peers, (stream, has_data), elements, on_event);
                 driver.calls.borrow_mut().insert(id, call);
             }
             made(id)

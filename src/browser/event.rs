@@ -2,9 +2,9 @@
 
 use web_sys::{Blob, MediaStream};
 
-use crate::call::TransferId;
 use crate::error::Error;
 use crate::event::Settings;
+use crate::usecase::video_call::TransferId;
 
 /// Something that happened in a video call.
 #[non_exhaustive]
@@ -108,7 +108,7 @@ pub struct TransferStatus {
     pub peer: Option<String>,
 }
 
-pub use crate::call::TransferState;
+pub use crate::usecase::video_call::TransferState;
 
 /// Which way a transfer goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use web_sys::{
 use super::registry::{Held, hold};
 use super::throwing::{Answer, Readable};
 use super::thrown;
-use crate::proto::{HttpRequest, HttpResponse, LONGEST_BODY};
+use crate::signaling::{HttpRequest, HttpResponse, LONGEST_BODY};
 
 #[wasm_bindgen]
 extern "C" {

@@ -9,7 +9,6 @@
 //! 3. Closures, listeners and whatever else has to be undone are values that undo it when dropped.
 
 pub(crate) mod blob;
-pub(crate) mod call;
 pub(crate) mod clock;
 pub(crate) mod console;
 pub(crate) mod data_channel;
@@ -26,4 +25,5 @@ pub(crate) mod registry;
 pub(crate) mod throwing;
 pub(crate) mod thrown;
 pub(crate) mod transfers;
+pub(crate) mod video_call;
 pub(crate) mod view;

@@ -23,10 +23,10 @@ use super::options::{IceServers, Setup};
 use super::registry::{Held, hold};
 use super::throwing::{Connection, throwing};
 use super::thrown;
-use crate::call::LegState;
-use crate::media::{Error, Step};
-use crate::proto::Candidate;
-use crate::transfer::Lane;
+use crate::data::Lane;
+use crate::peer::{Error, Step};
+use crate::signaling::Candidate;
+use crate::usecase::video_call::ConnectionState;
 
 /// How many remote candidates are kept until they can be added.
 const MOST_EARLY_CANDIDATES: usize = 64;
@@ -42,7 +42,7 @@ pub(crate) enum News {
     /// A local candidate.
     Candidate(Candidate),
     /// It came up, was lost or failed.
-    State(LegState),
+    State(ConnectionState),
     /// The stream of the other side, with the tracks that have come so far.
     Stream(MediaStream),
     /// The other side's audio or video flows.
@@ -188,7 +188,7 @@ impl PeerConnection {
                     return;
                 }
                 if peer.apply_remote(RtcSdpType::Answer, &answer).await.is_err() {
-                    peer.tell(News::State(LegState::Failed));
+                    peer.tell(News::State(ConnectionState::Failed));
                 }
             }),
         ));
@@ -424,9 +424,9 @@ impl Open {
 
     fn handle_state(self: &Rc<Self>, _: web_sys::Event, sink: &Sink) {
         let state = match self.connection.connection_state() {
-            RtcPeerConnectionState::Connected => LegState::Connected,
-            RtcPeerConnectionState::Disconnected => LegState::Disconnected,
-            RtcPeerConnectionState::Failed => LegState::Failed,
+            RtcPeerConnectionState::Connected => ConnectionState::Connected,
+            RtcPeerConnectionState::Disconnected => ConnectionState::Disconnected,
+            RtcPeerConnectionState::Failed => ConnectionState::Failed,
             _ => return,
         };
         sink(News::State(state));
@@ -435,10 +435,10 @@ impl Open {
     fn handle_ice_state(self: &Rc<Self>, _: web_sys::Event, sink: &Sink) {
         let state = match self.connection.ice_connection_state() {
             RtcIceConnectionState::Connected | RtcIceConnectionState::Completed => {
-                LegState::Connected
+                ConnectionState::Connected
             }
-            RtcIceConnectionState::Disconnected => LegState::Disconnected,
-            RtcIceConnectionState::Failed => LegState::Failed,
+            RtcIceConnectionState::Disconnected => ConnectionState::Disconnected,
+            RtcIceConnectionState::Failed => ConnectionState::Failed,
             _ => return,
         };
         sink(News::State(state));

@@ -10,14 +10,14 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::Blob;
 
 use super::blob::{self, Arriving};
-use super::call::Call;
 use super::event::{CallEvent, Direction, TransferState, TransferStatus};
 use super::thrown;
-use crate::call::{Command, Data, Transfer, TransferId};
+use super::video_call::VideoCall;
 use crate::config::UserName;
+use crate::data::{Content, Meta};
 use crate::error::Error;
 use crate::log::Level;
-use crate::transfer::{Content, Meta};
+use crate::usecase::video_call::{Command, Data, Transfer, TransferId};
 
 /// What goes out.
 pub(crate) enum Source {
@@ -78,7 +78,7 @@ impl Transfers {
     }
 
     /// Does what the core wants done with content, or tells the page of it.
-    pub(crate) fn handle(call: &Rc<Call>, data: Data) {
+    pub(crate) fn handle(call: &Rc<VideoCall>, data: Data) {
         match data {
             Data::Read { command, offset, length } => read(call, command, offset, length),
             Data::Keep(id, bytes) => keep(call, id, &bytes),
@@ -97,7 +97,7 @@ impl Transfers {
     }
 }
 
-fn read(call: &Rc<Call>, command: Command, offset: u64, length: u64) {
+fn read(call: &Rc<VideoCall>, command: Command, offset: u64, length: u64) {
     let source = {
         let outgoing = call.transfers.outgoing.borrow();
         outgoing.get(&command).and_then(|sending| sending.source.clone())
@@ -111,7 +111,7 @@ fn read(call: &Rc<Call>, command: Command, offset: u64, length: u64) {
     });
 }
 
-fn keep(call: &Rc<Call>, id: TransferId, bytes: &[u8]) {
+fn keep(call: &Rc<VideoCall>, id: TransferId, bytes: &[u8]) {
     let incoming = &call.transfers.incoming;
     let arriving = incoming.borrow_mut().remove(&id);
     let mut arriving = arriving.unwrap_or_else(Arriving::new);
@@ -121,13 +121,13 @@ fn keep(call: &Rc<Call>, id: TransferId, bytes: &[u8]) {
     }
 }
 
-fn lose(call: &Rc<Call>, id: TransferId, thrown: &wasm_bindgen::JsValue) {
+fn lose(call: &Rc<VideoCall>, id: TransferId, thrown: &wasm_bindgen::JsValue) {
     call.log(Level::Error, &format!("data could not be kept: {}", thrown::words(thrown)));
     call.input(|core, now| core.handle_delivered(id, false, now));
 }
 
 /// Something is whole: a short text, or what was kept. It counts as done once the page can have it.
-fn deliver(call: &Rc<Call>, transfer: Transfer, peer: &UserName, content: Content) {
+fn deliver(call: &Rc<VideoCall>, transfer: Transfer, peer: &UserName, content: Content) {
     let (id, peer) = (transfer.id, peer.to_string());
     let Meta { kind, filename, is_text, .. } = transfer.meta.clone();
     if let Content::Text(text) = content {
@@ -142,7 +142,7 @@ fn deliver(call: &Rc<Call>, transfer: Transfer, peer: &UserName, content: Conten
     let mut status = status_of(transfer, &peer);
     status.transferred = status.size;
     status.state = TransferState::Done;
-    let give = move |call: &Rc<Call>, event: CallEvent| {
+    let give = move |call: &Rc<VideoCall>, event: CallEvent| {
         call.emit(CallEvent::Progress(status));
         call.emit(event);
         call.input(|core, now| core.handle_delivered(id, true, now));
@@ -160,7 +160,7 @@ fn deliver(call: &Rc<Call>, transfer: Transfer, peer: &UserName, content: Conten
 }
 
 /// Bytes of a peer that does not use this library.
-fn give_bytes(call: &Rc<Call>, peer: &UserName, bytes: &[u8]) {
+fn give_bytes(call: &Rc<VideoCall>, peer: &UserName, bytes: &[u8]) {
     let kind = "application/octet-stream";
     let mut arriving = Arriving::new();
     match arriving.push(bytes).and_then(|()| arriving.finish(kind)) {
@@ -177,7 +177,7 @@ fn give_bytes(call: &Rc<Call>, peer: &UserName, bytes: &[u8]) {
 }
 
 /// Bytes moved, or what was coming is lost.
-fn change(call: &Rc<Call>, transfer: Transfer, peer: &UserName) {
+fn change(call: &Rc<VideoCall>, transfer: Transfer, peer: &UserName) {
     let status = match transfer.id {
         TransferId::Outgoing(command) => {
             let mut outgoing = call.transfers.outgoing.borrow_mut();

@@ -1,14 +1,14 @@
 //! The sentences: what happened, with which value, and what the page or its user can do about it.
 
-use crate::call::{self, End, Misuse, PluginCode};
 use crate::config::UserName;
-use crate::proto::{self, CoreCode, InvalidAnswer};
+use crate::data::LONGEST_INLINE;
+use crate::signaling::{self, CoreCode, InvalidAnswer};
 use crate::time::millis;
-use crate::transfer::LONGEST_INLINE;
-use crate::{media, transfer};
+use crate::usecase::video_call::{self, End, Misuse, PluginCode};
+use crate::{data, peer};
 
-pub(super) fn gateway(error: &proto::Error) -> String {
-    use proto::Error;
+pub(super) fn gateway(error: &signaling::Error) -> String {
+    use signaling::Error;
     match error {
         Error::Unreachable { .. } => {
             "nothing answered; check the address, the network, and that the gateway allows this page (CORS)"
@@ -114,8 +114,8 @@ fn invalid_answer(answer: &InvalidAnswer) -> String {
     }
 }
 
-pub(super) fn call(error: &call::Error) -> String {
-    use call::Error;
+pub(super) fn call(error: &video_call::Error) -> String {
+    use video_call::Error;
     match error {
         Error::Gateway(error) => gateway(error),
         Error::Media(error) => media(error),
@@ -207,8 +207,8 @@ fn calling_self() -> String {
     "you cannot call yourself: call somebody else".into()
 }
 
-pub(super) fn transfer(error: &transfer::Error) -> String {
-    use transfer::Error;
+pub(super) fn transfer(error: &data::Error) -> String {
+    use data::Error;
     match error {
         Error::Disabled => {
             "data is switched off: set options.dataChannel.dataEnabled and options.stream.dataEnabled to true"
@@ -258,8 +258,8 @@ pub(super) fn transfer(error: &transfer::Error) -> String {
     }
 }
 
-pub(super) fn media(error: &media::Error) -> String {
-    use media::{Error, Step};
+pub(super) fn media(error: &peer::Error) -> String {
+    use peer::{Error, Step};
     match error {
         Error::PermissionDenied { .. } => {
             "the camera or microphone was refused: allow it in the browser's site settings".into()

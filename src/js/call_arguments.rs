@@ -9,10 +9,10 @@ use super::fields::{Fields, because, optional, wrong};
 use super::values::{self, is_absent, shown};
 use crate::api::{Content, Outgoing};
 use crate::browser::console::Console;
+use crate::data::{LONGEST_INLINE, is_kind};
 use crate::error::Error;
 use crate::event::Settings;
 use crate::table::{self, HIGHEST_BITRATE, Kind, QUALITIES, sending};
-use crate::transfer::{LONGEST_INLINE, is_kind};
 
 /// Checks the type of a user name. The call checks the name itself.
 pub(super) fn user_name(value: &JsValue) -> Checked<Option<String>> {

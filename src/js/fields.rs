@@ -6,10 +6,10 @@ use wasm_bindgen::prelude::*;
 use super::values::{self, is_absent, is_plain, shown};
 use crate::browser::console::{self, Console};
 use crate::browser::thrown;
+use crate::data::{LARGEST, is_kind};
 use crate::error::Error;
 use crate::log::excerpt;
 use crate::table::{self, Field, Kind, LONGEST_SIDE, Table};
-use crate::transfer::{LARGEST, is_kind};
 
 /// Warns the page's developer, unless the page switched all output off.
 pub(super) fn warn(console: Console, line: &str) {

@@ -41,7 +41,7 @@ pub(super) fn send(
 ) -> Checked<impl Future<Output = Result<JsValue, JsValue>> + use<>> {
     let Sending { outgoing, is_file, on_progress, signal } = sending;
     if signal.as_ref().is_some_and(values::is_aborted) {
-        return Err(crate::transfer::Error::Aborted.into());
+        return Err(crate::data::Error::Aborted.into());
     }
     let mut begun = None;
     let ended = call.send_with(outgoing, |status| {

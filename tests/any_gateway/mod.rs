@@ -15,13 +15,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use videortc::call::{Command, LegId, LegState, Media};
 use videortc::client::{CallId, Client, Outcome, Output};
 use videortc::config::{CallConfig, GatewayConfig, Secret, ServerUrl, Token, UserName};
 use videortc::error::Error;
 use videortc::event::{Event, Settings};
-use videortc::proto::{Candidate, HttpId, HttpRequest, HttpResponse, TokenRequest};
+use videortc::signaling::{Candidate, HttpId, HttpRequest, HttpResponse, TokenRequest};
 use videortc::time::Time;
+use videortc::usecase::video_call::{Command, ConnectionId, ConnectionState, Media};
 
 const BASE: &str = "https://gateway.test/janus";
 const SDP: &str = "v=0\r\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:0\r\n";
@@ -130,7 +130,7 @@ pub(crate) enum Act {
     Visible,
     Hide,
     Show,
-    Path(LegState),
+    Path(ConnectionState),
 }
 
 pub(crate) fn acts() -> impl Strategy<Value = Vec<(u32, Act)>> {
@@ -150,7 +150,7 @@ pub(crate) fn acts() -> impl Strategy<Value = Vec<(u32, Act)>> {
         1 => Just(Act::Visible),
         1 => Just(Act::Hide),
         2 => Just(Act::Show),
-        1 => prop::sample::select(vec![LegState::Connected, LegState::Disconnected, LegState::Failed])
+        1 => prop::sample::select(vec![ConnectionState::Connected, ConnectionState::Disconnected, ConnectionState::Failed])
             .prop_map(Act::Path),
     ];
     prop::collection::vec((at, act), 0..30)
@@ -159,7 +159,7 @@ pub(crate) fn acts() -> impl Strategy<Value = Vec<(u32, Act)>> {
 /// What happens next, and when.
 enum Work {
     Respond(HttpId, HttpResponse),
-    Describe(CallId, LegId),
+    Describe(CallId, ConnectionId),
     Act(Act),
     Token(TokenRequest),
 }
@@ -195,7 +195,7 @@ pub(crate) struct Storm {
     told: BTreeSet<CallId>,
     pub(crate) events: Vec<(CallId, Event)>,
     is_hidden: bool,
-    leg: Option<LegId>,
+    connection: Option<ConnectionId>,
     pub(crate) open: BTreeMap<Command, u64>,
     pub(crate) errors: Vec<Error>,
     last_command: u64,
@@ -247,7 +247,7 @@ impl Storm {
             told: BTreeSet::new(),
             events: Vec::new(),
             is_hidden: false,
-            leg: None,
+            connection: None,
             open: BTreeMap::new(),
             errors: Vec::new(),
             last_command: 0,
@@ -317,8 +317,10 @@ impl Storm {
 
     pub(crate) fn act_on(&mut self, id: CallId, act: Act) {
         if let Act::Path(state) = act {
-            let (Some(leg), now) = (self.leg, self.time()) else { return };
-            self.client.with_call(id, None, now, |call| call.handle_leg_state(leg, state, now));
+            let (Some(connection), now) = (self.connection, self.time()) else { return };
+            self.client.with_call(id, None, now, |call| {
+                call.handle_connection_state(connection, state, now)
+            });
             return self.drain();
         }
         self.command(|client, command, now| {
@@ -347,12 +349,15 @@ impl Storm {
                     self.work.retain(|_, work| !matches!(work, Work::Respond(of, _) if *of == id));
                     self.poll.take_if(|(poll, _)| *poll == id);
                 }
-                Output::Media(id, Media::Offer(leg) | Media::Answer(leg, _)) => {
-                    self.leg = Some(leg);
-                    self.schedule(30, Work::Describe(id, leg));
+                Output::Media(id, Media::Offer(connection) | Media::Answer(connection, _)) => {
+                    self.connection = Some(connection);
+                    self.schedule(30, Work::Describe(id, connection));
                 }
-                Output::Media(id, Media::Restart(leg) | Media::Renegotiate(leg, _)) => {
-                    self.schedule(5, Work::Describe(id, leg));
+                Output::Media(
+                    id,
+                    Media::Restart(connection) | Media::Renegotiate(connection, _),
+                ) => {
+                    self.schedule(5, Work::Describe(id, connection));
                 }
                 Output::AskToken(request) => {
                     self.tokens += 1;
@@ -593,10 +598,10 @@ impl Storm {
                 self.client.handle_token(request, Ok(token), now);
             }
             Work::Respond(id, response) => self.client.handle_http(id, response, now),
-            Work::Describe(id, leg) => {
+            Work::Describe(id, connection) => {
                 self.client.with_call(id, None, now, |call| {
-                    call.handle_description(leg, Ok(SDP.into()), now);
-                    call.handle_candidate(leg, Candidate::End, now);
+                    call.handle_description(connection, Ok(SDP.into()), now);
+                    call.handle_candidate(connection, Candidate::End, now);
                 });
             }
         }

@@ -1,6 +1,6 @@
 //! What must hold of any bytes that are read as a frame.
 
-use videortc::transfer::frame::{Frame, Verdict};
+use videortc::data::frame::{Frame, Verdict};
 
 use super::sealed;
 

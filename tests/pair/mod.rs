@@ -17,11 +17,11 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use videortc::config::Policy;
+use videortc::data::frame::Frame;
+use videortc::data::sdp::Support;
+use videortc::data::{self, Content, Key, LONGEST_MESSAGE, Lane, Link, Meta, Output, Report};
 use videortc::error::Error;
 use videortc::time::Time;
-use videortc::transfer::frame::Frame;
-use videortc::transfer::sdp::Support;
-use videortc::transfer::{self, Content, Key, LONGEST_MESSAGE, Lane, Link, Meta, Output, Report};
 
 /// The two ends. Tests mostly send from the first to the second.
 pub const A: usize = 0;
@@ -228,7 +228,7 @@ impl Pair {
 
     pub fn close(&mut self, end: usize) {
         self.ends[end].is_closed = true;
-        let error = transfer::Error::CallEnded { reason: "Hung up".into() };
+        let error = data::Error::CallEnded { reason: "Hung up".into() };
         self.tell(end, |link, _| link.close(&error));
     }
 

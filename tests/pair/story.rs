@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use videortc::transfer::frame::{Frame, Verdict};
-use videortc::transfer::{Key, LONGEST_INLINE, Meta};
+use videortc::data::frame::{Frame, Verdict};
+use videortc::data::{Key, LONGEST_INLINE, Meta};
 
 use super::{Delivery, End, Faults, Pair, Source, hash, hash_of, meta, sealed};
 

@@ -6,13 +6,15 @@ mod dice;
 
 use std::time::Duration;
 
-use videortc::call::{Call, Command, LegId, LegState, Media};
 use videortc::client::{CallId, Client, Outcome, Output};
 use videortc::config::{CallConfig, GatewayConfig, Secret, ServerUrl, Token, UserName};
 use videortc::event::{Event, Settings};
-use videortc::media;
-use videortc::proto::{Candidate, HttpId, HttpRequest, HttpResponse, TokenRequest, parse_batch};
+use videortc::peer;
+use videortc::signaling::{
+    Candidate, HttpId, HttpRequest, HttpResponse, TokenRequest, parse_batch,
+};
 use videortc::time::Time;
+use videortc::usecase::video_call::{Command, ConnectionId, ConnectionState, Media, VideoCall};
 
 const BASE: &str = "https://gateway.test/janus";
 const SECRET: &str = "s3cret";
@@ -77,8 +79,8 @@ struct Rig {
     /// The session while it lives: whoever knows its id owns it.
     live: Option<String>,
     /// Descriptions that the browser is to make.
-    wanted: Vec<LegId>,
-    legs: Vec<LegId>,
+    wanted: Vec<ConnectionId>,
+    connections: Vec<ConnectionId>,
     devices: bool,
     /// What the page was asked for and has not given, while it takes its time.
     tokens: Vec<TokenRequest>,
@@ -110,7 +112,7 @@ impl Rig {
             session: String::new(),
             live: None,
             wanted: Vec::new(),
-            legs: Vec::new(),
+            connections: Vec::new(),
             devices: false,
             tokens: Vec::new(),
             is_slow: false,
@@ -216,7 +218,7 @@ impl Rig {
 
     fn do_as_the_user_does(&mut self, what: char) {
         let now = self.now;
-        let leg = self.legs.last().copied();
+        let connection = self.connections.last().copied();
         match what {
             'r' => {
                 self.act(|call, command, _| call.register(command, UserName::parse("Tom")));
@@ -247,27 +249,27 @@ impl Rig {
                 self.act(|call, command, now| call.close(command, now));
             }
             'd' => {
-                for leg in std::mem::take(&mut self.wanted) {
+                for connection in std::mem::take(&mut self.wanted) {
                     self.devices = true;
-                    self.tell(|call| call.handle_description(leg, Ok(SDP.to_owned()), now));
-                    self.tell(|call| call.handle_candidate(leg, Candidate::End, now));
+                    self.tell(|call| call.handle_description(connection, Ok(SDP.to_owned()), now));
+                    self.tell(|call| call.handle_candidate(connection, Candidate::End, now));
                 }
             }
             'e' => {
-                for leg in std::mem::take(&mut self.wanted) {
-                    let (step, cause) = (media::Step::Other, "refused".to_owned());
-                    let error = media::Error::Failed { step, cause };
-                    self.tell(|call| call.handle_description(leg, Err(error), now));
+                for connection in std::mem::take(&mut self.wanted) {
+                    let (step, cause) = (peer::Step::Other, "refused".to_owned());
+                    let error = peer::Error::Failed { step, cause };
+                    self.tell(|call| call.handle_description(connection, Err(error), now));
                 }
             }
             'u' | 'y' | 'z' => {
                 let state = match what {
-                    'u' => LegState::Connected,
-                    'y' => LegState::Disconnected,
-                    _ => LegState::Failed,
+                    'u' => ConnectionState::Connected,
+                    'y' => ConnectionState::Disconnected,
+                    _ => ConnectionState::Failed,
                 };
-                if let Some(leg) = leg {
-                    self.tell(|call| call.handle_leg_state(leg, state, now));
+                if let Some(connection) = connection {
+                    self.tell(|call| call.handle_connection_state(connection, state, now));
                 }
             }
             'o' => self.input(|client| client.handle_online(now)),
@@ -283,7 +285,7 @@ impl Rig {
         self.command(|client, command, now| client.disconnect(command, now));
         self.run_for(Duration::from_secs(6));
         assert_eq!(self.commands, [], "commands that never end");
-        assert_eq!(self.legs, [], "peer connections are left");
+        assert_eq!(self.connections, [], "peer connections are left");
         assert!(!self.devices, "devices are left open");
         assert!(!self.rings, "a call without an end");
         assert_eq!(self.client.poll_timeout(), None, "a timer is left");
@@ -338,14 +340,14 @@ impl Rig {
         self.input(|client| act(client, command, now));
     }
 
-    fn act(&mut self, act: impl FnOnce(&mut Call, Command, Time)) {
+    fn act(&mut self, act: impl FnOnce(&mut VideoCall, Command, Time)) {
         let Some(id) = self.id else { return };
         self.command(|client, command, now| {
             client.with_call(id, Some(command), now, |call| act(call, command, now));
         });
     }
 
-    fn tell(&mut self, act: impl FnOnce(&mut Call)) {
+    fn tell(&mut self, act: impl FnOnce(&mut VideoCall)) {
         let (Some(id), now) = (self.id, self.now) else { return };
         self.input(|client| client.with_call(id, None, now, act));
     }
@@ -435,24 +437,24 @@ impl Rig {
 
     fn take_media(&mut self, media: Media) {
         match media {
-            Media::Offer(leg) | Media::Answer(leg, _) => {
+            Media::Offer(connection) | Media::Answer(connection, _) => {
                 assert!(self.wished, "devices open for a call that nobody wanted");
                 // That of the call before is closed once the gateway knows of its end.
-                assert!(self.legs.len() < 2, "{:?} are still there", self.legs);
-                self.legs.push(leg);
-                self.wanted.push(leg);
+                assert!(self.connections.len() < 2, "{:?} are still there", self.connections);
+                self.connections.push(connection);
+                self.wanted.push(connection);
             }
-            Media::Restart(leg) | Media::Renegotiate(leg, _) => {
-                assert!(self.legs.contains(&leg));
-                self.wanted.push(leg);
+            Media::Restart(connection) | Media::Renegotiate(connection, _) => {
+                assert!(self.connections.contains(&connection));
+                self.wanted.push(connection);
             }
-            Media::Remote(leg, _) | Media::Candidates(leg, _) => {
-                assert!(self.legs.contains(&leg));
+            Media::Remote(connection, _) | Media::Candidates(connection, _) => {
+                assert!(self.connections.contains(&connection));
             }
-            Media::Close(leg) => {
-                assert!(self.legs.contains(&leg), "{leg:?} is closed twice");
-                self.legs.retain(|open| *open != leg);
-                self.wanted.retain(|open| *open != leg);
+            Media::Close(connection) => {
+                assert!(self.connections.contains(&connection), "{connection:?} is closed twice");
+                self.connections.retain(|open| *open != connection);
+                self.wanted.retain(|open| *open != connection);
             }
             Media::Release => {
                 self.devices = false;

@@ -1,6 +1,6 @@
 //! What must hold of any text that is read as a session description.
 
-use videortc::transfer::sdp::{Support, announce, support};
+use videortc::data::sdp::{Support, announce, support};
 
 /// Reads it, says more in it, and reads that.
 pub fn check(sdp: &str) {

@@ -11,16 +11,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use videortc::call::{Call, Command, Data, LegId, LegState, Media, Reply};
 use videortc::client::{CallId, Client, Outcome, Output};
 use videortc::config::{CallConfig, GatewayConfig, Secret, ServerUrl, Token, UserName};
+use videortc::data::Lane;
+use videortc::data::frame::Frame;
 use videortc::error::Error;
 use videortc::event::Event;
-use videortc::media;
-use videortc::proto::{Candidate, HttpId, HttpRequest, HttpResponse, TokenRequest};
+use videortc::peer;
+use videortc::signaling::{Candidate, HttpId, HttpRequest, HttpResponse, TokenRequest};
 use videortc::time::Time;
-use videortc::transfer::Lane;
-use videortc::transfer::frame::Frame;
+use videortc::usecase::video_call::{
+    Command, ConnectionId, ConnectionState, Data, Media, Reply, VideoCall,
+};
 use videortc_gateway::{Gateway, Get, Options, Poll, PollTicket, Response, Timing};
 
 /// Where every client believes the gateway to be.
@@ -49,8 +51,8 @@ pub const SDP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=grou
 /// Begins the attribute by which descriptions are told apart: in a browser, no two are the same.
 const NUMBER: &str = "a=x-number:";
 
-/// Names a leg in the whole world.
-type End = (usize, CallId, LegId);
+/// Names a connection in the whole world.
+type End = (usize, CallId, ConnectionId);
 
 /// What happens to the HTTP responses on their way back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -97,9 +99,9 @@ pub struct Page {
     /// When it last called, and when it last heard that the gateway has closed its media connection.
     pub called_at: Duration,
     pub closed_at: Duration,
-    /// Which legs exist.
-    pub legs: Vec<LegId>,
-    /// What was given to the legs of the other side's candidates.
+    /// Which connections exist.
+    pub connections: Vec<ConnectionId>,
+    /// What was given to the connections of the other side's candidates.
     pub candidates: Vec<Candidate>,
     /// Whether the devices are open.
     pub devices: bool,
@@ -112,8 +114,8 @@ pub struct Page {
     pub loss: Loss,
     /// HTTP responses do not come back at all, and requests do not get there.
     pub is_offline: bool,
-    /// The last leg that was told of as connected, and whether the browser gave it up meanwhile.
-    path: Option<(LegId, bool)>,
+    /// The last connection that was told of as connected, and whether the browser gave it up meanwhile.
+    path: Option<(ConnectionId, bool)>,
     /// Counts conversations: devices that open too late are closed at once.
     conversation: u32,
     /// Whether its function for the token throws.
@@ -129,10 +131,10 @@ pub struct Page {
 enum Work {
     Arrive(usize, HttpRequest),
     Respond(usize, HttpId, HttpResponse),
-    Describe(usize, CallId, LegId, u32),
-    Connect(usize, CallId, LegId),
+    Describe(usize, CallId, ConnectionId, u32),
+    Connect(usize, CallId, ConnectionId),
     /// The browser gives a lost path up.
-    GiveUp(usize, CallId, LegId),
+    GiveUp(usize, CallId, ConnectionId),
     /// A data channel's message arrives.
     Hear(End, Vec<u8>),
     /// The other end of the data channels went away.
@@ -157,9 +159,9 @@ pub struct World {
     sequence: u64,
     /// Whose each description is, by its number.
     described: BTreeMap<String, End>,
-    /// Whose description each leg took last.
+    /// Whose description each connection took last.
     joined: BTreeMap<End, End>,
-    /// The legs whose channels are open.
+    /// The connections whose channels are open.
     open: BTreeSet<End>,
     /// Nothing comes through the channels: all that is told is told by the gateway.
     pub drops_messages: bool,
@@ -296,7 +298,7 @@ impl World {
         command
     }
 
-    pub fn act(&mut self, page: usize, act: impl FnOnce(&mut Call, Command, Time)) -> Command {
+    pub fn act(&mut self, page: usize, act: impl FnOnce(&mut VideoCall, Command, Time)) -> Command {
         let id = self.pages[page].call.unwrap();
         self.command(page, |client, command, now| {
             client.with_call(id, Some(command), now, |call| act(call, command, now));
@@ -332,12 +334,12 @@ impl World {
     /// Nothing comes through a page's media connection: a negotiation mends it, unless the page is walled in.
     pub fn cut_media(&mut self, page: usize) {
         let this = &mut self.pages[page];
-        let (Some(id), Some((leg, _))) = (this.call, this.path) else { return };
-        if this.legs.contains(&leg) {
-            self.schedule(GIVE_UP, Work::GiveUp(page, id, leg));
-            self.pages[page].path = Some((leg, true));
+        let (Some(id), Some((connection, _))) = (this.call, this.path) else { return };
+        if this.connections.contains(&connection) {
+            self.schedule(GIVE_UP, Work::GiveUp(page, id, connection));
+            self.pages[page].path = Some((connection, true));
             self.tell(page, id, |call, now| {
-                call.handle_leg_state(leg, LegState::Disconnected, now);
+                call.handle_connection_state(connection, ConnectionState::Disconnected, now);
             });
         }
     }
@@ -393,19 +395,22 @@ impl World {
 
     /// The other side says by itself that it has hung up, whether it has or not.
     pub fn say_bye(&mut self, page: usize, reason: &str) {
-        let (Some(id), Some((leg, _))) = (self.pages[page].call, self.pages[page].path) else {
+        let (Some(id), Some((connection, _))) = (self.pages[page].call, self.pages[page].path)
+        else {
             return;
         };
         let message = Frame::Bye { reason: reason.into() }.encode();
-        self.tell(page, id, |call, now| call.handle_message(leg, &message, now));
+        self.tell(page, id, |call, now| call.handle_message(connection, &message, now));
     }
 
-    /// The peer connection of a page's only leg is lost for good.
+    /// The peer connection of a page's only connection is lost for good.
     pub fn fail_media(&mut self, page: usize) {
-        if let (Some(id), Some(leg)) =
-            (self.pages[page].call, self.pages[page].legs.last().copied())
+        if let (Some(id), Some(connection)) =
+            (self.pages[page].call, self.pages[page].connections.last().copied())
         {
-            self.tell(page, id, |call, now| call.handle_leg_state(leg, LegState::Failed, now));
+            self.tell(page, id, |call, now| {
+                call.handle_connection_state(connection, ConnectionState::Failed, now)
+            });
         }
     }
 
@@ -500,27 +505,27 @@ impl World {
                 this.client.handle_token(request, result, now);
                 self.drain(page);
             }
-            Work::Describe(page, id, leg, conversation) => {
+            Work::Describe(page, id, connection, conversation) => {
                 let sequence = self.sequence;
                 let this = &mut self.pages[page];
-                if !this.legs.contains(&leg) || this.conversation != conversation {
+                if !this.connections.contains(&connection) || this.conversation != conversation {
                     return;
                 }
                 let result = match this.refuses_devices {
                     false => Ok(format!("{SDP}{NUMBER}{sequence}\r\n")),
-                    true => Err(media::Error::PermissionDenied { cause: "refused".into() }),
+                    true => Err(peer::Error::PermissionDenied { cause: "refused".into() }),
                 };
                 this.devices |= result.is_ok();
-                self.described.insert(sequence.to_string(), (page, id, leg));
+                self.described.insert(sequence.to_string(), (page, id, connection));
                 let is_ok = result.is_ok();
-                self.tell(page, id, |call, now| call.handle_description(leg, result, now));
+                self.tell(page, id, |call, now| call.handle_description(connection, result, now));
                 if is_ok {
                     self.tell(page, id, |call, now| {
                         let candidate = "candidate:1 1 udp 1 127.0.0.1 4000 typ host".to_owned();
                         let found =
                             Candidate::Found { candidate, mid: Some("0".into()), line: Some(0) };
-                        call.handle_candidate(leg, found, now);
-                        call.handle_candidate(leg, Candidate::End, now);
+                        call.handle_candidate(connection, found, now);
+                        call.handle_candidate(connection, Candidate::End, now);
                     });
                 }
             }
@@ -534,38 +539,40 @@ impl World {
                 self.gateway.post(&path, &body, self.now);
                 self.answer_polls();
             }
-            Work::GiveUp(page, id, leg) => {
-                if self.pages[page].path == Some((leg, true)) {
+            Work::GiveUp(page, id, connection) => {
+                if self.pages[page].path == Some((connection, true)) {
                     self.tell(page, id, |call, now| {
-                        call.handle_leg_state(leg, LegState::Failed, now)
+                        call.handle_connection_state(connection, ConnectionState::Failed, now)
                     });
                 }
             }
-            Work::Connect(page, id, leg) => {
+            Work::Connect(page, id, connection) => {
                 let this = &mut self.pages[page];
-                if this.legs.contains(&leg) && !this.is_walled_in {
-                    this.path = Some((leg, false));
+                if this.connections.contains(&connection) && !this.is_walled_in {
+                    this.path = Some((connection, false));
                     self.tell(page, id, |call, now| {
-                        call.handle_leg_state(leg, LegState::Connected, now)
+                        call.handle_connection_state(connection, ConnectionState::Connected, now)
                     });
-                    if self.open.insert((page, id, leg)) {
+                    if self.open.insert((page, id, connection)) {
                         self.tell(page, id, |call, now| {
-                            call.handle_channel_open(leg, Lane::Messages, now);
-                            call.handle_channel_open(leg, Lane::Bulk, now);
+                            call.handle_channel_open(connection, Lane::Messages, now);
+                            call.handle_channel_open(connection, Lane::Bulk, now);
                         });
                     }
                 }
             }
-            Work::Shut((page, id, leg)) => {
-                if self.open.remove(&(page, id, leg)) && self.pages[page].legs.contains(&leg) {
-                    self.tell(page, id, |call, now| call.handle_channel_closed(leg, now));
+            Work::Shut((page, id, connection)) => {
+                if self.open.remove(&(page, id, connection))
+                    && self.pages[page].connections.contains(&connection)
+                {
+                    self.tell(page, id, |call, now| call.handle_channel_closed(connection, now));
                 }
             }
             Work::Hear(end, message) => {
-                let (page, id, leg) = end;
+                let (page, id, connection) = end;
                 // What comes before the channels are open is dropped, as by the gateway.
-                if self.open.contains(&end) && self.pages[page].hears(leg) {
-                    self.tell(page, id, |call, now| call.handle_message(leg, &message, now));
+                if self.open.contains(&end) && self.pages[page].hears(connection) {
+                    self.tell(page, id, |call, now| call.handle_message(connection, &message, now));
                 }
             }
         }
@@ -643,7 +650,7 @@ impl World {
             }
             Loss::NextPollTooLong => {
                 this.loss = Loss::None;
-                response.body.push_str(&" ".repeat(videortc::proto::LONGEST_BODY));
+                response.body.push_str(&" ".repeat(videortc::signaling::LONGEST_BODY));
             }
             Loss::PollsHang => return,
             Loss::RepeatPoll => {
@@ -680,7 +687,7 @@ impl World {
         self.work.insert((self.now + delay, self.sequence), work);
     }
 
-    fn tell(&mut self, page: usize, id: CallId, act: impl FnOnce(&mut Call, Time)) {
+    fn tell(&mut self, page: usize, id: CallId, act: impl FnOnce(&mut VideoCall, Time)) {
         let now = self.time();
         self.pages[page].client.with_call(id, None, now, |call| act(call, now));
         self.drain(page);
@@ -705,12 +712,12 @@ impl World {
                     }
                 }
                 Output::Media(id, media) => self.handle_media(page, id, media),
-                Output::Data(id, Data::Send(leg, _, message)) => {
-                    let is_open = self.open.contains(&(page, id, leg));
+                Output::Data(id, Data::Send(connection, _, message)) => {
+                    let is_open = self.open.contains(&(page, id, connection));
                     assert!(is_open, "nothing is sent on a channel that is not open");
-                    let other = self.joined.get(&(page, id, leg)).copied();
+                    let other = self.joined.get(&(page, id, connection)).copied();
                     if let Some(other) =
-                        other.filter(|_| !self.drops_messages && self.pages[page].hears(leg))
+                        other.filter(|_| !self.drops_messages && self.pages[page].hears(connection))
                     {
                         self.schedule(CHANNEL, Work::Hear(other, message));
                     }
@@ -732,9 +739,9 @@ impl World {
                     if self.pages[page].call == Some(id) {
                         self.pages[page].is_ended = true;
                         assert_eq!(
-                            self.pages[page].legs,
+                            self.pages[page].connections,
                             [],
-                            "a call object ends without a leg left open"
+                            "a call object ends without a connection left open"
                         );
                         assert!(
                             !self.pages[page].devices,
@@ -776,54 +783,64 @@ impl World {
     }
 
     fn handle_media(&mut self, page: usize, id: CallId, media: Media) {
-        if let Media::Answer(leg, sdp) | Media::Remote(leg, sdp) | Media::Renegotiate(leg, sdp) =
-            &media
+        if let Media::Answer(connection, sdp)
+        | Media::Remote(connection, sdp)
+        | Media::Renegotiate(connection, sdp) = &media
             && let Some(other) = sdp.lines().find_map(|line| line.strip_prefix(NUMBER))
         {
-            self.joined.insert((page, id, *leg), self.described[other]);
+            self.joined.insert((page, id, *connection), self.described[other]);
         }
         let this = &mut self.pages[page];
         let conversation = this.conversation;
         match media {
-            Media::Offer(leg) => {
-                this.legs.push(leg);
-                self.schedule(DEVICES, Work::Describe(page, id, leg, conversation));
+            Media::Offer(connection) => {
+                this.connections.push(connection);
+                self.schedule(DEVICES, Work::Describe(page, id, connection, conversation));
             }
-            Media::Answer(leg, offer) => {
+            Media::Answer(connection, offer) => {
                 assert!(offer.starts_with(SDP));
-                this.legs.push(leg);
-                self.schedule(DEVICES, Work::Describe(page, id, leg, conversation));
-                self.schedule(DEVICES + CONNECT, Work::Connect(page, id, leg));
+                this.connections.push(connection);
+                self.schedule(DEVICES, Work::Describe(page, id, connection, conversation));
+                self.schedule(DEVICES + CONNECT, Work::Connect(page, id, connection));
             }
-            Media::Remote(leg, answer) => {
+            Media::Remote(connection, answer) => {
                 assert!(answer.starts_with(SDP));
-                self.schedule(CONNECT, Work::Connect(page, id, leg));
+                self.schedule(CONNECT, Work::Connect(page, id, connection));
             }
-            Media::Candidates(leg, candidates) => {
-                assert!(this.legs.contains(&leg), "candidates go to a leg that exists");
+            Media::Candidates(connection, candidates) => {
+                assert!(
+                    this.connections.contains(&connection),
+                    "candidates go to a connection that exists"
+                );
                 this.candidates.extend(candidates);
             }
-            Media::Close(leg) => {
-                let at = this.legs.iter().position(|open| *open == leg);
-                assert!(at.is_some(), "leg {leg:?} is closed once");
-                let goodbye = this.hears(leg).then(|| Work::Goodbye(this.session.clone()));
-                this.legs.remove(at.unwrap());
+            Media::Close(connection) => {
+                let at = this.connections.iter().position(|open| *open == connection);
+                assert!(at.is_some(), "connection {connection:?} is closed once");
+                let goodbye = this.hears(connection).then(|| Work::Goodbye(this.session.clone()));
+                this.connections.remove(at.unwrap());
                 if let Some(goodbye) = goodbye {
                     self.schedule(CHANNEL, goodbye);
                 }
-                self.open.remove(&(page, id, leg));
-                if let Some(other) = self.joined.get(&(page, id, leg)).copied() {
+                self.open.remove(&(page, id, connection));
+                if let Some(other) = self.joined.get(&(page, id, connection)).copied() {
                     self.schedule(CHANNEL, Work::Shut(other));
                 }
             }
-            Media::Restart(leg) => {
-                assert!(this.legs.contains(&leg), "a leg that exists is restarted");
-                self.schedule(TRIP, Work::Describe(page, id, leg, conversation));
+            Media::Restart(connection) => {
+                assert!(
+                    this.connections.contains(&connection),
+                    "a connection that exists is restarted"
+                );
+                self.schedule(TRIP, Work::Describe(page, id, connection, conversation));
             }
-            Media::Renegotiate(leg, offer) => {
+            Media::Renegotiate(connection, offer) => {
                 assert!(offer.starts_with(SDP));
-                assert!(this.legs.contains(&leg), "a leg that exists is negotiated anew");
-                self.schedule(TRIP, Work::Describe(page, id, leg, conversation));
+                assert!(
+                    this.connections.contains(&connection),
+                    "a connection that exists is negotiated anew"
+                );
+                self.schedule(TRIP, Work::Describe(page, id, connection, conversation));
             }
             Media::Release => {
                 this.devices = false;
@@ -848,7 +865,7 @@ impl Page {
             requests: Vec::new(),
             called_at: Duration::ZERO,
             closed_at: Duration::ZERO,
-            legs: Vec::new(),
+            connections: Vec::new(),
             candidates: Vec::new(),
             devices: false,
             refuses_devices: false,
@@ -868,9 +885,9 @@ impl Page {
 }
 
 impl Page {
-    /// Whether something comes through this leg.
-    fn hears(&self, leg: LegId) -> bool {
-        self.legs.contains(&leg) && self.path == Some((leg, false))
+    /// Whether something comes through this connection.
+    fn hears(&self, connection: ConnectionId) -> bool {
+        self.connections.contains(&connection) && self.path == Some((connection, false))
     }
 }
 

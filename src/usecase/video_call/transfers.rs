@@ -1,10 +1,10 @@
 //! What goes between a call and the shell about messages and files.
 
+use super::call::ConnectionId;
 use super::machine::Command;
-use super::talk::LegId;
 use crate::config::UserName;
+use crate::data::{Content, Lane, Meta};
 use crate::error::Error;
-use crate::transfer::{Content, Lane, Meta};
 
 /// Names a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -12,7 +12,7 @@ pub enum TransferId {
     /// By the command that sends it.
     Outgoing(Command),
     /// By the peer connection it comes through, and the sender's number there.
-    Incoming(LegId, u32),
+    Incoming(ConnectionId, u32),
 }
 
 impl TransferId {
@@ -20,15 +20,15 @@ impl TransferId {
     pub fn numbers(self) -> (u64, u64) {
         match self {
             Self::Outgoing(command) => (0, command.0),
-            Self::Incoming(leg, id) => (leg.0, id.into()),
+            Self::Incoming(connection, id) => (connection.0, id.into()),
         }
     }
 
     /// The name behind [`TransferId::numbers`].
-    pub fn of_numbers(leg: u64, number: u64) -> Self {
-        match leg {
+    pub fn of_numbers(connection: u64, number: u64) -> Self {
+        match connection {
             0 => Self::Outgoing(Command(number)),
-            leg => Self::Incoming(LegId(leg), number as u32),
+            connection => Self::Incoming(ConnectionId(connection), number as u32),
         }
     }
 }
@@ -61,10 +61,10 @@ pub enum TransferState {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Data {
     /// Send this message on a channel.
-    Send(LegId, Lane, Vec<u8>),
+    Send(ConnectionId, Lane, Vec<u8>),
     /// Send this text on the channel for messages.
-    SendText(LegId, String),
-    /// Read so many bytes of what a command sends; tell [`super::Call::handle_read`].
+    SendText(ConnectionId, String),
+    /// Read so many bytes of what a command sends; tell [`super::VideoCall::handle_read`].
     Read {
         /// The command that sends it.
         command: Command,
@@ -75,7 +75,7 @@ pub enum Data {
     },
     /// Put this at the end of what is kept for an incoming transfer.
     Keep(TransferId, Vec<u8>),
-    /// Give the page a message or file that is whole; tell [`super::Call::handle_delivered`].
+    /// Give the page a message or file that is whole; tell [`super::VideoCall::handle_delivered`].
     Deliver(Transfer, UserName, Content),
     /// Give the page a text of a peer that does not use this library.
     PlainText(UserName, String),

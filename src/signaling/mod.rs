@@ -7,17 +7,17 @@ mod backoff;
 mod budget;
 mod credentials;
 mod error;
+mod message;
 mod poll;
 mod session;
-mod wire;
 
 pub(crate) use backoff::Backoff;
 pub use credentials::TokenRequest;
 pub use error::{CoreCode, Error, InvalidAnswer};
+pub use message::{Candidate, HandleId, Jsep, JsepKind, LONGEST_BODY, Notice, SessionId};
 pub use poll::Doubt;
 pub(crate) use session::given_up;
-pub use session::{Answer, HttpId, HttpRequest, HttpResponse, Output, Session, Ticket};
-pub use wire::{Candidate, HandleId, Jsep, JsepKind, LONGEST_BODY, Notice, SessionId};
+pub use session::{Answer, HttpId, HttpRequest, HttpResponse, Output, Session, TransactionId};
 
 #[doc(hidden)]
-pub use wire::{Message, parse_batch};
+pub use message::{Message, parse_batch};

@@ -28,13 +28,15 @@ impl Path {
     }
 }
 
-impl Call {
+impl VideoCall {
     /// The browser says that the network may be another one. That is a hint: a path that flows is left alone, and
     /// one that is lost, now or soon, is mended without waiting for the browser to give it up.
     pub fn handle_network_changed(&mut self, now: Time) {
-        let Some(talk) = self.talk.as_mut().filter(|talk| talk.leg.is_some()) else { return };
-        talk.path.changed = Some(now);
-        if talk.stage == Stage::Up && !talk.connected {
+        let Some(call) = self.call.as_mut().filter(|call| call.connection.is_some()) else {
+            return;
+        };
+        call.path.changed = Some(now);
+        if call.stage == Stage::Up && !call.connected {
             self.restart_after_change(now);
         }
     }
@@ -42,27 +44,27 @@ impl Call {
     /// The network changed, and the path does not flow. Firefox closes the sockets of a network that is gone, and
     /// gathers no new ones: what was offered before is of no use.
     pub(super) fn restart_after_change(&mut self, now: Time) {
-        let Some(talk) = &mut self.talk else { return };
-        if talk.knows_updates() {
+        let Some(call) = &mut self.call else { return };
+        if call.knows_updates() {
             return self.restart(now);
         }
         // It may yet come up, or back.
-        if !talk.path.was_up {
+        if !call.path.was_up {
             let due = now + RETRY;
-            talk.path.due = Some(talk.path.due.map_or(due, |before| before.min(due)));
+            call.path.due = Some(call.path.due.map_or(due, |before| before.min(due)));
         }
     }
 
     /// Media flowed, and does not any more.
-    pub(super) fn lose_path(&mut self, state: LegState, now: Time) {
-        let Some(talk) = &mut self.talk else { return };
-        if !std::mem::replace(&mut talk.path.is_lost, true) && talk.doom.is_none() {
-            talk.deadline = Some(now + self.config.connect_timeout);
+    pub(super) fn lose_path(&mut self, state: ConnectionState, now: Time) {
+        let Some(call) = &mut self.call else { return };
+        if !std::mem::replace(&mut call.path.is_lost, true) && call.doom.is_none() {
+            call.deadline = Some(now + self.config.connect_timeout);
         }
-        let changed = talk.path.changed.is_some_and(|at| now.since(at) <= CHANGE);
+        let changed = call.path.changed.is_some_and(|at| now.since(at) <= CHANGE);
         // What is only disconnected often comes back by itself, but hardly on another network.
         match state {
-            LegState::Failed => self.restart(now),
+            ConnectionState::Failed => self.restart(now),
             _ if changed => self.restart_after_change(now),
             _ => {}
         }
@@ -72,19 +74,19 @@ impl Call {
     /// cross leave the gateway with credentials that neither end knows; what one end lost, the other often
     /// lost too.
     pub(super) fn restart(&mut self, now: Time) {
-        let Some(talk) = &mut self.talk else { return };
-        talk.path.is_wanted = true;
-        let due = if talk.path.is_polite { now + COURTESY } else { now };
-        talk.path.due = Some(talk.path.due.map_or(due, |before| before.min(due)));
+        let Some(call) = &mut self.call else { return };
+        call.path.is_wanted = true;
+        let due = if call.path.is_polite { now + COURTESY } else { now };
+        call.path.due = Some(call.path.due.map_or(due, |before| before.min(due)));
         self.handle_restart_timeout(now);
     }
 
     /// Whether a description is under way that must arrive before its candidates.
     pub(super) fn is_renegotiating(&self) -> bool {
         let offering = self
-            .talk
+            .call
             .as_ref()
-            .is_some_and(|talk| talk.path.negotiation == Some(Negotiation::Offering));
+            .is_some_and(|call| call.path.negotiation == Some(Negotiation::Offering));
         offering || self.is_sending_description()
     }
 
@@ -96,23 +98,23 @@ impl Call {
     /// A new offer, or the answer to one, is made.
     pub(super) fn handle_new_description(
         &mut self,
-        result: Result<String, media::Error>,
+        result: Result<String, peer::Error>,
         now: Time,
     ) {
-        let Some(talk) = &mut self.talk else { return };
-        let version = talk.link.version();
-        let jsep = match (talk.path.negotiation.take(), result) {
+        let Some(call) = &mut self.call else { return };
+        let version = call.link.version();
+        let jsep = match (call.path.negotiation.take(), result) {
             (Some(Negotiation::Offering), Ok(sdp)) => {
-                talk.path.negotiation = Some(Negotiation::Offered(now + ANSWER));
+                call.path.negotiation = Some(Negotiation::Offered(now + ANSWER));
                 Jsep::offer(sdp::announce(&sdp, version))
             }
             (Some(Negotiation::Answering), Ok(sdp)) => {
                 // It mended their connection. Ours may be lost as well.
-                talk.path.look_again(now);
+                call.path.look_again(now);
                 Jsep::answer(sdp::announce(&sdp, version))
             }
             (other, result) => {
-                talk.path.look_again(now);
+                call.path.look_again(now);
                 if let (Some(_), Err(error)) = (other, result) {
                     self.warn("the connection cannot be negotiated anew", &error);
                 }
@@ -131,9 +133,9 @@ impl Call {
         });
         if let Err(error) = result {
             self.warn("a new description was not passed on", &error);
-            if let Some(talk) = &mut self.talk {
-                talk.path.negotiation = None;
-                talk.path.look_again(now);
+            if let Some(call) = &mut self.call {
+                call.path.negotiation = None;
+                call.path.look_again(now);
             }
         }
         self.flush_candidates();
@@ -141,26 +143,26 @@ impl Call {
 
     /// The other side's new offer, or its answer to ours.
     pub(super) fn handle_update(&mut self, jsep: Jsep, now: Time) {
-        let Some(talk) = &mut self.talk else { return };
-        if talk.stage == Stage::RingingOut && jsep.kind == JsepKind::Offer {
+        let Some(call) = &mut self.call else { return };
+        if call.stage == Stage::RingingOut && jsep.kind == JsepKind::Offer {
             // So it was accepted, and that was not heard.
             return self.call_once_more(now);
         }
-        let Some(leg) = talk.leg.filter(|_| talk.stage == Stage::Up) else { return };
+        let Some(connection) = call.connection.filter(|_| call.stage == Stage::Up) else { return };
         let ours =
-            matches!(talk.path.negotiation, Some(Negotiation::Offering | Negotiation::Offered(_)));
+            matches!(call.path.negotiation, Some(Negotiation::Offering | Negotiation::Offered(_)));
         match jsep.kind {
-            JsepKind::Offer if ours && !talk.path.is_polite => {}
+            JsepKind::Offer if ours && !call.path.is_polite => {}
             JsepKind::Offer => {
                 // Ours is taken back, and made again when theirs is answered.
-                talk.path.is_wanted |= ours;
-                talk.path.negotiation = Some(Negotiation::Answering);
-                self.media(Media::Renegotiate(leg, jsep.sdp));
+                call.path.is_wanted |= ours;
+                call.path.negotiation = Some(Negotiation::Answering);
+                self.media(Media::Renegotiate(connection, jsep.sdp));
             }
-            JsepKind::Answer if matches!(talk.path.negotiation, Some(Negotiation::Offered(_))) => {
-                talk.path.negotiation = None;
-                talk.path.look_again(now);
-                self.media(Media::Remote(leg, jsep.sdp));
+            JsepKind::Answer if matches!(call.path.negotiation, Some(Negotiation::Offered(_))) => {
+                call.path.negotiation = None;
+                call.path.look_again(now);
+                self.media(Media::Remote(connection, jsep.sdp));
             }
             // To an offer that was taken back.
             JsepKind::Answer => {}
@@ -168,23 +170,23 @@ impl Call {
     }
 
     pub(super) fn handle_restart_timeout(&mut self, now: Time) {
-        let Some(talk) = &mut self.talk else { return };
-        if talk.path.deadline().is_none_or(|due| due > now) {
+        let Some(call) = &mut self.call else { return };
+        if call.path.deadline().is_none_or(|due| due > now) {
             return;
         }
-        let knows_updates = talk.knows_updates();
-        let path = &mut talk.path;
-        let is_silent = path.is_polite && !talk.flows && path.negotiation.is_none();
+        let knows_updates = call.knows_updates();
+        let path = &mut call.path;
+        let is_silent = path.is_polite && !call.flows && path.negotiation.is_none();
         let is_silent = is_silent && knows_updates;
         let is_stale = path.changed.is_some() && !path.was_up;
         let is_wanted = take(&mut path.is_wanted) || path.is_lost || is_silent || is_stale;
         path.negotiation = None;
         path.due = None;
-        if let Some(leg) = talk.leg.filter(|_| is_wanted) {
+        if let Some(connection) = call.connection.filter(|_| is_wanted) {
             path.negotiation = Some(Negotiation::Offering);
             path.changed = None;
             self.log(Level::Info, "the media connection is negotiated anew".into());
-            self.media(Media::Restart(leg));
+            self.media(Media::Restart(connection));
         }
     }
 }

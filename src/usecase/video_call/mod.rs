@@ -1,22 +1,22 @@
 //! The video call plugin, `janus.plugin.videocall`: its messages, and the call's state machine.
 
-mod data;
+mod call;
 mod error;
 mod guest;
 mod machine;
-mod messages;
-mod talk;
+mod message;
+mod transfers;
 mod waiting;
 
-pub use data::{Data, Transfer, TransferId, TransferState};
+pub use call::ConnectionId;
 pub use error::{End, Error, Misuse, PluginCode};
-pub use machine::{Call, Command, LegState, Media, Output, Reply, RequestId};
-pub use messages::Request;
-pub use talk::LegId;
+pub use machine::{Command, ConnectionState, Media, Output, Reply, RequestId, VideoCall};
+pub use message::Request;
+pub use transfers::{Data, Transfer, TransferId, TransferState};
 pub(crate) use waiting::Waiting;
 
 #[doc(hidden)]
-pub use messages::{PluginEvent, Refusal, parse as parse_plugin_message};
+pub use message::{PluginEvent, Refusal, parse as parse_plugin_message};
 
 /// The plugin's name at the gateway.
 pub const PLUGIN: &str = "janus.plugin.videocall";

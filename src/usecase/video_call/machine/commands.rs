@@ -2,7 +2,7 @@
 
 use super::*;
 
-impl Call {
+impl VideoCall {
     /// Takes a name; without one, a guest name is made up.
     pub fn register(&mut self, command: Command, wanted: Option<UserName>) {
         if self.refuse_if_closed(command) {
@@ -75,12 +75,12 @@ impl Call {
         if self.refuse_if_closed(command) {
             return;
         }
-        if let Some(talk) = &self.talk {
-            let rings = matches!(talk.stage, Stage::RingingIn { .. });
-            if rings && peer.as_ref().is_none_or(|peer| *peer == talk.peer) {
+        if let Some(call) = &self.call {
+            let rings = matches!(call.stage, Stage::RingingIn { .. });
+            if rings && peer.as_ref().is_none_or(|peer| *peer == call.peer) {
                 return self.accept(command, now);
             }
-            let error = Misuse::InCall { peer: talk.peer.clone() };
+            let error = Misuse::InCall { peer: call.peer.clone() };
             return self.done(command, Err(error.into()));
         }
         let Some(peer) = peer else {
@@ -96,9 +96,9 @@ impl Call {
             self.event(Event::HangUp { peer, reason: reason::SELF.into() });
             return self.done(command, Err(Misuse::CallingSelf.into()));
         }
-        let mut talk = Talk::new(peer, Stage::Offering, now + DEVICES, self.config.data.clone());
-        talk.command = Some(command);
-        self.talk = Some(talk);
+        let mut call = Call::new(peer, Stage::Offering, now + DEVICES, self.config.data.clone());
+        call.command = Some(command);
+        self.call = Some(call);
         self.offer(now);
     }
 
@@ -107,14 +107,14 @@ impl Call {
         if self.refuse_if_closed(command) {
             return;
         }
-        let Some(Talk { stage: Stage::RingingIn { offer }, .. }) = &mut self.talk else {
+        let Some(Call { stage: Stage::RingingIn { offer }, .. }) = &mut self.call else {
             return self.done(command, Err(Misuse::NothingToAccept.into()));
         };
         let offer = take(offer);
-        if let Some(talk) = &mut self.talk {
-            talk.command = Some(command);
+        if let Some(call) = &mut self.call {
+            call.command = Some(command);
             if offer.is_empty() {
-                talk.stage = Stage::Yielding;
+                call.stage = Stage::Yielding;
                 return;
             }
         }
@@ -126,14 +126,14 @@ impl Call {
         if self.refuse_if_closed(command) {
             return;
         }
-        let Some(talk) = &self.talk else {
+        let Some(call) = &self.call else {
             // Said twice, it ends with the first.
             return match &mut self.teardown {
                 Some(teardown) if teardown.request.is_some() => teardown.commands.push(command),
                 _ => self.done(command, Err(Misuse::NothingToHangUp.into())),
             };
         };
-        let own = match talk.stage {
+        let own = match call.stage {
             Stage::RingingIn { .. } => reason::DECLINED,
             Stage::Up => reason::HUNG_UP,
             _ => reason::CANCELLED,

@@ -1,14 +1,14 @@
 //! The way out of a call: its one end for the page, and the teardown at the gateway.
 
 use super::*;
-use crate::transfer;
+use crate::data;
 
-impl Call {
-    /// Ends the conversation for the page, once, and for the gateway as far as it needs to be told.
+impl VideoCall {
+    /// Ends the call for the page, once, and for the gateway as far as it needs to be told.
     pub(super) fn end(&mut self, words: &str, error: Error, farewell: Farewell<'_>, now: Time) {
         // Before its peer connection goes: what is on its way is named by that. Why the call ended is told
         // elsewhere; to what it carried, all ends are one.
-        let over = transfer::Error::CallEnded { reason: words.to_owned() };
+        let over = data::Error::CallEnded { reason: words.to_owned() };
         self.with_link(|link| {
             if let Farewell::HangUp(words) = farewell {
                 link.say_bye(words);
@@ -17,35 +17,35 @@ impl Call {
         });
         let is_refused = matches!(farewell, Farewell::Refused);
         self.put_down(farewell, now);
-        let Some(talk) = self.talk.take() else { return };
-        self.log(Level::Info, format!("the call with \"{}\" ended: {words}", talk.peer));
+        let Some(call) = self.call.take() else { return };
+        self.log(Level::Info, format!("the call with \"{}\" ended: {words}", call.peer));
         if !is_refused {
-            self.last = Some((talk.peer.clone(), now));
+            self.last = Some((call.peer.clone(), now));
         }
-        self.event(Event::HangUp { peer: talk.peer, reason: words.to_owned() });
+        self.event(Event::HangUp { peer: call.peer, reason: words.to_owned() });
         // It takes the browser milliseconds, in which the page would not hear yet that the call is over.
         self.media(Media::Release);
         // With the call goes the care for its media.
         self.tell_trouble();
-        if let Some(command) = talk.command {
+        if let Some(command) = call.command {
             self.done(command, Err(error));
         }
     }
 
-    /// Takes the conversation's leg down, at both ends of it.
+    /// Takes the call's connection down, at both ends of it.
     pub(super) fn put_down(&mut self, farewell: Farewell<'_>, now: Time) {
         self.candidates = Batch::default();
         self.early_candidates.clear();
         let is_sending = self.is_sending_description();
-        let Some(talk) = &mut self.talk else { return };
-        let known = talk.is_known_to_gateway();
-        let is_told = talk.doom.is_some();
-        let doom = talk.doom.take().unwrap_or_default();
-        talk.connected = false;
-        talk.flows = false;
-        talk.link.handle_channels_gone();
-        talk.data_ends = None;
-        let leg = talk.leg.take();
+        let Some(call) = &mut self.call else { return };
+        let known = call.is_known_to_gateway();
+        let is_told = call.doom.is_some();
+        let doom = call.doom.take().unwrap_or_default();
+        call.connected = false;
+        call.flows = false;
+        call.link.handle_channels_gone();
+        call.data_ends = None;
+        let connection = call.connection.take();
         let farewell = match farewell {
             _ if !known => Farewell::None,
             // Of a description that comes after the end, the gateway makes a new connection.
@@ -56,8 +56,8 @@ impl Call {
         let linked = !matches!(farewell, Farewell::Refused);
         let request = match farewell {
             Farewell::None => {
-                if let Some(leg) = leg {
-                    self.media(Media::Close(leg));
+                if let Some(connection) = connection {
+                    self.media(Media::Close(connection));
                 }
                 return;
             }
@@ -67,9 +67,9 @@ impl Call {
             }
         };
         // Its DTLS goodbye ends the call at the gateway, where the words are still to come.
-        let keeps_leg = request.is_some() || matches!(farewell, Farewell::Hear);
-        if !keeps_leg && let Some(leg) = leg {
-            self.media(Media::Close(leg));
+        let keeps_connection = request.is_some() || matches!(farewell, Farewell::Hear);
+        if !keeps_connection && let Some(connection) = connection {
+            self.media(Media::Close(connection));
         }
         let old = self.teardown.take().unwrap_or_default();
         self.teardown = Some(Teardown {
@@ -77,18 +77,18 @@ impl Call {
             core: doom.core.is_none(),
             echo: linked && !doom.remote_gone,
             deadline: now + TEARDOWN,
-            leg: leg.filter(|_| keeps_leg),
+            connection: connection.filter(|_| keeps_connection),
             commands: old.commands,
         });
-        if let Some(leg) = old.leg {
-            self.media(Media::Close(leg));
+        if let Some(connection) = old.connection {
+            self.media(Media::Close(connection));
         }
         if !matches!(farewell, Farewell::Hear) {
             self.check_teardown(now);
         }
     }
 
-    /// Tells the gateway that this call is not wanted, while another conversation is being prepared.
+    /// Tells the gateway that this call is not wanted, while another call is being prepared.
     pub(super) fn decline(&mut self, words: &str, now: Time) {
         // One hang-up under way is enough: it hits whatever call there is.
         if self.is_leaving() {
@@ -110,14 +110,15 @@ impl Call {
         {
             let took = TEARDOWN.saturating_sub(teardown.deadline.since(now));
             self.rest_until = now + took.clamp(LEAST_REST, MOST_REST);
-            self.settle(teardown.leg, teardown.commands);
+            self.settle(teardown.connection, teardown.commands);
             self.dial_if_due(now);
         } else if let Some(teardown) = &mut self.teardown
             && teardown.request.is_none()
         {
             // The peer has been told: nothing depends on this peer connection any more.
-            let (leg, commands) = (teardown.leg.take(), std::mem::take(&mut teardown.commands));
-            self.settle(leg, commands);
+            let (connection, commands) =
+                (teardown.connection.take(), std::mem::take(&mut teardown.commands));
+            self.settle(connection, commands);
         }
     }
 
@@ -129,7 +130,7 @@ impl Call {
         }
         if let Some(teardown) = self.teardown.take_if(is_over) {
             self.healing.stuck = teardown.core;
-            self.settle(teardown.leg, teardown.commands);
+            self.settle(teardown.connection, teardown.commands);
             // Otherwise it may not know yet that there is something to close.
             if teardown.request.is_none() {
                 self.give_up_stuck();
@@ -137,9 +138,9 @@ impl Call {
         }
     }
 
-    pub(super) fn settle(&mut self, leg: Option<LegId>, commands: Vec<Command>) {
-        if let Some(leg) = leg {
-            self.media(Media::Close(leg));
+    pub(super) fn settle(&mut self, connection: Option<ConnectionId>, commands: Vec<Command>) {
+        if let Some(connection) = connection {
+            self.media(Media::Close(connection));
         }
         for command in commands {
             self.done(command, Ok(Reply::Done));
@@ -165,10 +166,10 @@ impl Call {
         }
     }
 
-    pub(super) fn close_leg(&mut self) {
+    pub(super) fn close_connection(&mut self) {
         self.candidates = Batch::default();
-        if let Some(leg) = self.talk.as_mut().and_then(|talk| talk.leg.take()) {
-            self.media(Media::Close(leg));
+        if let Some(connection) = self.call.as_mut().and_then(|call| call.connection.take()) {
+            self.media(Media::Close(connection));
         }
     }
 }

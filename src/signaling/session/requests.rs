@@ -11,7 +11,7 @@ impl<B: Serialize> Session<B> {
         plugin: &str,
         account: Option<&str>,
         now: Time,
-    ) -> Result<Ticket, Error> {
+    ) -> Result<TransactionId, Error> {
         let kind = match self.state {
             State::Opening { .. } => Kind::EarlyAttach,
             _ => Kind::Attach,
@@ -45,7 +45,7 @@ impl<B: Serialize> Session<B> {
         body: B,
         jsep: Option<Jsep>,
         now: Time,
-    ) -> Result<Ticket, Error> {
+    ) -> Result<TransactionId, Error> {
         self.check_connected()?;
         let request = Request::Message { body, jsep };
         Ok(self.request(Kind::Message, Lane::Messages(handle), request, now))
@@ -57,14 +57,14 @@ impl<B: Serialize> Session<B> {
         handle: HandleId,
         candidates: Vec<Candidate>,
         now: Time,
-    ) -> Result<Ticket, Error> {
+    ) -> Result<TransactionId, Error> {
         self.check_connected()?;
         let request = Request::Trickle(candidates.into());
         Ok(self.request(Kind::Trickle, Lane::Candidates(handle), request, now))
     }
 
     /// Detaches the handle, after what was sent to it before.
-    pub fn detach(&mut self, handle: HandleId, now: Time) -> Result<Ticket, Error> {
+    pub fn detach(&mut self, handle: HandleId, now: Time) -> Result<TransactionId, Error> {
         self.check_connected()?;
         Ok(self.request(Kind::Detach, Lane::Messages(handle), Request::Detach, now))
     }
@@ -83,9 +83,9 @@ impl<B: Serialize> Session<B> {
         }
     }
 
-    pub(super) fn next_ticket(&mut self) -> Ticket {
-        self.last_ticket = self.last_ticket.saturating_add(1);
-        Ticket(self.last_ticket)
+    pub(super) fn next_transaction(&mut self) -> TransactionId {
+        self.last_transaction = self.last_transaction.saturating_add(1);
+        TransactionId(self.last_transaction)
     }
 
     pub(super) fn request(
@@ -94,8 +94,8 @@ impl<B: Serialize> Session<B> {
         lane: Lane,
         request: Request<B>,
         now: Time,
-    ) -> Ticket {
-        let ticket = self.next_ticket();
+    ) -> TransactionId {
+        let transaction = self.next_transaction();
         let pending = Pending {
             kind,
             lane,
@@ -106,9 +106,9 @@ impl<B: Serialize> Session<B> {
             is_refused: false,
             backoff: Backoff::default(),
         };
-        self.pending.insert(ticket, pending);
+        self.pending.insert(transaction, pending);
         self.pump(lane, now);
-        ticket
+        transaction
     }
 
     /// Posts what may be posted in a lane.
@@ -116,7 +116,7 @@ impl<B: Serialize> Session<B> {
         if self.credentials.is_asking() {
             return;
         }
-        for (ticket, pending) in self.pending.iter_mut().filter(|(_, p)| p.lane == lane) {
+        for (transaction, pending) in self.pending.iter_mut().filter(|(_, p)| p.lane == lane) {
             match &mut pending.stage {
                 Stage::Acknowledged { .. } => {}
                 Stage::Posted(_) | Stage::Again(_) if lane == Lane::Free => {}
@@ -130,7 +130,7 @@ impl<B: Serialize> Session<B> {
                     let url = format!("{url}?client={}", self.client);
                     self.last_http = self.last_http.saturating_add(1);
                     let id = HttpId(self.last_http);
-                    let body = body(&pending.request, *ticket, &self.credentials);
+                    let body = body(&pending.request, *transaction, &self.credentials);
                     pending.token = self.credentials.generation();
                     pending.stage = Stage::Posted(id);
                     self.outputs.push_back(Output::Log(
@@ -146,7 +146,12 @@ impl<B: Serialize> Session<B> {
         }
     }
 
-    pub(super) fn handle_post(&mut self, ticket: Ticket, response: HttpResponse, now: Time) {
+    pub(super) fn handle_post(
+        &mut self,
+        transaction: TransactionId,
+        response: HttpResponse,
+        now: Time,
+    ) {
         let result = self.read_post(&response);
         // Janus looks at the token before anything else.
         let is_accepted = match &result {
@@ -154,20 +159,22 @@ impl<B: Serialize> Session<B> {
             Err(Error::Refused { code, .. }) => !code.is_unauthorized(),
             Err(_) => false,
         };
-        if is_accepted && let Some(pending) = self.pending.get(&ticket) {
+        if is_accepted && let Some(pending) = self.pending.get(&transaction) {
             self.credentials.handle_accepted(pending.token);
         }
         let result = match result {
-            Ok(Message::Ack { .. }) => match self.pending.get_mut(&ticket) {
+            Ok(Message::Ack { .. }) => match self.pending.get_mut(&transaction) {
                 Some(pending) if pending.kind == Kind::Message => {
                     pending.stage = Stage::Acknowledged { doubted: Some(now + ANSWER) };
                     return;
                 }
-                _ => Ok(Message::Ack { transaction: ticket.0 }),
+                _ => Ok(Message::Ack { transaction: transaction.0 }),
             },
-            Err(error) if error.is_token_refused() && self.will_post_again(ticket, now) => return,
+            Err(error) if error.is_token_refused() && self.will_post_again(transaction, now) => {
+                return;
+            }
             Err(_)
-                if let Some(pending) = self.pending.get_mut(&ticket)
+                if let Some(pending) = self.pending.get_mut(&transaction)
                     && pending.kind == Kind::EarlyAttach =>
             {
                 // Too early, perhaps: the session is there first.
@@ -178,7 +185,7 @@ impl<B: Serialize> Session<B> {
                 }
                 return;
             }
-            Err(error) if error.is_uncertain() => match self.pending.get_mut(&ticket) {
+            Err(error) if error.is_uncertain() => match self.pending.get_mut(&transaction) {
                 Some(pending) if pending.kind.is_repeatable() => {
                     pending.stage = Stage::Again(pending.backoff.next((self.random)(), now));
                     return self.warn("to be posted again", &error);
@@ -192,12 +199,17 @@ impl<B: Serialize> Session<B> {
             },
             other => other,
         };
-        self.finish(ticket, result, now);
+        self.finish(transaction, result, now);
     }
 
     /// Ends a request, and does what its end means for the session.
-    pub(super) fn finish(&mut self, ticket: Ticket, result: Result<Message, Error>, now: Time) {
-        let Some(Pending { kind, .. }) = self.pending.remove(&ticket) else {
+    pub(super) fn finish(
+        &mut self,
+        transaction: TransactionId,
+        result: Result<Message, Error>,
+        now: Time,
+    ) {
+        let Some(Pending { kind, .. }) = self.pending.remove(&transaction) else {
             self.outputs.push_back(Output::Log(
                 Level::Debug,
                 "an answer to no open request was dropped: it came late or twice".into(),
@@ -224,7 +236,7 @@ impl<B: Serialize> Session<B> {
                     result => result,
                 };
                 self.trial.attached |= matches!(result, Ok(Answer::Attached(_)));
-                self.outputs.push_back(Output::Answer(ticket, result));
+                self.outputs.push_back(Output::Answer(transaction, result));
                 if let Some(error) = lost {
                     self.lose(error, now);
                 }
@@ -253,7 +265,7 @@ impl<B: Serialize> Session<B> {
 fn answer_of(kind: Kind, message: Message) -> Result<Answer, Error> {
     match (kind, message) {
         (Kind::Create | Kind::EarlyAttach | Kind::Attach, Message::Success { id, .. }) => {
-            Ok(Answer::Attached(HandleId(wire::checked_id(id)?)))
+            Ok(Answer::Attached(HandleId(message::checked_id(id)?)))
         }
         (Kind::Message, Message::Reply { data, jsep, .. }) => Ok(Answer::Plugin { data, jsep }),
         (Kind::Message, Message::Success { data: Some(data), .. }) => {
@@ -270,12 +282,12 @@ fn answer_of(kind: Kind, message: Message) -> Result<Answer, Error> {
 /// A request as the gateway reads it.
 pub(super) fn body<B: Serialize>(
     request: &Request<B>,
-    ticket: Ticket,
+    transaction: TransactionId,
     credentials: &Credentials,
 ) -> String {
     let envelope = Envelope {
         request,
-        transaction: ticket.0.to_string(),
+        transaction: transaction.0.to_string(),
         apisecret: credentials.api_secret(),
         token: credentials.token(),
     };

@@ -1,26 +1,26 @@
-//! One conversation, from the first wish to call, or the first ring, to its one end.
+//! One call, from the first wish to call, or the first ring, to its one end.
 
 use vecmap::VecMap;
 
 use crate::config::{Policy, UserName};
+use crate::data::{Link, sdp};
 use crate::time::Time;
-use crate::transfer::{Link, sdp};
 
 use super::machine::{Command, RequestId};
 
-/// Names one peer connection. A conversation may need several, one after the other.
+/// Names one peer connection. A call may need several, one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct LegId(pub u64);
+pub struct ConnectionId(pub u64);
 
-/// A conversation. It always has a deadline, unless the media flows.
-pub(super) struct Talk {
+/// A call. It always has a deadline, unless the media flows.
+pub(super) struct Call {
     pub(super) peer: UserName,
     pub(super) stage: Stage,
     pub(super) deadline: Option<Time>,
     /// The page's command that waits for this to ring, or to be up.
     pub(super) command: Option<Command>,
     /// The peer connection, once there is one.
-    pub(super) leg: Option<LegId>,
+    pub(super) connection: Option<ConnectionId>,
     /// Media flows.
     pub(super) connected: bool,
     /// The way of the media, once the call is up.
@@ -86,7 +86,7 @@ impl Path {
     }
 }
 
-/// What the gateway told of a conversation's end without saying why.
+/// What the gateway told of a call's end without saying why.
 #[derive(Debug, Default)]
 pub(super) struct Doom {
     /// The core's words on this end's connection.
@@ -95,7 +95,7 @@ pub(super) struct Doom {
     pub(super) remote_gone: bool,
 }
 
-/// Where a conversation stands.
+/// Where a call stands.
 ///
 /// | from | by | to |
 /// | --- | --- | --- |
@@ -136,14 +136,14 @@ pub(super) enum Stage {
     Up,
 }
 
-impl Talk {
+impl Call {
     pub(super) fn new(peer: UserName, stage: Stage, deadline: Time, data: Policy) -> Self {
         Self {
             peer,
             stage,
             deadline: Some(deadline),
             command: None,
-            leg: None,
+            connection: None,
             connected: false,
             path: Path::default(),
             flows: false,
@@ -175,7 +175,7 @@ impl Talk {
         self.is_known_to_gateway() && !matches!(self.stage, Stage::Dialing(_))
     }
 
-    /// Notes that the conversation is over, once, and until when to wait for the reason.
+    /// Notes that the call is over, once, and until when to wait for the reason.
     pub(super) fn doom(&mut self, deadline: Time) -> &mut Doom {
         if self.doom.is_none() {
             self.deadline = Some(deadline);

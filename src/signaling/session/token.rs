@@ -44,14 +44,14 @@ impl<B: Serialize> Session<B> {
     }
 
     /// A request was refused for its token. Says whether it will be posted with another.
-    pub(super) fn will_post_again(&mut self, ticket: Ticket, now: Time) -> bool {
-        let Some(pending) = self.pending.get_mut(&ticket) else { return false };
+    pub(super) fn will_post_again(&mut self, transaction: TransactionId, now: Time) -> bool {
+        let Some(pending) = self.pending.get_mut(&transaction) else { return false };
         match self.credentials.handle_refused(pending.token, pending.is_refused, now) {
             Refused::Final => return false,
             Refused::Again | Refused::Wait => {}
             Refused::Ask => self.ask_token_again(now),
         }
-        if let Some(pending) = self.pending.get_mut(&ticket) {
+        if let Some(pending) = self.pending.get_mut(&transaction) {
             pending.is_refused = true;
             pending.stage = Stage::Queued;
             let lane = pending.lane;

@@ -17,8 +17,10 @@ use super::backoff::Backoff;
 use super::budget::Budget;
 use super::credentials::{Credentials, Generation, Refused, TokenRequest, percent_encode};
 use super::error::{CoreCode, Error, InvalidAnswer};
+use super::message::{
+    self, Candidate, Envelope, HandleId, Jsep, Message, Notice, Request, SessionId,
+};
 use super::poll::{Doubt, Poll};
-use super::wire::{self, Candidate, Envelope, HandleId, Jsep, Message, Notice, Request, SessionId};
 use crate::config::{GatewayConfig, Secret, ServerUrl};
 use crate::log::{Level, excerpt};
 use crate::time::{Time, earliest};
@@ -53,9 +55,9 @@ const PROBATION: Duration = Duration::from_secs(10);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HttpId(pub u64);
 
-/// Names a request of the user of the session; its [`Answer`] bears the same ticket.
+/// Names a request of the user of the session; its [`Answer`] bears the same transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Ticket(u64);
+pub struct TransactionId(u64);
 
 /// An HTTP request to be made. A body makes it a POST, as `text/plain`: the gateway does not look at
 /// the content type, and the browser then asks for no CORS preflight.
@@ -117,7 +119,7 @@ pub enum Output {
     /// `open()` ended.
     Opened(Result<(), Error>),
     /// A request ended.
-    Answer(Ticket, Result<Answer, Error>),
+    Answer(TransactionId, Result<Answer, Error>),
     /// Something happened to a handle.
     Notice(HandleId, Notice),
     /// Ask the page for a token; tell [`Session::handle_token`].
@@ -166,8 +168,8 @@ pub struct Session<B> {
     /// A failing poll does not end the session: more than the session would end with it.
     is_patient: bool,
     /// Requests without an answer, the oldest first.
-    pending: VecMap<Ticket, Pending<B>>,
-    last_ticket: u64,
+    pending: VecMap<TransactionId, Pending<B>>,
+    last_transaction: u64,
     last_http: u64,
     /// The gateway forgot a session that was polled: how soon it does so is to be asked.
     wants_info: bool,
@@ -331,7 +333,7 @@ impl<B: Serialize> Session<B> {
             is_poll_refused: false,
             is_patient: false,
             pending: VecMap::new(),
-            last_ticket: 0,
+            last_transaction: 0,
             last_http: 0,
             budget: Budget::new(INTERVAL, BURST),
             trial: Trial::default(),
@@ -412,8 +414,8 @@ impl<B: Serialize> Session<B> {
                 // Whatever it would bring, nobody waits for any more.
                 self.stop_poll();
                 self.state = State::Closing { server, id };
-                let ticket = self.request(Kind::Destroy, Lane::Free, Request::Destroy, now);
-                if let Some(pending) = self.pending.get_mut(&ticket) {
+                let transaction = self.request(Kind::Destroy, Lane::Free, Request::Destroy, now);
+                if let Some(pending) = self.pending.get_mut(&transaction) {
                     pending.deadline = pending.deadline.min(now + FAREWELL);
                 }
             }
@@ -450,8 +452,8 @@ impl<B: Serialize> Session<B> {
             std::mem::replace(&mut self.state, State::Closed)
         {
             let url = self.addressed(&server.join(&id.0.to_string()));
-            let ticket = self.next_ticket();
-            let body = requests::body(&Request::<B>::Destroy, ticket, &self.credentials);
+            let transaction = self.next_transaction();
+            let body = requests::body(&Request::<B>::Destroy, transaction, &self.credentials);
             self.outputs.push_back(Output::Beacon { url, body });
         }
     }
@@ -474,13 +476,13 @@ impl<B: Serialize> Session<B> {
             self.handle_poll(response, now);
             return;
         }
-        let ticket = self
+        let transaction = self
             .pending
             .iter()
             .find(|(_, pending)| matches!(pending.stage, Stage::Posted(id) if id == http))
-            .map(|(ticket, pending)| (*ticket, pending.lane));
-        if let Some((ticket, lane)) = ticket {
-            self.handle_post(ticket, response, now);
+            .map(|(transaction, pending)| (*transaction, pending.lane));
+        if let Some((transaction, lane)) = transaction {
+            self.handle_post(transaction, response, now);
             self.pump(lane, now);
         }
     }
@@ -510,12 +512,12 @@ impl<B: Serialize> Session<B> {
             let limit = self.config.request_timeout;
             self.fail_for_token(Error::TokenTimeout { limit }, now);
         }
-        let late: Vec<Ticket> =
+        let late: Vec<TransactionId> =
             self.pending.iter().filter(|(_, p)| p.deadline <= now).map(|(t, _)| *t).collect();
-        for ticket in late {
+        for transaction in late {
             // A late session is asked for at the next server, and its handle with it: that is late no more.
             let is_late = |pending: &&Pending<B>| pending.deadline <= now && !self.is_held(pending);
-            let Some(pending) = self.pending.get(&ticket).filter(is_late) else { continue };
+            let Some(pending) = self.pending.get(&transaction).filter(is_late) else { continue };
             let (kind, lane, deadline) = (pending.kind, pending.lane, pending.deadline);
             let mut is_deaf = false;
             match pending.stage {
@@ -530,7 +532,7 @@ impl<B: Serialize> Session<B> {
             }
             let (request, limit) = (kind.as_str(), self.config.request_timeout);
             let error = Error::Timeout { request, limit };
-            self.finish(ticket, Err(error.clone()), now);
+            self.finish(transaction, Err(error.clone()), now);
             if let Some(http) = self.poll.http().filter(|_| is_deaf) {
                 self.outputs.push_back(Output::Abort(http));
                 self.poll_failed(error, now);
@@ -665,13 +667,13 @@ impl<B: Serialize> Session<B> {
 
     /// Fails every open request of the user, and aborts what is under way.
     fn abandon_all(&mut self, error: &Error) {
-        for (ticket, pending) in std::mem::take(&mut self.pending) {
+        for (transaction, pending) in std::mem::take(&mut self.pending) {
             if let Stage::Posted(http) = pending.stage {
                 self.outputs.push_back(Output::Abort(http));
             }
             if !matches!(pending.kind, Kind::Create | Kind::Keepalive | Kind::Info | Kind::Destroy)
             {
-                self.outputs.push_back(Output::Answer(ticket, Err(error.clone())));
+                self.outputs.push_back(Output::Answer(transaction, Err(error.clone())));
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use super::*;
 
-impl Call {
+impl VideoCall {
     /// The session is gone, and the handle with it.
     pub fn handle_session_end(&mut self, error: &Error, now: Time) {
         self.lose_handle(reason::SESSION_LOST, error, now);
@@ -29,12 +29,12 @@ impl Call {
     pub fn handle_answer(
         &mut self,
         id: RequestId,
-        answer: Result<Answer, proto::Error>,
+        answer: Result<Answer, signaling::Error>,
         now: Time,
     ) {
         let Some(asked) = self.requests.remove(&id) else { return };
         let result = match answer {
-            Ok(Answer::Plugin { data, .. }) => messages::parse(&data)
+            Ok(Answer::Plugin { data, .. }) => message::parse(&data)
                 .map_err(|Refusal { code, reason }| self.refused(code, reason, &asked.purpose)),
             Ok(_) => Ok(PluginEvent::Unknown("answer without a message".into())),
             // Something else may have made that answer so long: a list is asked for once more, at once. One
@@ -102,9 +102,9 @@ impl Call {
 
     /// The plugin's refusal, with the name that the request was about.
     pub(super) fn refused(&self, code: PluginCode, reason: String, purpose: &Purpose) -> Error {
-        let name = match (purpose, &self.name, &self.talk) {
+        let name = match (purpose, &self.name, &self.call) {
             (Purpose::Register, Name::Asked { name, .. }, _) => Some(name.clone()),
-            (Purpose::Dial | Purpose::Accept, _, Some(talk)) => Some(talk.peer.clone()),
+            (Purpose::Dial | Purpose::Accept, _, Some(call)) => Some(call.peer.clone()),
             _ => None,
         };
         Error::Refused { code, reason, name }
@@ -181,21 +181,21 @@ impl Call {
         result: Result<PluginEvent, Error>,
         now: Time,
     ) {
-        let Some(talk) = &mut self.talk else { return };
-        if talk.stage != Stage::Dialing(id) {
+        let Some(call) = &mut self.call else { return };
+        if call.stage != Stage::Dialing(id) {
             return;
         }
-        let peer = talk.peer.clone();
+        let peer = call.peer.clone();
         // What is still to be cleared up after the call before may stand in the way of this one.
-        let is_afterglow = talk.redials < MOST_REDIALS
+        let is_afterglow = call.redials < MOST_REDIALS
             && self
                 .last
                 .as_ref()
                 .is_some_and(|(last, at)| *last == peer && now.since(*at) < AFTERGLOW);
         match result {
             Ok(PluginEvent::Calling) => {
-                talk.stage = Stage::RingingOut;
-                talk.deadline = Some(now + self.config.ring_timeout);
+                call.stage = Stage::RingingOut;
+                call.deadline = Some(now + self.config.ring_timeout);
                 self.announce();
             }
             Ok(PluginEvent::HangUp(_)) => {
@@ -214,9 +214,9 @@ impl Call {
     }
 
     fn handle_dial_refused(&mut self, error: Error, is_afterglow: bool, now: Time) {
-        let announced = self.talk.as_ref().is_some_and(|talk| talk.announced);
+        let announced = self.call.as_ref().is_some_and(|call| call.announced);
         match &error {
-            Error::Gateway(proto::Error::Refused { code: CoreCode::UNKNOWN, .. }) => {
+            Error::Gateway(signaling::Error::Refused { code: CoreCode::UNKNOWN, .. }) => {
                 self.handle_core_busy(error, now);
             }
             Error::Refused { code, .. } => match *code {
@@ -245,7 +245,7 @@ impl Call {
         result: Result<PluginEvent, Error>,
         now: Time,
     ) {
-        if !self.talk.as_ref().is_some_and(|talk| talk.stage == Stage::Accepting(id)) {
+        if !self.call.as_ref().is_some_and(|call| call.stage == Stage::Accepting(id)) {
             return;
         }
         let error = match result {
@@ -258,7 +258,9 @@ impl Call {
                 self.end(reason::CANCELLED, error, Farewell::Await, now);
             }
             // The gateway closes a connection late: that of the call before took this offer with it.
-            Error::Gateway(proto::Error::Refused { code: CoreCode::UNEXPECTED_ANSWER, .. }) => {
+            Error::Gateway(signaling::Error::Refused {
+                code: CoreCode::UNEXPECTED_ANSWER, ..
+            }) => {
                 self.once_more(Farewell::HangUp(reason::ONCE_MORE), now);
             }
             _ => self.end(reason::LOST, error, Farewell::HangUp(reason::LOST), now),
@@ -268,7 +270,7 @@ impl Call {
     /// What the gateway tells unasked.
     pub fn handle_notice(&mut self, notice: Notice, now: Time) {
         match notice {
-            Notice::Event { data, jsep } => match messages::parse(&data) {
+            Notice::Event { data, jsep } => match message::parse(&data) {
                 Ok(event) => self.handle_plugin_event(event, jsep, now),
                 Err(Refusal { code, reason }) => {
                     self.log(Level::Warn, format!("the plugin complains: {reason} ({code})"));
@@ -329,15 +331,15 @@ impl Call {
         }
         self.last_offer.clone_from(&offer);
         self.healing.doubted = None;
-        match &mut self.talk {
+        match &mut self.call {
             None => {}
-            Some(talk) => match talk.stage {
-                // Both want to talk, and the other was faster: no need to call any more.
+            Some(call) => match call.stage {
+                // Both want to call, and the other was faster: no need to call any more.
                 Stage::Offering | Stage::Offered { .. } | Stage::RingingOut | Stage::Yielding
-                    if talk.peer == peer =>
+                    if call.peer == peer =>
                 {
                     self.log(Level::Info, format!("\"{peer}\" calls too: accepting"));
-                    self.close_leg();
+                    self.close_connection();
                     return self.answer(offer, now);
                 }
                 Stage::Offering | Stage::Offered { .. } | Stage::Yielding => {
@@ -346,15 +348,15 @@ impl Call {
                 }
                 // The call that was to come once more; the page knows of it.
                 Stage::RingingIn { offer: ref mut waiting }
-                    if talk.peer == peer && waiting.is_empty() =>
+                    if call.peer == peer && waiting.is_empty() =>
                 {
                     *waiting = offer;
-                    talk.deadline = Some(now + self.config.ring_timeout);
+                    call.deadline = Some(now + self.config.ring_timeout);
                     return;
                 }
                 // The answer to our own call decides.
                 Stage::Dialing(_) => {
-                    talk.crossed_by = Some((peer, offer));
+                    call.crossed_by = Some((peer, offer));
                     return;
                 }
                 // The gateway lets nobody through to one who is in a call: so that call is over.
@@ -366,38 +368,40 @@ impl Call {
         }
         let stage = Stage::RingingIn { offer };
         let deadline = now + self.config.ring_timeout;
-        self.talk = Some(Talk::new(peer.clone(), stage, deadline, self.config.data.clone()));
+        self.call = Some(Call::new(peer.clone(), stage, deadline, self.config.data.clone()));
         self.event(Event::IncomingCall(peer));
     }
 
     pub(super) fn handle_accepted(&mut self, jsep: Option<Jsep>, now: Time) {
-        let Some(talk) = &mut self.talk else { return };
-        if !matches!(talk.stage, Stage::Dialing(_) | Stage::RingingOut) {
+        let Some(call) = &mut self.call else { return };
+        if !matches!(call.stage, Stage::Dialing(_) | Stage::RingingOut) {
             return;
         }
-        let (Some(leg), Some(Jsep { kind: JsepKind::Answer, sdp })) = (talk.leg, jsep) else {
+        let (Some(connection), Some(Jsep { kind: JsepKind::Answer, sdp })) =
+            (call.connection, jsep)
+        else {
             let farewell = Farewell::HangUp(reason::LOST);
             return self.end(reason::LOST, Error::MissingAnswer, farewell, now);
         };
-        talk.support = sdp::support(&sdp);
+        call.support = sdp::support(&sdp);
         self.announce();
-        self.media(Media::Remote(leg, sdp));
+        self.media(Media::Remote(connection, sdp));
         self.come_up(now);
     }
 
     pub(super) fn come_up(&mut self, now: Time) {
-        let Some(talk) = &mut self.talk else { return };
-        talk.stage = Stage::Up;
+        let Some(call) = &mut self.call else { return };
+        call.stage = Stage::Up;
         // What was told of an end before this was about the call before.
-        talk.doom = None;
-        talk.deadline = (!talk.connected).then(|| now + self.config.connect_timeout);
-        let (peer, command, flows) = (talk.peer.clone(), talk.command.take(), talk.flows);
-        let support = talk.support;
-        let is_stale = talk.path.changed.is_some() && !talk.connected;
-        if talk.path.is_polite {
-            talk.path.due = Some(now + restart::SILENCE);
+        call.doom = None;
+        call.deadline = (!call.connected).then(|| now + self.config.connect_timeout);
+        let (peer, command, flows) = (call.peer.clone(), call.command.take(), call.flows);
+        let support = call.support;
+        let is_stale = call.path.changed.is_some() && !call.connected;
+        if call.path.is_polite {
+            call.path.due = Some(now + restart::SILENCE);
         }
-        let first = !std::mem::replace(&mut talk.accepted, true);
+        let first = !std::mem::replace(&mut call.accepted, true);
         if first {
             self.event(Event::Accepted(peer.clone()));
         }
@@ -414,9 +418,9 @@ impl Call {
     }
 
     pub(super) fn announce(&mut self) {
-        let Some(talk) = &mut self.talk else { return };
-        if !std::mem::replace(&mut talk.announced, true) {
-            let (peer, command) = (talk.peer.clone(), talk.command.take());
+        let Some(call) = &mut self.call else { return };
+        if !std::mem::replace(&mut call.announced, true) {
+            let (peer, command) = (call.peer.clone(), call.command.take());
             self.event(Event::Calling(peer));
             if let Some(command) = command {
                 self.done(command, Ok(Reply::Done));
@@ -434,9 +438,9 @@ impl Call {
         if is_gateways {
             self.handle_told(now);
         }
-        let Some(talk) = &self.talk else { return };
-        let own = match &talk.stage {
-            // Nothing of this conversation is at the gateway: this is about the one before. A call
+        let Some(call) = &self.call else { return };
+        let own = match &call.stage {
+            // Nothing of this call is at the gateway: this is about the one before. A call
             // that was just sent has an answer of its own.
             Stage::Offering | Stage::Offered { .. } | Stage::Yielding | Stage::Dialing(_) => return,
             Stage::RingingOut if words == reason::CROSSING => return self.make_way(now),
@@ -463,7 +467,7 @@ impl Call {
     pub(super) fn handle_told(&mut self, now: Time) {
         if let Some(teardown) = &mut self.teardown
             && teardown.request.is_none()
-            && teardown.leg.is_some()
+            && teardown.connection.is_some()
         {
             teardown.deadline = now + TEARDOWN;
             self.check_teardown(now);
@@ -478,10 +482,10 @@ impl Call {
         {
             return self.check_teardown(now);
         }
-        if let Some(talk) = &mut self.talk
-            && talk.is_linked()
+        if let Some(call) = &mut self.call
+            && call.is_linked()
         {
-            talk.doom(now + WORDS).remote_gone = true;
+            call.doom(now + WORDS).remote_gone = true;
         }
     }
 
@@ -493,23 +497,23 @@ impl Call {
         {
             return self.check_teardown(now);
         }
-        if let Some(talk) = &mut self.talk
-            && talk.is_linked()
+        if let Some(call) = &mut self.call
+            && call.is_linked()
         {
-            talk.doom(now + WORDS).core = Some(words);
+            call.doom(now + WORDS).core = Some(words);
         }
     }
 
     pub(super) fn handle_remote_candidates(&mut self, candidates: Vec<Candidate>, now: Time) {
-        if let Some(leg) = self.talk.as_ref().and_then(|talk| talk.leg) {
-            return self.media(Media::Candidates(leg, candidates));
+        if let Some(connection) = self.call.as_ref().and_then(|call| call.connection) {
+            return self.media(Media::Candidates(connection, candidates));
         }
         // Until the gateway has closed the connection of the call before, they are that one's.
-        if self.talk.is_none() && self.teardown.is_some() {
+        if self.call.is_none() && self.teardown.is_some() {
             return;
         }
         // The call they belong to may come a moment later, or be lost.
-        if self.talk.is_none() {
+        if self.call.is_none() {
             self.doubt(healing::PATIENCE, now);
         }
         let room = MOST_EARLY_CANDIDATES.saturating_sub(self.early_candidates.len());

@@ -20,9 +20,9 @@ pub(super) const NAME_HELD: Duration = Duration::from_secs(90);
 /// For the log, at both ends.
 const LOST_WORDS: &str = "words of a call were lost: once more";
 
-impl Call {
+impl VideoCall {
     /// The gateway is out of reach, and events may be lost.
-    pub fn handle_trouble(&mut self, error: &proto::Error, now: Time) {
+    pub fn handle_trouble(&mut self, error: &signaling::Error, now: Time) {
         self.healing.gap = true;
         self.healing.out_of_reach = true;
         self.healing.due = Some(now + OUTAGE);
@@ -58,7 +58,7 @@ impl Call {
     }
 
     /// The session is gone, and another is being made.
-    pub fn handle_session_lost(&mut self, words: &str, error: &proto::Error, now: Time) {
+    pub fn handle_session_lost(&mut self, words: &str, error: &signaling::Error, now: Time) {
         let error = Error::from(error.clone());
         // Before the call ends: with that not all is well.
         self.healing.trouble = Some(error.clone());
@@ -100,7 +100,7 @@ impl Call {
 
     fn forget_requests(&mut self, error: &Error) {
         if let Some(teardown) = self.teardown.take() {
-            self.settle(teardown.leg, teardown.commands);
+            self.settle(teardown.connection, teardown.commands);
         }
         let mut lists = take(&mut self.healing.lists);
         for purpose in self.abandoned() {
@@ -138,7 +138,7 @@ impl Call {
 
     /// Whether the media of a call flows.
     pub fn is_flowing(&self) -> bool {
-        self.talk.as_ref().is_some_and(|talk| talk.stage == Stage::Up && talk.connected)
+        self.call.as_ref().is_some_and(|call| call.stage == Stage::Up && call.connected)
     }
 
     /// Forgets every request; what they were for.
@@ -295,8 +295,8 @@ impl Call {
         let result = match (purpose, has_call) {
             (Purpose::Dial, true) => Ok(PluginEvent::Calling),
             (Purpose::Dial | Purpose::Accept, _) => {
-                let is_current = self.talk.as_ref().is_some_and(|talk| {
-                    talk.stage == Stage::Dialing(id) || talk.stage == Stage::Accepting(id)
+                let is_current = self.call.as_ref().is_some_and(|call| {
+                    call.stage == Stage::Dialing(id) || call.stage == Stage::Accepting(id)
                 });
                 // It was not done, or failed for a reason that the next attempt tells. Accepting twice
                 // does no harm.
@@ -308,7 +308,7 @@ impl Call {
                 }
                 Err(self.refused(PluginCode::NO_CALL, String::new(), &purpose))
             }
-            (Purpose::HangUp, true) if self.talk.is_none() && asked.may_be_repeated() => {
+            (Purpose::HangUp, true) if self.call.is_none() && asked.may_be_repeated() => {
                 if let Some(teardown) = &mut self.teardown {
                     teardown.request = None;
                 }
@@ -339,14 +339,14 @@ impl Call {
     }
 
     fn ask_once_more(&mut self, asked: &Asked) {
-        let Some(talk) = &mut self.talk else { return };
+        let Some(call) = &mut self.call else { return };
         let body = match asked.purpose {
-            Purpose::Dial => Request::call(&talk.peer),
+            Purpose::Dial => Request::call(&call.peer),
             _ => Request::Accept,
         };
         let id = self.repeat(asked, body);
-        if let Some(talk) = &mut self.talk {
-            talk.stage = match asked.purpose {
+        if let Some(call) = &mut self.call {
+            call.stage = match asked.purpose {
                 Purpose::Dial => Stage::Dialing(id),
                 _ => Stage::Accepting(id),
             };
@@ -355,9 +355,9 @@ impl Call {
 
     /// Compares what this side believes with what the gateway said when it was asked.
     fn compare(&mut self, asked: RequestId, has_call: bool, gap: bool, now: Time) {
-        let stage = match &self.talk {
-            Some(talk) if talk.doom.is_some() && !gap => return,
-            Some(talk) => Some(&talk.stage),
+        let stage = match &self.call {
+            Some(call) if call.doom.is_some() && !gap => return,
+            Some(call) => Some(&call.stage),
             None => None,
         };
         match stage {
@@ -390,7 +390,7 @@ impl Call {
 
     /// Words of this call were lost on the way here.
     pub(super) fn call_once_more(&mut self, now: Time) {
-        if self.talk.as_ref().is_some_and(|talk| talk.redials < MOST_REDIALS) {
+        if self.call.as_ref().is_some_and(|call| call.redials < MOST_REDIALS) {
             self.log(Level::Info, LOST_WORDS.into());
             self.dial_again(Farewell::HangUp(reason::ONCE_MORE), now);
         }
@@ -398,20 +398,20 @@ impl Call {
 
     /// Words of this call were lost, here or there: the caller calls again, without the page's noticing.
     pub(super) fn once_more(&mut self, farewell: Farewell<'_>, now: Time) {
-        let Some(talk) = &mut self.talk else { return };
-        if talk.redials >= MOST_REDIALS {
+        let Some(call) = &mut self.call else { return };
+        if call.redials >= MOST_REDIALS {
             let error = End::LostTooOften.into();
             return self.end(reason::LOST, error, farewell, now);
         }
         self.log(Level::Info, LOST_WORDS.into());
-        if self.talk.as_ref().is_some_and(|talk| talk.stage == Stage::RingingOut) {
+        if self.call.as_ref().is_some_and(|call| call.stage == Stage::RingingOut) {
             return self.dial_again(farewell, now);
         }
         self.put_down(farewell, now);
-        let Some(talk) = &mut self.talk else { return };
-        talk.redials = talk.redials.saturating_add(1);
-        talk.deadline = Some(now + YIELD);
-        talk.stage = match talk.stage {
+        let Some(call) = &mut self.call else { return };
+        call.redials = call.redials.saturating_add(1);
+        call.deadline = Some(now + YIELD);
+        call.stage = match call.stage {
             Stage::RingingIn { .. } => Stage::RingingIn { offer: String::new() },
             _ => Stage::Yielding,
         };
@@ -423,7 +423,7 @@ impl Call {
         if self.healing.detached || self.healing.out_of_reach || self.healing.asks {
             return;
         }
-        let is_in_use = self.talk.as_ref().is_some_and(Talk::is_known_to_gateway);
+        let is_in_use = self.call.as_ref().is_some_and(Call::is_known_to_gateway);
         if take(&mut self.healing.stuck) && !is_in_use && matches!(self.life, Life::Open) {
             return self.reattach();
         }
@@ -448,10 +448,10 @@ impl Call {
 
     /// Tells the page when trouble begins and when all of it is over.
     pub(super) fn tell_trouble(&mut self) {
-        let lost = self.talk.as_ref().is_some_and(|talk| talk.path.is_lost);
+        let lost = self.call.as_ref().is_some_and(|call| call.path.is_lost);
         let cause = match &self.healing.trouble {
             Some(error) => Some(error.clone()),
-            None => lost.then_some(Error::Media(media::Error::PathLost)),
+            None => lost.then_some(Error::Media(peer::Error::PathLost)),
         };
         match cause {
             Some(error) if !self.healing.told => {

@@ -17,18 +17,18 @@ use super::peer_connection::{News, PeerConnection, PeerSetup};
 use super::thrown;
 use super::transfers::Transfers;
 use super::view::{Side, View};
-use crate::call::{self, Data, LegId, Media, Misuse};
 use crate::client::CallId;
 use crate::error::Error;
 use crate::event::Event;
 use crate::log::Level;
-use crate::media;
+use crate::peer;
 use crate::time::Time;
+use crate::usecase::video_call::{self, ConnectionId, Data, Media, Misuse};
 
 /// Hears what a call tells the page.
 pub(crate) type OnEvent = Rc<dyn Fn(CallEvent)>;
 
-pub(crate) struct Call {
+pub(crate) struct VideoCall {
     id: CallId,
     driver: Weak<Driver>,
     peer_setup: PeerSetup,
@@ -37,7 +37,7 @@ pub(crate) struct Call {
     on_event: OnEvent,
     view: View,
     pub(super) transfers: Transfers,
-    peers: RefCell<VecMap<LegId, Rc<PeerConnection>>>,
+    peers: RefCell<VecMap<ConnectionId, Rc<PeerConnection>>>,
     /// The open devices are kept over all the peer connections of one conversation.
     local: RefCell<Option<Rc<LocalStream>>>,
     remote: RefCell<Option<MediaStream>>,
@@ -45,7 +45,7 @@ pub(crate) struct Call {
     conversation: Cell<u64>,
 }
 
-impl Call {
+impl VideoCall {
     pub(crate) fn new(
         id: CallId,
         driver: &Rc<Driver>,
@@ -76,7 +76,7 @@ impl Call {
     }
 
     /// Feeds this call's core.
-    pub(crate) fn input(&self, act: impl FnOnce(&mut call::Call, Time)) {
+    pub(crate) fn input(&self, act: impl FnOnce(&mut video_call::VideoCall, Time)) {
         if let Some(driver) = self.driver.upgrade() {
             driver.input(|client, now| client.with_call(self.id, None, now, |call| act(call, now)));
         }
@@ -106,36 +106,36 @@ impl Call {
 
     /// Mutes or unmutes what is sent; returns the new state.
     pub(crate) fn toggle(&self, kind: &'static str) -> Result<bool, Error> {
-        let stream = self.local_stream().ok_or(call::Error::from(Misuse::NothingToMute))?;
-        devices::toggle(&stream, kind).ok_or_else(|| media::Error::NotSent { kind }.into())
+        let stream = self.local_stream().ok_or(video_call::Error::from(Misuse::NothingToMute))?;
+        devices::toggle(&stream, kind).ok_or_else(|| peer::Error::NotSent { kind }.into())
     }
 
     pub(crate) fn handle_media(self: &Rc<Self>, media: Media) {
         match media {
-            Media::Offer(leg) => self.begin(leg, None),
-            Media::Answer(leg, offer) => self.begin(leg, Some(offer)),
-            Media::Remote(leg, answer) => {
-                if let Some(peer) = self.peer(leg) {
+            Media::Offer(connection) => self.begin(connection, None),
+            Media::Answer(connection, offer) => self.begin(connection, Some(offer)),
+            Media::Remote(connection, answer) => {
+                if let Some(peer) = self.peer(connection) {
                     peer.accept(answer);
                 }
             }
-            Media::Restart(leg) => {
-                if let Some(peer) = self.peer(leg) {
-                    self.describe(leg, peer.restart());
+            Media::Restart(connection) => {
+                if let Some(peer) = self.peer(connection) {
+                    self.describe(connection, peer.restart());
                 }
             }
-            Media::Renegotiate(leg, offer) => {
-                if let Some(peer) = self.peer(leg) {
-                    self.describe(leg, peer.renegotiate(offer));
+            Media::Renegotiate(connection, offer) => {
+                if let Some(peer) = self.peer(connection) {
+                    self.describe(connection, peer.renegotiate(offer));
                 }
             }
-            Media::Candidates(leg, candidates) => {
-                if let Some(peer) = self.peer(leg) {
+            Media::Candidates(connection, candidates) => {
+                if let Some(peer) = self.peer(connection) {
                     peer.add(candidates);
                 }
             }
-            Media::Close(leg) => {
-                let peer = self.peers.borrow_mut().remove(&leg);
+            Media::Close(connection) => {
+                let peer = self.peers.borrow_mut().remove(&connection);
                 if let Some(peer) = peer {
                     peer.close();
                 }
@@ -146,11 +146,11 @@ impl Call {
 
     pub(crate) fn handle_data(self: &Rc<Self>, data: Data) {
         let sent = match data {
-            Data::Send(leg, lane, message) => {
-                self.peer(leg).map_or(Ok(()), |peer| peer.send(lane, &message))
+            Data::Send(connection, lane, message) => {
+                self.peer(connection).map_or(Ok(()), |peer| peer.send(lane, &message))
             }
-            Data::SendText(leg, text) => {
-                self.peer(leg).map_or(Ok(()), |peer| peer.send_text(&text))
+            Data::SendText(connection, text) => {
+                self.peer(connection).map_or(Ok(()), |peer| peer.send_text(&text))
             }
             other => return Transfers::handle(self, other),
         };
@@ -193,8 +193,8 @@ impl Call {
         self.release();
     }
 
-    fn peer(&self, leg: LegId) -> Option<Rc<PeerConnection>> {
-        self.peers.borrow().get(&leg).cloned()
+    fn peer(&self, connection: ConnectionId) -> Option<Rc<PeerConnection>> {
+        self.peers.borrow().get(&connection).cloned()
     }
 
     fn release(&self) {
@@ -204,38 +204,38 @@ impl Call {
         self.view.clear();
     }
 
-    fn begin(self: &Rc<Self>, leg: LegId, offer: Option<String>) {
+    fn begin(self: &Rc<Self>, connection: ConnectionId, offer: Option<String>) {
         let (call, conversation) = (Rc::downgrade(self), self.conversation.get());
         let sink = Rc::new(move |news| {
             if let Some(call) = call.upgrade() {
-                call.handle_news(leg, conversation, news);
+                call.handle_news(connection, conversation, news);
             }
         });
         let peer = PeerConnection::new(self.peer_setup.clone(), self.has_data, sink);
-        self.peers.borrow_mut().insert(leg, peer.clone());
+        self.peers.borrow_mut().insert(connection, peer.clone());
         let opening = self.open();
-        let opening = async move { opening.await.unwrap_or(Err(media::Error::Closed)) };
-        self.describe(leg, peer.begin(opening, offer));
+        let opening = async move { opening.await.unwrap_or(Err(peer::Error::Closed)) };
+        self.describe(connection, peer.begin(opening, offer));
     }
 
     /// Tells the core what came of a wish for a description.
     fn describe(
         self: &Rc<Self>,
-        leg: LegId,
-        making: impl Future<Output = Result<String, media::Error>> + 'static,
+        connection: ConnectionId,
+        making: impl Future<Output = Result<String, peer::Error>> + 'static,
     ) {
         // What waits for the browser keeps nothing of a call that is over.
         let call = Rc::downgrade(self);
         spawn_local(async move {
             let result = making.await;
             if let Some(call) = call.upgrade() {
-                call.input(|core, now| core.handle_description(leg, result, now));
+                call.input(|core, now| core.handle_description(connection, result, now));
             }
         });
     }
 
     /// Opens the devices, unless they are open.
-    fn open(self: &Rc<Self>) -> oneshot::Receiver<Result<MediaStream, media::Error>> {
+    fn open(self: &Rc<Self>) -> oneshot::Receiver<Result<MediaStream, peer::Error>> {
         let (tell, opened) = oneshot::channel();
         if let Some(stream) = self.local_stream() {
             let _ = tell.send(Ok(stream));
@@ -247,7 +247,7 @@ impl Call {
         spawn_local(async move {
             let result = opening.await.and_then(|local| match call.upgrade() {
                 Some(call) => call.handle_opened(conversation, local),
-                None => Err(media::Error::Closed),
+                None => Err(peer::Error::Closed),
             });
             let _ = tell.send(result);
         });
@@ -258,10 +258,10 @@ impl Call {
         &self,
         conversation: u64,
         opened: LocalStream,
-    ) -> Result<MediaStream, media::Error> {
+    ) -> Result<MediaStream, peer::Error> {
         // The conversation is over: nobody hears of its devices.
         if self.conversation.get() != conversation {
-            return MediaStream::new().map_err(|_| media::Error::Closed);
+            return MediaStream::new().map_err(|_| peer::Error::Closed);
         }
         // Another peer connection of the same conversation was faster.
         if let Some(stream) = self.local_stream() {
@@ -274,7 +274,7 @@ impl Call {
         Ok(stream)
     }
 
-    fn handle_news(&self, leg: LegId, conversation: u64, news: News) {
+    fn handle_news(&self, connection: ConnectionId, conversation: u64, news: News) {
         match news {
             News::Stream(stream) => {
                 // Its connection may outlive a conversation, until the gateway knows of the end.
@@ -287,19 +287,25 @@ impl Call {
                 }
             }
             News::Candidate(candidate) => {
-                self.input(|core, now| core.handle_candidate(leg, candidate, now));
+                self.input(|core, now| core.handle_candidate(connection, candidate, now));
             }
-            News::State(state) => self.input(|core, now| core.handle_leg_state(leg, state, now)),
-            News::RemoteMedia => self.input(|core, _| core.handle_remote_media(leg)),
+            News::State(state) => {
+                self.input(|core, now| core.handle_connection_state(connection, state, now))
+            }
+            News::RemoteMedia => self.input(|core, _| core.handle_remote_media(connection)),
             News::ChannelOpen(lane) => {
-                self.input(|core, now| core.handle_channel_open(leg, lane, now));
+                self.input(|core, now| core.handle_channel_open(connection, lane, now));
             }
-            News::ChannelClosed => self.input(|core, now| core.handle_channel_closed(leg, now)),
-            News::Text(text) => self.input(|core, _| core.handle_text(leg, text)),
+            News::ChannelClosed => {
+                self.input(|core, now| core.handle_channel_closed(connection, now))
+            }
+            News::Text(text) => self.input(|core, _| core.handle_text(connection, text)),
             News::Message(message) => {
-                self.input(|core, now| core.handle_message(leg, &message, now));
+                self.input(|core, now| core.handle_message(connection, &message, now));
             }
-            News::Buffered(bytes) => self.input(|core, now| core.handle_buffered(leg, bytes, now)),
+            News::Buffered(bytes) => {
+                self.input(|core, now| core.handle_buffered(connection, bytes, now))
+            }
         }
     }
 }

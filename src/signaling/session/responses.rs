@@ -23,7 +23,7 @@ impl<B: Serialize> Session<B> {
 
     pub(super) fn parse_post(&self, response: &HttpResponse) -> Result<Message, Error> {
         let hide = |text: &str| self.without_secrets(text);
-        match wire::read_one(self.checked_body(response)?, &hide)? {
+        match message::read_one(self.checked_body(response)?, &hide)? {
             Message::Error { code, reason, .. } => Err(self.refused(code, &reason)),
             message => Ok(message),
         }
@@ -35,7 +35,7 @@ impl<B: Serialize> Session<B> {
             return Err(InvalidAnswer::NotFound.into());
         }
         let hide = |text: &str| self.without_secrets(text);
-        let batch = wire::read_batch(self.checked_body(response)?, &hide)?;
+        let batch = message::read_batch(self.checked_body(response)?, &hide)?;
         match batch.as_slice() {
             [Message::Error { transaction: None, code, reason }] => {
                 Err(self.refused(*code, reason))
@@ -54,11 +54,11 @@ impl<B: Serialize> Session<B> {
             }
         };
         let hide = |text: &str| self.without_secrets(text);
-        let shown = wire::gist(&hide(body));
+        let shown = message::gist(&hide(body));
         if status != 403 {
             return Err(InvalidAnswer::Status { status, body: shown }.into());
         }
-        Err(match wire::read_one(body, &hide) {
+        Err(match message::read_one(body, &hide) {
             Ok(Message::Error { code, reason, .. }) => self.refused(code, &reason),
             // Janus has no more to say: neither to a poll, nor to an address that it does not serve.
             _ if body.is_empty() => Error::Forbidden { body: shown },

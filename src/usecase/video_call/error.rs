@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::messages::PluginEvent;
+use super::message::PluginEvent;
 use crate::config::UserName;
-use crate::{media, proto, transfer};
+use crate::{data, peer, signaling};
 
 /// Why a command failed, or a call ended.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -13,13 +13,13 @@ pub enum Error {
     // What the call stands on.
     /// The gateway could not be asked, or its core refused.
     #[error(transparent)]
-    Gateway(#[from] proto::Error),
+    Gateway(#[from] signaling::Error),
     /// Devices or the peer connection failed.
     #[error(transparent)]
-    Media(#[from] media::Error),
+    Media(#[from] peer::Error),
     /// A message or a file did not arrive.
     #[error(transparent)]
-    Transfer(#[from] transfer::Error),
+    Transfer(#[from] data::Error),
 
     // The gateway.
     /// The plugin refused a request.

@@ -64,7 +64,7 @@ impl<B: Serialize> Session<B> {
 
     pub(super) fn handle_poll(&mut self, response: HttpResponse, now: Time) {
         if let HttpResponse::Answered { status: 200, body } = &response
-            && body.len() > wire::LONGEST_BODY
+            && body.len() > message::LONGEST_BODY
         {
             return self.skip_poll(body, now);
         }
@@ -108,14 +108,14 @@ impl<B: Serialize> Session<B> {
     /// what it was to bring does not come any more.
     pub(super) fn skip_poll(&mut self, body: &str, now: Time) {
         let error =
-            Error::from(InvalidAnswer::TooLong { length: body.len(), most: wire::LONGEST_BODY });
+            Error::from(InvalidAnswer::TooLong { length: body.len(), most: message::LONGEST_BODY });
         self.warn("a poll was skipped", &error);
         self.heard();
         self.poll.succeeded(false, body, now);
         let waiting = self.pending.iter();
         let waiting = waiting.filter(|(_, p)| matches!(p.stage, Stage::Acknowledged { .. }));
-        for ticket in waiting.map(|(ticket, _)| *ticket).collect::<Vec<_>>() {
-            self.finish(ticket, Err(error.clone()), now);
+        for transaction in waiting.map(|(transaction, _)| *transaction).collect::<Vec<_>>() {
+            self.finish(transaction, Err(error.clone()), now);
         }
         self.doubt("a poll was skipped", Doubt::Lost);
         self.handle_timeout(now);
@@ -145,10 +145,10 @@ impl<B: Serialize> Session<B> {
             }
             Message::Error { transaction: Some(transaction), code, reason } => {
                 let error = self.refused(code, &reason);
-                self.handle_polled_answer(Ticket(transaction), Err(error), now);
+                self.handle_polled_answer(TransactionId(transaction), Err(error), now);
             }
             Message::Reply { transaction, .. } | Message::Success { transaction, .. } => {
-                self.handle_polled_answer(Ticket(transaction), Ok(message), now);
+                self.handle_polled_answer(TransactionId(transaction), Ok(message), now);
             }
             Message::Error { transaction: None, code, reason } => {
                 match self.refused(code, &reason) {
@@ -168,18 +168,18 @@ impl<B: Serialize> Session<B> {
 
     pub(super) fn handle_polled_answer(
         &mut self,
-        ticket: Ticket,
+        transaction: TransactionId,
         result: Result<Message, Error>,
         now: Time,
     ) {
         if let Err(error) = &result
             && error.is_token_refused()
-            && self.will_post_again(ticket, now)
+            && self.will_post_again(transaction, now)
         {
             return;
         }
-        let lane = self.pending.get(&ticket).map(|pending| pending.lane);
-        self.finish(ticket, result, now);
+        let lane = self.pending.get(&transaction).map(|pending| pending.lane);
+        self.finish(transaction, result, now);
         if let Some(lane) = lane {
             self.pump(lane, now);
         }

@@ -2,35 +2,35 @@
 
 use super::*;
 
-impl Call {
-    /// Has a new offer made, to be sent once the gateway is done with the conversation before.
+impl VideoCall {
+    /// Has a new offer made, to be sent once the gateway is done with the call before.
     pub(super) fn offer(&mut self, now: Time) {
-        let leg = self.next_leg();
-        let Some(talk) = &mut self.talk else { return };
-        talk.stage = Stage::Offering;
-        talk.deadline = Some(now + DEVICES);
-        talk.crossed_by = None;
-        talk.leg = Some(leg);
-        talk.path = Path::default();
-        self.media(Media::Offer(leg));
+        let connection = self.next_connection();
+        let Some(call) = &mut self.call else { return };
+        call.stage = Stage::Offering;
+        call.deadline = Some(now + DEVICES);
+        call.crossed_by = None;
+        call.connection = Some(connection);
+        call.path = Path::default();
+        self.media(Media::Offer(connection));
     }
 
     pub(super) fn answer(&mut self, offer: String, now: Time) {
-        let leg = self.next_leg();
+        let connection = self.next_connection();
         let early = take(&mut self.early_candidates);
-        let Some(talk) = &mut self.talk else { return };
-        talk.stage = Stage::Answering;
-        talk.deadline = Some(now + DEVICES);
-        talk.leg = Some(leg);
-        talk.path = Path { is_polite: true, ..Path::default() };
-        talk.support = sdp::support(&offer);
-        self.media(Media::Answer(leg, offer));
+        let Some(call) = &mut self.call else { return };
+        call.stage = Stage::Answering;
+        call.deadline = Some(now + DEVICES);
+        call.connection = Some(connection);
+        call.path = Path { is_polite: true, ..Path::default() };
+        call.support = sdp::support(&offer);
+        self.media(Media::Answer(connection, offer));
         if !early.is_empty() {
-            self.media(Media::Candidates(leg, early));
+            self.media(Media::Candidates(connection, early));
         }
     }
 
-    /// Whether the gateway is done with the conversation before, as far as is known, and knows us.
+    /// Whether the gateway is done with the call before, as far as is known, and knows us.
     pub(super) fn may_dial(&self) -> bool {
         self.teardown.is_none()
             && self.healing.unsure.is_empty()
@@ -43,12 +43,12 @@ impl Call {
         if !self.may_dial() {
             return;
         }
-        let Some(talk) = &mut self.talk else { return };
-        let version = talk.link.version();
-        let stage = match &talk.stage {
+        let Some(call) = &mut self.call else { return };
+        let version = call.link.version();
+        let stage = match &call.stage {
             Stage::Offered { sdp } if self.rest_until <= now => {
                 let jsep = Jsep::offer(sdp::announce(sdp, version));
-                let body = Request::call(&talk.peer);
+                let body = Request::call(&call.peer);
                 Stage::Dialing(self.request(Purpose::Dial, body, Some(jsep)))
             }
             Stage::Answered { sdp } => {
@@ -57,9 +57,9 @@ impl Call {
             }
             _ => return,
         };
-        if let Some(talk) = &mut self.talk {
-            talk.stage = stage;
-            talk.deadline = None;
+        if let Some(call) = &mut self.call {
+            call.stage = stage;
+            call.deadline = None;
         }
         self.flush_candidates();
     }
@@ -67,17 +67,17 @@ impl Call {
     /// The core refused our call because it was given another's meanwhile, which is whole and rings
     /// here; or because it is not done with the call before.
     pub(super) fn handle_core_busy(&mut self, error: Error, now: Time) {
-        let Some(talk) = &mut self.talk else { return };
-        if talk.redials >= MOST_REDIALS {
+        let Some(call) = &mut self.call else { return };
+        if call.redials >= MOST_REDIALS {
             return self.end(reason::LOST, error, Farewell::Refused, now);
         }
-        talk.redials = talk.redials.saturating_add(1);
-        let crossed_by = talk.crossed_by.take();
-        let wanted = crossed_by.as_ref().is_none_or(|(caller, _)| *caller == talk.peer);
-        talk.stage = Stage::Yielding;
-        talk.deadline = Some(now + CROSSER);
+        call.redials = call.redials.saturating_add(1);
+        let crossed_by = call.crossed_by.take();
+        let wanted = crossed_by.as_ref().is_none_or(|(caller, _)| *caller == call.peer);
+        call.stage = Stage::Yielding;
+        call.deadline = Some(now + CROSSER);
         self.log(Level::Info, "the gateway is not ready for the call".into());
-        self.close_leg();
+        self.close_connection();
         match crossed_by {
             Some((_, offer)) if wanted => self.answer(offer, now),
             Some(_) => self.decline(reason::BUSY, now),
@@ -88,11 +88,11 @@ impl Call {
     /// The plugin refused our call because it has us in another, and takes both down. The one whose
     /// name comes first calls again.
     pub(super) fn handle_crossing(&mut self, error: Error, now: Time) {
-        let Some(talk) = &self.talk else { return };
-        if talk.redials >= MOST_REDIALS {
+        let Some(call) = &self.call else { return };
+        if call.redials >= MOST_REDIALS {
             return self.end(reason::LOST, error, Farewell::HangUp(reason::CROSSING), now);
         }
-        let by_third = talk.crossed_by.as_ref().is_some_and(|(other, _)| *other != talk.peer);
+        let by_third = call.crossed_by.as_ref().is_some_and(|(other, _)| *other != call.peer);
         self.log(Level::Info, format!("two calls crossed ({error})"));
         if by_third {
             return self.dial_again(Farewell::HangUp(reason::BUSY), now);
@@ -104,29 +104,29 @@ impl Call {
     /// After a crossing: the first by name calls again, the other waits for that call.
     pub(super) fn make_way(&mut self, now: Time) {
         // A peer that says so again and again must not keep us calling.
-        if self.talk.as_ref().is_some_and(|talk| talk.redials >= MOST_REDIALS) {
+        if self.call.as_ref().is_some_and(|call| call.redials >= MOST_REDIALS) {
             let error = End::CrossedTooOften.into();
             return self.end(reason::DECLINED, error, Farewell::Await, now);
         }
-        let wins = match (&self.name, &self.talk) {
-            (Name::Held(me), Some(talk)) => *me < talk.peer,
+        let wins = match (&self.name, &self.call) {
+            (Name::Held(me), Some(call)) => *me < call.peer,
             _ => false,
         };
         if wins {
             return self.dial_again(Farewell::Await, now);
         }
         self.put_down(Farewell::Await, now);
-        if let Some(talk) = &mut self.talk {
-            talk.stage = Stage::Yielding;
-            talk.deadline = Some(now + YIELD);
-            talk.redials = talk.redials.saturating_add(1);
+        if let Some(call) = &mut self.call {
+            call.stage = Stage::Yielding;
+            call.deadline = Some(now + YIELD);
+            call.redials = call.redials.saturating_add(1);
         }
     }
 
     pub(super) fn dial_again(&mut self, farewell: Farewell<'_>, now: Time) {
         self.put_down(farewell, now);
-        if let Some(talk) = &mut self.talk {
-            talk.redials = talk.redials.saturating_add(1);
+        if let Some(call) = &mut self.call {
+            call.redials = call.redials.saturating_add(1);
             self.offer(now);
         }
     }

@@ -2,13 +2,13 @@
 //! requests, media commands and the page's events out.
 
 mod commands;
-mod data;
 mod dialing;
 mod ending;
 mod gateway;
 mod healing;
-mod peer;
+mod media;
 mod restart;
+mod transfers;
 
 use std::collections::VecDeque;
 use std::mem::take;
@@ -16,20 +16,20 @@ use std::rc::Rc;
 use std::time::Duration;
 use vecmap::VecMap;
 
-use super::data::{Data, Transfer, TransferId, TransferState};
+use super::call::{Call, ConnectionId, Doom, Negotiation, Path, Stage};
 use super::error::{End, Error, Misuse, PluginCode};
 use super::guest::guest_name;
-use super::messages::{self, PluginEvent, Refusal, Request};
+use super::message::{self, PluginEvent, Refusal, Request};
 use super::reason;
-use super::talk::{Doom, LegId, Negotiation, Path, Stage, Talk};
+use super::transfers::{Data, Transfer, TransferId, TransferState};
 use super::waiting::Waiting;
 use crate::config::{CallConfig, UserName};
+use crate::data::{Lane, Meta, sdp};
 use crate::event::{Event, Settings};
 use crate::log::Level;
-use crate::media;
-use crate::proto::{self, Answer, Backoff, Candidate, CoreCode, Doubt, Jsep, JsepKind, Notice};
+use crate::peer;
+use crate::signaling::{self, Answer, Backoff, Candidate, CoreCode, Doubt, Jsep, JsepKind, Notice};
 use crate::time::{Time, earliest};
-use crate::transfer::{Lane, Meta, sdp};
 
 /// How long the user may take to grant the devices.
 const DEVICES: Duration = Duration::from_secs(120);
@@ -87,29 +87,29 @@ pub enum Reply {
 /// What to do with devices and peer connections.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Media {
-    /// Open the devices and make an offer; tell [`Call::handle_description`].
-    Offer(LegId),
-    /// Open the devices and make an answer to this offer; tell [`Call::handle_description`].
-    Answer(LegId, String),
+    /// Open the devices and make an offer; tell [`VideoCall::handle_description`].
+    Offer(ConnectionId),
+    /// Open the devices and make an answer to this offer; tell [`VideoCall::handle_description`].
+    Answer(ConnectionId, String),
     /// Here is the answer to your offer.
-    Remote(LegId, String),
+    Remote(ConnectionId, String),
     /// Make a new offer on the connection that is there, with new ICE credentials (W3C `iceRestart`);
-    /// tell [`Call::handle_description`].
-    Restart(LegId),
+    /// tell [`VideoCall::handle_description`].
+    Restart(ConnectionId),
     /// Answer this new offer on the connection that is there, taking back an own one that waits for its
-    /// answer; tell [`Call::handle_description`].
-    Renegotiate(LegId, String),
+    /// answer; tell [`VideoCall::handle_description`].
+    Renegotiate(ConnectionId, String),
     /// Remote candidates. They may come before the remote description.
-    Candidates(LegId, Vec<Candidate>),
+    Candidates(ConnectionId, Vec<Candidate>),
     /// Close the peer connection.
-    Close(LegId),
+    Close(ConnectionId),
     /// The call is over: stop the devices, take the pictures away.
     Release,
 }
 
 /// The peer connection's state, as far as it matters here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LegState {
+pub enum ConnectionState {
     /// ICE and DTLS are up.
     Connected,
     /// Nothing comes through at the moment.
@@ -132,9 +132,9 @@ pub enum Output {
     },
     /// Send local candidates.
     Trickle(Vec<Candidate>),
-    /// Detach from the plugin; tell [`Call::handle_detached`].
+    /// Detach from the plugin; tell [`VideoCall::handle_detached`].
     Detach,
-    /// Detach, and attach anew; tell [`Call::handle_attached`].
+    /// Detach, and attach anew; tell [`VideoCall::handle_attached`].
     Reattach,
     /// Do this with the media.
     Media(Media),
@@ -148,28 +148,28 @@ pub enum Output {
     Log(Level, String),
 }
 
-/// One video call object: a name, and at most one conversation at a time.
-pub struct Call {
+/// One video call object: a name, and at most one call at a time.
+pub struct VideoCall {
     config: CallConfig,
     random: Rc<dyn Fn() -> u64>,
     life: Life,
     name: Name,
-    talk: Option<Talk>,
+    call: Option<Call>,
     teardown: Option<Teardown>,
     /// No call is sent before.
     rest_until: Time,
     /// The offer of the last call that came. Every call has an offer of its own: the same is told twice.
     last_offer: String,
-    /// With whom the last conversation was, and when it ended.
+    /// With whom the last call was, and when it ended.
     last: Option<(UserName, Time)>,
     requests: VecMap<RequestId, Asked>,
     healing: Healing,
     candidates: Batch,
-    /// Remote candidates that came before there was a leg to give them to. The gateway may tell them
+    /// Remote candidates that came before there was a connection to give them to. The gateway may tell them
     /// before the call that they belong to.
     early_candidates: Vec<Candidate>,
     last_request: u64,
-    last_leg: u64,
+    last_connection: u64,
     outputs: VecDeque<Output>,
 }
 
@@ -214,7 +214,7 @@ impl Again {
     }
 }
 
-/// A conversation that is over for the page, but not yet for the gateway. No call may be sent before
+/// A call that is over for the page, but not yet for the gateway. No call may be sent before
 /// it is: the gateway would take the one for the other.
 #[derive(Debug, Default)]
 struct Teardown {
@@ -227,7 +227,7 @@ struct Teardown {
     echo: bool,
     deadline: Time,
     /// Closed last: its DTLS goodbye must not reach the gateway before the hang-up and its reason.
-    leg: Option<LegId>,
+    connection: Option<ConnectionId>,
     /// Commands that wait for the gateway to know.
     commands: Vec<Command>,
 }
@@ -273,7 +273,7 @@ struct Healing {
     told: bool,
     /// There is no handle: it, or the session, is being made, or made anew.
     detached: bool,
-    /// The gateway was to close the connection of the conversation before, and has not said that it did.
+    /// The gateway was to close the connection of the call before, and has not said that it did.
     stuck: bool,
     /// Events may be lost.
     gap: bool,
@@ -300,7 +300,7 @@ struct Batch {
     due: Option<Time>,
 }
 
-/// What the gateway still has to hear or say when a conversation ends here.
+/// What the gateway still has to hear or say when a call ends here.
 enum Farewell<'a> {
     /// Nothing: it never knew.
     None,
@@ -314,7 +314,7 @@ enum Farewell<'a> {
     HangUp(&'a str),
 }
 
-impl Call {
+impl VideoCall {
     /// A call object without a name, and without a handle yet.
     pub fn new(config: CallConfig, random: Rc<dyn Fn() -> u64>) -> Self {
         Self {
@@ -322,7 +322,7 @@ impl Call {
             random,
             life: Life::Open,
             name: Name::None,
-            talk: None,
+            call: None,
             teardown: None,
             rest_until: Time::default(),
             last_offer: String::new(),
@@ -332,7 +332,7 @@ impl Call {
             candidates: Batch::default(),
             early_candidates: Vec::new(),
             last_request: 0,
-            last_leg: 0,
+            last_connection: 0,
             outputs: VecDeque::new(),
         }
     }
@@ -347,21 +347,21 @@ impl Call {
         self.outputs.pop_front()
     }
 
-    /// The moment by which [`Call::handle_timeout`] must be called.
+    /// The moment by which [`VideoCall::handle_timeout`] must be called.
     pub fn poll_timeout(&self) -> Option<Time> {
-        let talk = self.talk.as_ref().and_then(|talk| match talk.stage {
+        let call = self.call.as_ref().and_then(|call| match call.stage {
             Stage::Offered { .. } if self.may_dial() => {
-                earliest(Some(self.rest_until), talk.deadline)
+                earliest(Some(self.rest_until), call.deadline)
             }
-            _ => talk.deadline,
+            _ => call.deadline,
         });
         let teardown = self.teardown.as_ref().map(|teardown| teardown.deadline);
-        let data = self.talk.as_ref().and_then(|talk| talk.link.poll_timeout());
+        let data = self.call.as_ref().and_then(|call| call.link.poll_timeout());
         let healing = earliest(self.healing.due, self.healing.doubted);
         let healing = earliest(healing, self.name_due());
         let restart =
-            self.talk.as_ref().and_then(|talk| earliest(talk.path.deadline(), talk.data_ends));
-        let calls = earliest(earliest(talk, teardown), earliest(data, self.candidates.due));
+            self.call.as_ref().and_then(|call| earliest(call.path.deadline(), call.data_ends));
+        let calls = earliest(earliest(call, teardown), earliest(data, self.candidates.due));
         earliest(calls, earliest(healing, restart))
     }
 
@@ -376,18 +376,18 @@ impl Call {
         self.handle_healing_timeout(now);
         self.handle_restart_timeout(now);
         self.handle_data_timeout(now);
-        if self.talk.as_ref().and_then(|talk| talk.deadline).is_some_and(|deadline| deadline <= now)
+        if self.call.as_ref().and_then(|call| call.deadline).is_some_and(|deadline| deadline <= now)
         {
-            self.handle_talk_timeout(now);
+            self.handle_call_timeout(now);
         }
     }
 
-    fn handle_talk_timeout(&mut self, now: Time) {
-        let Some(talk) = &mut self.talk else { return };
-        if let Some(doom) = &talk.doom {
+    fn handle_call_timeout(&mut self, now: Time) {
+        let Some(call) = &mut self.call else { return };
+        if let Some(doom) = &call.doom {
             // The other side's call, crossing ours, or a call before this one may have taken it down.
             // If the other side is really gone, the next attempt says so.
-            if talk.stage == Stage::RingingOut && doom.remote_gone && talk.redials < MOST_REDIALS {
+            if call.stage == Stage::RingingOut && doom.remote_gone && call.redials < MOST_REDIALS {
                 return self.dial_again(Farewell::Await, now);
             }
             let words = match doom {
@@ -398,7 +398,7 @@ impl Call {
             let error = End::ByGateway { reason: Some(words) };
             return self.end(words, error.into(), Farewell::HangUp(words), now);
         }
-        match &talk.stage {
+        match &call.stage {
             Stage::Yielding => {
                 self.log(Level::Info, "the other side did not call: calling again".into());
                 self.offer(now);
@@ -412,12 +412,12 @@ impl Call {
                 self.end(reason::NO_ANSWER, error, Farewell::HangUp(reason::NO_ANSWER), now);
             }
             Stage::Offering | Stage::Answering => {
-                let error = media::Error::PermissionTimeout.into();
+                let error = peer::Error::PermissionTimeout.into();
                 self.end(reason::NO_DEVICE, error, Farewell::HangUp(reason::NO_DEVICE), now);
             }
             Stage::Up => self.end(
                 reason::MEDIA_FAILED,
-                media::Error::NotConnected.into(),
+                peer::Error::NotConnected.into(),
                 Farewell::HangUp(reason::MEDIA_FAILED),
                 now,
             ),
@@ -433,7 +433,7 @@ impl Call {
 
     fn flush_candidates(&mut self) {
         self.candidates.due = None;
-        if self.talk.as_ref().is_some_and(Talk::is_negotiating) && !self.is_renegotiating() {
+        if self.call.as_ref().is_some_and(Call::is_negotiating) && !self.is_renegotiating() {
             let candidates = take(&mut self.candidates.candidates);
             if !candidates.is_empty() {
                 self.outputs.push_back(Output::Trickle(candidates));
@@ -449,9 +449,9 @@ impl Call {
         id
     }
 
-    fn next_leg(&mut self) -> LegId {
-        self.last_leg = self.last_leg.saturating_add(1);
-        LegId(self.last_leg)
+    fn next_connection(&mut self) -> ConnectionId {
+        self.last_connection = self.last_connection.saturating_add(1);
+        ConnectionId(self.last_connection)
     }
 
     /// Refuses what cannot be done before there is a new session.
