@@ -59,6 +59,8 @@ pub mod signaling;
 pub mod table;
 #[doc(hidden)]
 pub mod time;
+#[allow(dead_code)]
+mod timer;
 #[doc(hidden)]
 pub mod usecase;
 
