@@ -1,4 +1,4 @@
-//! One page's connection: the session and its video calls, joined. Still pure.
+//! One page's connection: routes between the session and its use cases. It names no plugin.
 
 use std::collections::VecDeque;
 use std::mem::take;
@@ -6,28 +6,31 @@ use std::rc::Rc;
 use std::time::Duration;
 use vecmap::VecMap;
 
-use crate::config::{CallConfig, GatewayConfig, Secret, UserName};
+use crate::config::{GatewayConfig, Secret, UserName};
+use crate::data::{ChannelEvent, ChannelMessage};
 use crate::error::Error;
-use crate::event::Event;
 use crate::log::Level;
+use crate::peer::{ConnectionId, PeerCommand, PeerEvent};
 use crate::signaling::{
     self, Answer, Backoff, Doubt, HandleId, HttpId, HttpRequest, HttpResponse, Session,
     TokenRequest, TransactionId, given_up,
 };
 use crate::time::{Time, earliest};
-use crate::usecase::video_call::{
-    self, Command, Data, End, Media, Misuse, Reply, VideoCall, Waiting,
+use crate::usecase::video_call::{self, CallConfig, VideoCall};
+use crate::usecase::{
+    self, Body, Closed, Command, Event, FIRST_PLUGIN, HandleLoss, Reply, RequestId, SessionEnd,
+    UseCase, Waiting,
 };
 
-/// Names a video call object.
+/// Names a use case object.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct CallId(pub u64);
+pub struct UseCaseId(pub u64);
 
 /// How a command ended well.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
-    /// `videoCall()` made this object.
-    Attached(CallId),
+    /// A method of the use cases made this object.
+    Attached(UseCaseId),
     /// Anything else.
     Reply(Reply),
 }
@@ -47,26 +50,30 @@ pub enum Output {
     },
     /// Call the page's function for the token; tell [`Client::handle_token`].
     AskToken(TokenRequest),
-    /// Do this with a call's devices and peer connections.
-    Media(CallId, Media),
-    /// Do this with a call's data channels, or tell the page of them.
-    Data(CallId, Data),
+    /// The browser is to do this with a peer connection.
+    Peer(UseCaseId, ConnectionId, PeerCommand),
+    /// Send this on a data channel of a peer connection.
+    Send(UseCaseId, ConnectionId, ChannelMessage),
+    /// Stop the devices and clear the video elements.
+    Release(UseCaseId),
+    /// Do this with a message or file, or report it to the page.
+    Transfer(UseCaseId, video_call::Data),
     /// Tell the page.
-    Event(CallId, Event),
+    Event(UseCaseId, Event),
     /// A command of the page ended.
     Done(Command, Result<Outcome, Error>),
-    /// The call object is at its end: nothing more comes for it.
-    Ended(CallId),
+    /// The object is at its end: nothing more comes for it.
+    Ended(UseCaseId),
     /// A line for the log.
     Log(Level, String),
 }
 
-/// The session and its calls.
+/// The session and its use cases.
 ///
 /// The one rule of its use: after every input, drain [`Client::poll_output`], then set one timer to
 /// [`Client::poll_timeout`].
 pub struct Client {
-    session: Session<video_call::Request>,
+    session: Session<Body>,
     retry_limit: Duration,
     /// Since when the gateway is out of reach, or makes sessions that are of no use.
     trouble: Option<Time>,
@@ -79,11 +86,13 @@ pub struct Client {
     again: Vec<(Time, Again)>,
     random: Rc<dyn Fn() -> u64>,
     phase: Phase,
-    calls: VecMap<CallId, Slot>,
-    /// A handle for the next call object, asked for with the session.
+    slots: VecMap<UseCaseId, Slot>,
+    /// Media flows, so that the gateway is waited for without a limit.
+    is_flowing: bool,
+    /// A handle for the next object, asked for with the session.
     spare: Spare,
     transactions: VecMap<TransactionId, Purpose>,
-    last_call: u64,
+    last_id: u64,
     outputs: VecDeque<Output>,
 }
 
@@ -95,7 +104,7 @@ enum Phase {
     Restoring(Restoring),
     /// The page was left, and may come back.
     Hidden(Vec<Command>),
-    /// First the calls are hung up, then the session is ended; `then_connect` came meanwhile.
+    /// First the objects end what is under way, then the session is ended; `then_connect` came meanwhile.
     Leaving {
         commands: Vec<Command>,
         then_connect: Vec<Command>,
@@ -112,7 +121,7 @@ struct Restoring {
 
 struct Slot {
     handle: Option<HandleId>,
-    call: VideoCall,
+    usecase: UseCase,
     /// The command that waits for the first handle.
     command: Option<Waiting>,
     /// The attempts to get a handle in this session.
@@ -132,7 +141,7 @@ impl Attempts {
 }
 
 enum Again {
-    Attach(CallId),
+    Attach(UseCaseId),
     Leave(HandleId, Attempts),
 }
 
@@ -149,12 +158,13 @@ enum Spare {
 enum Purpose {
     Spare,
     Attach {
-        id: CallId,
-        has_account: bool,
+        id: UseCaseId,
+        /// The handle could be any object's.
+        is_common: bool,
     },
-    Request(CallId, video_call::RequestId),
+    Request(UseCaseId, RequestId),
     Trickle,
-    Detach(CallId),
+    Detach(UseCaseId),
     /// Of a handle that was given up.
     Leave(HandleId, Attempts),
 }
@@ -172,10 +182,11 @@ impl Client {
             session: Session::new(config, random.clone()),
             random,
             phase: Phase::Disconnected,
-            calls: VecMap::new(),
+            slots: VecMap::new(),
+            is_flowing: false,
             spare: Spare::None,
             transactions: VecMap::new(),
-            last_call: 0,
+            last_id: 0,
             outputs: VecDeque::new(),
         }
     }
@@ -186,26 +197,21 @@ impl Client {
         Some(match self.outputs.pop_front()? {
             Output::Log(level, line) => Output::Log(level, hide(&line)),
             Output::Done(command, Err(error)) => Output::Done(command, Err(error.redacted(hide))),
-            Output::Event(id, Event::Error(error)) => {
-                Output::Event(id, Event::Error(error.redacted(hide)))
-            }
-            Output::Event(id, Event::Reconnecting(error)) => {
-                Output::Event(id, Event::Reconnecting(error.redacted(hide)))
-            }
+            Output::Event(id, event) => Output::Event(id, event.redacted(hide)),
             other => other,
         })
     }
 
     /// The moment by which [`Client::handle_timeout`] must be called.
     pub fn poll_timeout(&self) -> Option<Time> {
-        let calls = self.calls.values().map(|slot| slot.call.poll_timeout());
+        let slots = self.slots.values().map(|slot| slot.usecase.plugin().poll_timeout());
         let own = match &self.phase {
             Phase::Restoring(restoring) => restoring.due,
             _ => None,
         };
         let again = self.again.iter().map(|(due, _)| *due).min();
         let own = earliest(own, earliest(again, self.look_due));
-        calls.fold(earliest(own, self.session.poll_timeout()), earliest)
+        slots.fold(earliest(own, self.session.poll_timeout()), earliest)
     }
 
     /// Whether the page's presence and its network matter: there is a session, or one is being brought back.
@@ -214,8 +220,10 @@ impl Client {
     }
 
     /// Who the other side of a call is, if there is a call.
-    pub fn peer(&self, id: CallId) -> Option<&UserName> {
-        self.calls.get(&id).and_then(|slot| slot.call.peer())
+    pub fn peer(&self, id: UseCaseId) -> Option<&UserName> {
+        match &self.slots.get(&id)?.usecase {
+            UseCase::VideoCall(call) => call.peer(),
+        }
     }
 
     // The page's commands.
@@ -238,7 +246,7 @@ impl Client {
         self.run(now);
     }
 
-    /// Ends the calls and the session.
+    /// Ends what is under way, and the session.
     pub fn disconnect(&mut self, command: Command, now: Time) {
         match &mut self.phase {
             Phase::Disconnected => self.done(command, Ok(Reply::Done)),
@@ -265,8 +273,8 @@ impl Client {
                         self.done(command, Err(cut_short()));
                     }
                 }
-                for slot in self.calls.values_mut() {
-                    slot.call.leave(now);
+                for slot in self.slots.values_mut() {
+                    slot.usecase.plugin_mut().leave(now);
                 }
             }
         }
@@ -275,13 +283,16 @@ impl Client {
 
     /// Attaches a new video call object.
     pub fn video_call(&mut self, command: Command, config: CallConfig, now: Time) {
+        let call = VideoCall::new(config, self.random.clone());
+        self.add(command, UseCase::VideoCall(call), now);
+    }
+
+    fn add(&mut self, command: Command, usecase: UseCase, now: Time) {
         if matches!(self.phase, Phase::Connected | Phase::Restoring(_) | Phase::Hidden(_)) {
-            self.last_call = self.last_call.saturating_add(1);
-            let id = CallId(self.last_call);
-            let call = VideoCall::new(config, self.random.clone());
+            self.last_id = self.last_id.saturating_add(1);
+            let id = UseCaseId(self.last_id);
             let command = Some(Waiting::new(command));
-            let slot = Slot { handle: None, call, command, attempts: None };
-            self.calls.insert(id, slot);
+            self.slots.insert(id, Slot { handle: None, usecase, command, attempts: None });
             // Without a session, the next one attaches it.
             self.attach(id, now);
         } else {
@@ -290,25 +301,26 @@ impl Client {
         self.run(now);
     }
 
-    /// Does something with a call object; a command of the page for one that has ended is refused.
-    pub fn with_call(
+    /// Does something with a video call object; a command of the page for one that has ended is refused.
+    pub fn with_video_call(
         &mut self,
-        id: CallId,
+        id: UseCaseId,
         command: Option<Command>,
         now: Time,
         act: impl FnOnce(&mut VideoCall),
     ) {
-        match (self.calls.get_mut(&id), command) {
-            (Some(slot), _) => act(&mut slot.call),
+        match (self.slots.get_mut(&id).map(|slot| &mut slot.usecase), command) {
+            (Some(UseCase::VideoCall(call)), _) => act(call),
             (None, Some(command)) => {
-                self.done_with(command, Err(video_call::Error::from(Misuse::Closed).into()))
+                let error = video_call::Error::from(Closed::ByPage);
+                self.done_with(command, Err(error.into()));
             }
             (None, None) => {}
         }
         self.run(now);
     }
 
-    // The world's news.
+    // The browser.
 
     /// The response to an HTTP request.
     pub fn handle_http(&mut self, id: HttpId, response: HttpResponse, now: Time) {
@@ -327,6 +339,34 @@ impl Client {
         self.run(now);
     }
 
+    /// The browser reports something about a peer connection.
+    pub fn handle_peer(
+        &mut self,
+        id: UseCaseId,
+        connection: ConnectionId,
+        event: PeerEvent,
+        now: Time,
+    ) {
+        if let Some(slot) = self.slots.get_mut(&id) {
+            slot.usecase.plugin_mut().handle_peer(connection, event, now);
+        }
+        self.run(now);
+    }
+
+    /// The browser reports something about the data channels of a peer connection.
+    pub fn handle_channel(
+        &mut self,
+        id: UseCaseId,
+        connection: ConnectionId,
+        event: ChannelEvent,
+        now: Time,
+    ) {
+        if let Some(slot) = self.slots.get_mut(&id) {
+            slot.usecase.plugin_mut().handle_channel(connection, event, now);
+        }
+        self.run(now);
+    }
+
     /// The time has come.
     pub fn handle_timeout(&mut self, now: Time) {
         self.session.handle_timeout(now);
@@ -339,7 +379,7 @@ impl Client {
         self.again = later;
         for (_, again) in due {
             match again {
-                Again::Attach(id) if self.calls.contains_key(&id) => self.attach(id, now),
+                Again::Attach(id) if self.slots.contains_key(&id) => self.attach(id, now),
                 Again::Attach(_) => {}
                 Again::Leave(old, attempts) => self.leave_handle(old, attempts, now),
             }
@@ -347,8 +387,8 @@ impl Client {
         if self.look_due.take_if(|due| *due <= now).is_some() {
             self.look(now);
         }
-        for slot in self.calls.values_mut() {
-            slot.call.handle_timeout(now);
+        for slot in self.slots.values_mut() {
+            slot.usecase.plugin_mut().handle_timeout(now);
         }
         self.run(now);
     }
@@ -356,8 +396,8 @@ impl Client {
     /// The browser says that the network is there again (`online`), or that it is another one.
     pub fn handle_online(&mut self, now: Time) {
         self.look(now);
-        for slot in self.calls.values_mut() {
-            slot.call.handle_network_changed(now);
+        for slot in self.slots.values_mut() {
+            slot.usecase.plugin_mut().handle_network_changed(now);
         }
         self.run(now);
     }
@@ -394,7 +434,7 @@ impl Client {
             Phase::Disconnected => self.phase = Phase::Disconnected,
             Phase::Leaving { commands, then_connect, closing } => {
                 self.phase = Phase::Leaving { commands, then_connect: Vec::new(), closing };
-                self.end_calls(&error.clone().into(), now);
+                self.end_all(&error.clone().into(), now);
                 self.handle_closed(now);
                 if !then_connect.is_empty() {
                     self.phase = Phase::Hidden(then_connect);
@@ -405,7 +445,7 @@ impl Client {
             | Phase::Hidden(commands) => self.phase = Phase::Hidden(commands),
             Phase::Connected => {}
         }
-        self.unhandle(video_call::reason::HUNG_UP, &error, now);
+        self.unhandle(HandleLoss::PageLeft, &error, now);
         self.run(now);
     }
 
@@ -428,19 +468,25 @@ impl Client {
                 self.handle_session(output, now);
                 continue;
             }
-            let next = self
-                .calls
-                .iter_mut()
-                .find_map(|(id, slot)| slot.call.poll_output().map(|output| (*id, output)));
+            let next = self.slots.iter_mut().find_map(|(id, slot)| {
+                slot.usecase.plugin_mut().poll_output().map(|output| (*id, output))
+            });
             if let Some((id, output)) = next {
-                self.handle_call(id, output, now);
+                self.handle_usecase(id, output, now);
                 continue;
             }
-            if !self.close_when_calls_left(now) {
-                // A call whose media flows does not need the gateway's words yet.
-                self.session.set_patient(self.calls.values().any(|slot| slot.call.is_flowing()));
-                return;
+            if !self.close_when_all_left(now) {
+                return self.note_flow();
             }
+        }
+    }
+
+    /// Where media flows, the gateway is not needed yet.
+    fn note_flow(&mut self) {
+        let is_flowing = self.slots.values().any(|slot| slot.usecase.plugin().is_flowing());
+        if is_flowing != self.is_flowing {
+            self.is_flowing = is_flowing;
+            self.session.set_patient(is_flowing);
         }
     }
 
@@ -457,12 +503,12 @@ impl Client {
                 self.handle_answer(transaction, result, now)
             }
             signaling::Output::Notice(handle, notice) => {
-                // What a handle tells that was given up concerns nobody.
-                let mut slots = self.calls.iter_mut();
+                // Ignore notices from an abandoned handle.
+                let mut slots = self.slots.iter_mut();
                 if let Some((&id, slot)) = slots.find(|(_, slot)| slot.handle == Some(handle)) {
-                    slot.call.handle_notice(notice, now);
-                    if slot.call.is_closed() {
-                        self.end_call(id, now);
+                    slot.usecase.plugin_mut().handle_notice(notice, now);
+                    if slot.usecase.plugin().is_closed() {
+                        self.end_object(id, now);
                     }
                 }
             }
@@ -471,8 +517,8 @@ impl Client {
             }
             signaling::Output::Trouble(error) => {
                 self.trouble_began(now);
-                for slot in self.calls.values_mut() {
-                    slot.call.handle_trouble(&error, now);
+                for slot in self.slots.values_mut() {
+                    slot.usecase.plugin_mut().handle_trouble(&error, now);
                 }
             }
             signaling::Output::Restored => {
@@ -480,8 +526,8 @@ impl Client {
                 if self.session.was_of_use(now) || self.trouble >= self.session.opened_at() {
                     self.trouble = None;
                 }
-                for slot in self.calls.values_mut() {
-                    slot.call.handle_restored(now);
+                for slot in self.slots.values_mut() {
+                    slot.usecase.plugin_mut().handle_restored(now);
                 }
             }
             signaling::Output::Doubt(doubt) => self.handle_doubt(doubt, now),
@@ -491,8 +537,8 @@ impl Client {
     }
 
     fn handle_doubt(&mut self, doubt: Doubt, now: Time) {
-        for slot in self.calls.values_mut() {
-            slot.call.handle_doubt(doubt, now);
+        for slot in self.slots.values_mut() {
+            slot.usecase.plugin_mut().handle_doubt(doubt, now);
         }
     }
 
@@ -503,7 +549,7 @@ impl Client {
         match &self.phase {
             Phase::Connected if !hopeless => {
                 self.warn("the session is lost, and another is made", error);
-                self.unhandle(video_call::reason::SESSION_LOST, error, now);
+                self.unhandle(HandleLoss::SessionLost, error, now);
                 self.restore(since, Vec::new(), now);
             }
             // Who leaves has lost nothing.
@@ -522,22 +568,22 @@ impl Client {
     }
 
     fn end_session(&mut self, now: Time) {
-        self.end_calls(&End::ClosedByDisconnect.into(), now);
+        self.end_all(&Closed::ByDisconnect.into(), now);
         self.handle_closed(now);
     }
 
-    /// Takes their handles from the calls, which end.
-    fn unhandle(&mut self, words: &str, error: &signaling::Error, now: Time) {
+    /// Takes their handles from the objects.
+    fn unhandle(&mut self, loss: HandleLoss, error: &signaling::Error, now: Time) {
         self.transactions = VecMap::new();
         self.spare = Spare::None;
         self.again = Vec::new();
-        for id in self.calls.keys().copied().collect::<Vec<_>>() {
-            let Some(slot) = self.calls.get_mut(&id) else { continue };
+        for id in self.slots.keys().copied().collect::<Vec<_>>() {
+            let Some(slot) = self.slots.get_mut(&id) else { continue };
             slot.handle = None;
             slot.attempts = None;
-            slot.call.handle_session_lost(words, error, now);
+            slot.usecase.plugin_mut().handle_session_lost(loss, error, now);
             if let Some(waiting) = slot.command.take_if(Waiting::lose) {
-                self.end_call(id, now);
+                self.end_object(id, now);
                 self.done_with(waiting.command, Err(error.clone().into()));
             }
         }
@@ -556,7 +602,7 @@ impl Client {
     /// Asks for a session, and in the same breath for a handle in it.
     fn open(&mut self, now: Time) {
         self.session.open(now);
-        if let Ok(transaction) = self.session.attach(video_call::PLUGIN, None, now) {
+        if let Ok(transaction) = self.session.attach(FIRST_PLUGIN, None, now) {
             self.spare = Spare::Asked(transaction);
             self.transactions.insert(transaction, Purpose::Spare);
         }
@@ -564,10 +610,10 @@ impl Client {
 
     fn give_up(&mut self, error: &signaling::Error, now: Time) {
         self.trouble = None;
-        for id in self.calls.keys().copied().collect::<Vec<_>>() {
-            self.outputs.push_back(Output::Event(id, Event::Error(error.clone().into())));
+        for id in self.slots.keys().copied().collect::<Vec<_>>() {
+            self.report(id, error.clone().into());
         }
-        self.end_calls(&error.clone().into(), now);
+        self.end_all(&error.clone().into(), now);
         if let Phase::Restoring(Restoring { commands, .. }) = &mut self.phase {
             for command in take(commands) {
                 self.done(command, Err(error.clone().into()));
@@ -592,7 +638,7 @@ impl Client {
                 for command in restoring.commands {
                     self.done(command, Ok(Reply::Done));
                 }
-                for id in self.calls.keys().copied().collect::<Vec<_>>() {
+                for id in self.slots.keys().copied().collect::<Vec<_>>() {
                     self.attach(id, now);
                 }
                 Phase::Connected
@@ -611,18 +657,16 @@ impl Client {
         self.phase = phase;
     }
 
-    fn attach(&mut self, id: CallId, now: Time) {
-        if !self.session.is_open() {
-            return;
-        }
-        let slot = self.calls.get(&id);
-        let account = slot.and_then(|slot| slot.call.account()).map(str::to_owned);
+    fn attach(&mut self, id: UseCaseId, now: Time) {
+        let Some(slot) = self.slots.get(&id).filter(|_| self.session.is_open()) else { return };
+        let plugin = slot.usecase.plugin();
+        let (name, account) = (plugin.name(), plugin.account().map(str::to_owned));
         // The spare handle bears the session's account.
-        if account.is_none() {
+        let is_common = name == FIRST_PLUGIN && account.is_none();
+        if is_common {
             match std::mem::replace(&mut self.spare, Spare::None) {
                 Spare::Asked(transaction) => {
-                    self.transactions
-                        .insert(transaction, Purpose::Attach { id, has_account: false });
+                    self.transactions.insert(transaction, Purpose::Attach { id, is_common });
                     return;
                 }
                 Spare::Ready(handle) => {
@@ -631,27 +675,31 @@ impl Client {
                 Spare::None => {}
             }
         }
-        if let Ok(transaction) = self.session.attach(video_call::PLUGIN, account.as_deref(), now) {
-            self.transactions
-                .insert(transaction, Purpose::Attach { id, has_account: account.is_some() });
+        if let Ok(transaction) = self.session.attach(name, account.as_deref(), now) {
+            self.transactions.insert(transaction, Purpose::Attach { id, is_common });
         }
     }
 
-    /// A handle whose call object has ended meanwhile is the spare one, if it could be anybody's.
-    fn handle_orphan(&mut self, handle: HandleId, has_account: bool, now: Time) {
+    /// A handle whose object has ended meanwhile is the spare one, if it could be any object's.
+    fn handle_orphan(&mut self, handle: HandleId, is_common: bool, now: Time) {
         match self.spare {
-            Spare::None if !has_account => self.spare = Spare::Ready(handle),
+            Spare::None if is_common => self.spare = Spare::Ready(handle),
             _ => self.leave_handle(handle, Attempts::new(now), now),
         }
     }
 
-    fn handle_attached(&mut self, id: CallId, result: Result<Answer, signaling::Error>, now: Time) {
-        let Some(slot) = self.calls.get_mut(&id) else { return };
+    fn handle_attached(
+        &mut self,
+        id: UseCaseId,
+        result: Result<Answer, signaling::Error>,
+        now: Time,
+    ) {
+        let Some(slot) = self.slots.get_mut(&id) else { return };
         let error = match result {
             Ok(Answer::Attached(handle)) => {
                 slot.handle = Some(handle);
                 slot.attempts = None;
-                slot.call.handle_attached(now);
+                slot.usecase.plugin_mut().handle_attached(now);
                 if let Some(waiting) = slot.command.take() {
                     self.done_with(waiting.command, Ok(Outcome::Attached(id)));
                 }
@@ -666,7 +714,7 @@ impl Client {
         }
         match slot.command.take() {
             Some(waiting) => {
-                self.calls.remove(&id);
+                self.slots.remove(&id);
                 self.outputs.push_back(Output::Ended(id));
                 self.done_with(waiting.command, Err(error.into()));
             }
@@ -681,9 +729,9 @@ impl Client {
             None => {
                 // Who leaves misses nothing.
                 if !matches!(self.phase, Phase::Leaving { .. }) {
-                    self.outputs.push_back(Output::Event(id, Event::Error(error.into())));
+                    self.report(id, error.into());
                 }
-                self.end_call(id, now);
+                self.end_object(id, now);
             }
         }
     }
@@ -695,9 +743,9 @@ impl Client {
         now: Time,
     ) {
         match self.transactions.remove(&transaction) {
-            Some(Purpose::Attach { id, has_account }) => match result {
-                Ok(Answer::Attached(handle)) if !self.calls.contains_key(&id) => {
-                    self.handle_orphan(handle, has_account, now);
+            Some(Purpose::Attach { id, is_common }) => match result {
+                Ok(Answer::Attached(handle)) if !self.slots.contains_key(&id) => {
+                    self.handle_orphan(handle, is_common, now);
                 }
                 result => self.handle_attached(id, result, now),
             },
@@ -709,8 +757,8 @@ impl Client {
                 };
             }
             Some(Purpose::Request(id, request)) => {
-                if let Some(slot) = self.calls.get_mut(&id) {
-                    slot.call.handle_answer(request, result, now);
+                if let Some(slot) = self.slots.get_mut(&id) {
+                    slot.usecase.plugin_mut().handle_answer(request, result, now);
                 }
             }
             Some(Purpose::Trickle) => {
@@ -718,7 +766,7 @@ impl Client {
                     self.warn("candidates were not taken", &error);
                 }
             }
-            Some(Purpose::Detach(id)) => self.end_call(id, now),
+            Some(Purpose::Detach(id)) => self.end_object(id, now),
             Some(Purpose::Leave(old, mut attempts))
                 if now.since(attempts.since) < self.retry_limit
                     && matches!(result, Err(signaling::Error::Timeout { .. })) =>
@@ -730,10 +778,10 @@ impl Client {
         }
     }
 
-    fn handle_call(&mut self, id: CallId, output: video_call::Output, now: Time) {
-        let Some(handle) = self.calls.get(&id).map(|slot| slot.handle) else { return };
+    fn handle_usecase(&mut self, id: UseCaseId, output: usecase::Output, now: Time) {
+        let Some(handle) = self.slots.get(&id).map(|slot| slot.handle) else { return };
         match output {
-            video_call::Output::Request { id: request, body, jsep } => {
+            usecase::Output::Request { id: request, body, jsep } => {
                 let sent = with_handle(handle)
                     .and_then(|handle| self.session.message(handle, body, jsep, now));
                 match sent {
@@ -741,43 +789,47 @@ impl Client {
                         self.transactions.insert(transaction, Purpose::Request(id, request));
                     }
                     Err(error) => {
-                        if let Some(slot) = self.calls.get_mut(&id) {
-                            slot.call.handle_answer(request, Err(error), now);
+                        if let Some(slot) = self.slots.get_mut(&id) {
+                            slot.usecase.plugin_mut().handle_answer(request, Err(error), now);
                         }
                     }
                 }
             }
-            video_call::Output::Trickle(candidates) => {
+            usecase::Output::Trickle(candidates) => {
                 let sent = with_handle(handle)
                     .and_then(|handle| self.session.trickle(handle, candidates, now));
                 if let Ok(transaction) = sent {
                     self.transactions.insert(transaction, Purpose::Trickle);
                 }
             }
-            video_call::Output::Detach => {
+            usecase::Output::Detach => {
                 match with_handle(handle).and_then(|handle| self.session.detach(handle, now)) {
                     Ok(transaction) => {
                         self.transactions.insert(transaction, Purpose::Detach(id));
                     }
-                    Err(_) => self.end_call(id, now),
+                    Err(_) => self.end_object(id, now),
                 }
             }
-            video_call::Output::Reattach => {
-                let slot = self.calls.get_mut(&id);
+            usecase::Output::Reattach => {
+                let slot = self.slots.get_mut(&id);
                 if let Some(old) = slot.and_then(|slot| slot.handle.take()) {
                     self.leave_handle(old, Attempts::new(now), now);
                 }
                 self.attach(id, now);
             }
-            video_call::Output::Media(media) => self.outputs.push_back(Output::Media(id, media)),
-            video_call::Output::Data(data) => self.outputs.push_back(Output::Data(id, data)),
-            video_call::Output::Event(event) => self.outputs.push_back(Output::Event(id, event)),
-            video_call::Output::Done(command, result) => {
-                self.done_with(command, result.map(Outcome::Reply).map_err(Error::from));
+            usecase::Output::Peer(connection, command) => {
+                self.outputs.push_back(Output::Peer(id, connection, command));
             }
-            video_call::Output::Log(level, line) => {
-                self.outputs.push_back(Output::Log(level, line))
+            usecase::Output::Send(connection, message) => {
+                self.outputs.push_back(Output::Send(id, connection, message));
             }
+            usecase::Output::Release => self.outputs.push_back(Output::Release(id)),
+            usecase::Output::Transfer(data) => self.outputs.push_back(Output::Transfer(id, data)),
+            usecase::Output::Event(event) => self.outputs.push_back(Output::Event(id, event)),
+            usecase::Output::Done(command, result) => {
+                self.done_with(command, result.map(Outcome::Reply));
+            }
+            usecase::Output::Log(level, line) => self.outputs.push_back(Output::Log(level, line)),
         }
     }
 
@@ -789,8 +841,8 @@ impl Client {
     }
 
     /// While leaving: ends the session once every peer was told. Says whether it did.
-    fn close_when_calls_left(&mut self, now: Time) -> bool {
-        let left = !self.calls.values().any(|slot| slot.call.is_leaving());
+    fn close_when_all_left(&mut self, now: Time) -> bool {
+        let left = !self.slots.values().any(|slot| slot.usecase.plugin().is_leaving());
         match &mut self.phase {
             Phase::Leaving { closing, .. } if left && !*closing => {
                 *closing = true;
@@ -801,30 +853,32 @@ impl Client {
         }
     }
 
-    fn end_calls(&mut self, error: &video_call::Error, now: Time) {
+    fn end_all(&mut self, end: &SessionEnd, now: Time) {
         let mut waiting = Vec::new();
-        for slot in self.calls.values_mut() {
-            slot.call.handle_session_end(error, now);
+        for slot in self.slots.values_mut() {
+            slot.usecase.plugin_mut().handle_session_end(end, now);
             waiting.extend(slot.command.take());
         }
         for Waiting { command, .. } in waiting {
-            self.done_with(command, Err(error.clone().into()));
+            self.done_with(command, Err(end.clone().into()));
         }
-        for id in self.calls.keys().copied().collect::<Vec<_>>() {
-            self.end_call(id, now);
+        for id in self.slots.keys().copied().collect::<Vec<_>>() {
+            self.end_object(id, now);
         }
     }
 
     /// Lets a call object say its last words, and forgets it.
-    fn end_call(&mut self, id: CallId, now: Time) {
-        if let Some(slot) = self.calls.get_mut(&id) {
-            slot.call.handle_detached(now);
+    fn end_object(&mut self, id: UseCaseId, now: Time) {
+        if let Some(slot) = self.slots.get_mut(&id) {
+            slot.usecase.plugin_mut().handle_detached(now);
         }
-        while let Some(output) = self.calls.get_mut(&id).and_then(|slot| slot.call.poll_output()) {
-            self.handle_call(id, output, now);
+        while let Some(output) =
+            self.slots.get_mut(&id).and_then(|slot| slot.usecase.plugin_mut().poll_output())
+        {
+            self.handle_usecase(id, output, now);
         }
         // Its last words may have ended it already.
-        if self.calls.remove(&id).is_some() {
+        if self.slots.remove(&id).is_some() {
             self.outputs.push_back(Output::Ended(id));
         }
     }
@@ -843,6 +897,14 @@ impl Client {
             }
             Phase::Connecting(commands) => self.phase = Phase::Connecting(commands),
             Phase::Connected | Phase::Restoring(_) | Phase::Hidden(_) | Phase::Disconnected => {}
+        }
+    }
+
+    /// Reports what no promise is there to report.
+    fn report(&mut self, id: UseCaseId, error: Error) {
+        if let Some(slot) = self.slots.get(&id) {
+            let event = slot.usecase.error_event(error);
+            self.outputs.push_back(Output::Event(id, event));
         }
     }
 

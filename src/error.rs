@@ -7,6 +7,7 @@ use std::fmt;
 
 use crate::signaling::{self, CoreCode};
 use crate::usecase::video_call::{self, End, Misuse, PluginCode};
+use crate::usecase::{Closed, SessionEnd};
 use crate::{data, peer};
 
 /// Defines the codes and their words in one table.
@@ -121,6 +122,8 @@ pub enum Error {
     Transfer(#[from] data::Error),
     /// Devices, or a peer connection.
     Media(#[from] peer::Error),
+    /// An object that is closed.
+    Closed(#[from] Closed),
     /// An argument of the page's.
     InvalidArgument {
         /// The sentence for the page.
@@ -137,6 +140,15 @@ pub enum Error {
     Dropped,
     /// Any other, without the secrets that its words held.
     Redacted(Box<Redacted>),
+}
+
+impl From<SessionEnd> for Error {
+    fn from(end: SessionEnd) -> Self {
+        match end {
+            SessionEnd::Lost(error) => error.into(),
+            SessionEnd::Closed(closed) => closed.into(),
+        }
+    }
 }
 
 /// What is left of an error whose words held a secret.
@@ -171,6 +183,7 @@ impl Error {
             Self::Call(error) => call(error),
             Self::Transfer(error) => transfer(error),
             Self::Media(error) => media(error),
+            Self::Closed(_) => Code::Closed,
             Self::InvalidArgument { .. } => Code::InvalidArgument,
             Self::NotSupported { .. } => Code::NotSupported,
             Self::Dropped => Code::Closed,
@@ -185,6 +198,7 @@ impl Error {
             Self::Call(error) => message::call(error),
             Self::Transfer(error) => message::transfer(error),
             Self::Media(error) => message::media(error),
+            Self::Closed(closed) => message::closed(*closed),
             Self::InvalidArgument { message, .. } | Self::NotSupported { message } => {
                 message.clone()
             }
@@ -317,8 +331,9 @@ fn call(error: &video_call::Error) -> Code {
         Error::AnswerLost | Error::Timeout => Code::GatewayTimeout,
         Error::WedgedHandle => Code::GatewayError,
         Error::Busy { .. } => Code::UserBusy,
+        Error::Closed(_) => Code::Closed,
         Error::Ended(end) => match end {
-            End::CloseUsecase | End::ClosedByDisconnect | End::Detached => Code::Closed,
+            End::CloseUsecase => Code::Closed,
             End::Disconnect => Code::NotConnected,
             End::NoAnswer => Code::NoAnswer,
             End::HangUp
@@ -329,7 +344,6 @@ fn call(error: &video_call::Error) -> Code {
             | End::NotRedialed => Code::CallEnded,
         },
         Error::Misuse(misuse) => match misuse {
-            Misuse::Closed => Code::Closed,
             Misuse::Restoring => Code::NotConnected,
             Misuse::NotRegistered => Code::NotRegistered,
             Misuse::AlreadyRegistered { .. } | Misuse::Registering { .. } => {

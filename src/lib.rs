@@ -48,8 +48,6 @@ pub mod config;
 pub mod data;
 #[doc(hidden)]
 pub mod error;
-#[doc(hidden)]
-pub mod event;
 pub mod log;
 #[doc(hidden)]
 pub mod peer;

@@ -14,8 +14,9 @@ mod world;
 
 use std::time::Duration;
 
-use videortc::config::CallConfig;
 use videortc::signaling::{Candidate, Notice};
+use videortc::usecase::Plugin;
+use videortc::usecase::video_call::CallConfig;
 use videortc::usecase::video_call::reason;
 use videortc_gateway::Timing;
 use world::{Loss, World};
@@ -550,7 +551,7 @@ fn a_name_that_a_reloaded_page_still_holds_is_asked_for_once_more() {
 fn a_guest_gets_a_readable_name() {
     let mut world = World::empty(Timing::like_janus(), 1);
     let page = world.page(CallConfig::default());
-    let register = world.act(page, |call, command, _| call.register(command, None));
+    let register = world.act(page, |call, command, now| call.register(command, None, now));
     world.run_for(SECOND);
     let name = world.name_of(page, register);
     assert_eq!(name.split('-').count(), 3, "{name}");

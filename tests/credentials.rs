@@ -16,13 +16,13 @@ mod world;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use videortc::config::{CallConfig, GatewayConfig, Secret, ServerUrl, Token};
+use videortc::config::{GatewayConfig, Secret, ServerUrl, Token};
 use videortc::error::{Code, Error};
 use videortc::signaling::{
     Answer, HandleId, HttpRequest, HttpResponse, Output, Session, TokenRequest,
 };
 use videortc::time::Time;
-use videortc::usecase::video_call;
+use videortc::usecase::video_call::{self, CallConfig};
 use videortc_gateway::Timing;
 use world::World;
 

@@ -22,7 +22,8 @@ use videortc::error::{Code, Error};
 use videortc::peer::{self, Step};
 use videortc::signaling::{self, CoreCode, HttpResponse, InvalidAnswer};
 use videortc::time::Time;
-use videortc::usecase::video_call::{self, Command, End, Misuse, PluginCode};
+use videortc::usecase::video_call::{self, End, Misuse, PluginCode};
+use videortc::usecase::{Closed, Command};
 
 fn words<'a>(text: &'a str, begin: &str, end: &str) -> BTreeSet<&'a str> {
     let is_word = |word: &&str| word.chars().all(|c| c.is_ascii_uppercase() || c == '_');
@@ -98,16 +99,16 @@ fn all() -> Vec<Error> {
         End::HangUp.into(),
         End::CloseUsecase.into(),
         End::Disconnect.into(),
-        End::ClosedByDisconnect.into(),
+        Closed::ByDisconnect.into(),
         End::ByPeer { reason: "Hung up".into() }.into(),
         End::NoAnswer.into(),
         End::ByGateway { reason: None }.into(),
         End::ByGateway { reason: Some("Hung up") }.into(),
-        End::Detached.into(),
+        Closed::ByGateway.into(),
         End::LostTooOften.into(),
         End::CrossedTooOften.into(),
         End::NotRedialed.into(),
-        Misuse::Closed.into(),
+        Closed::ByPage.into(),
         Misuse::Restoring.into(),
         Misuse::NotRegistered.into(),
         Misuse::AlreadyRegistered { name: name() }.into(),

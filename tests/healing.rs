@@ -14,9 +14,9 @@ mod world;
 
 use std::time::Duration;
 
-use videortc::config::CallConfig;
-use videortc::event::Event;
-use videortc::usecase::video_call::Command;
+use videortc::usecase::Command;
+use videortc::usecase::video_call::CallConfig;
+use videortc::usecase::video_call::Event;
 use videortc_gateway::Timing;
 use world::{Loss, World};
 

@@ -16,8 +16,8 @@ mod world;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use videortc::config::CallConfig;
-use videortc::event::Event;
+use videortc::usecase::video_call::CallConfig;
+use videortc::usecase::video_call::Event;
 use videortc_gateway::{CloseTimer, Timing};
 use world::{Loss, World, short};
 

@@ -18,13 +18,13 @@ use std::time::Duration;
 use serde_json::json;
 use videortc::config::{GatewayConfig, Secret, ServerUrl, Token, UserName};
 use videortc::error::{Code, Error};
-use videortc::event::Settings;
 use videortc::log::Level;
 use videortc::signaling::{
     Answer, Candidate, Doubt, HttpRequest, HttpResponse, Jsep, Output, Session,
 };
 use videortc::time::Time;
 use videortc::usecase::video_call;
+use videortc::usecase::video_call::Settings;
 
 /// A session, and what it asked for.
 struct Rig {

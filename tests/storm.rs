@@ -20,8 +20,8 @@ use any_gateway::{Act, Kind, LONGEST, Storm, Way, acts, habits, well};
 use proptest::prelude::*;
 use serde_json::json;
 use videortc::error::Error;
-use videortc::event::Event;
-use videortc::usecase::video_call::ConnectionState;
+use videortc::peer::ConnectionState;
+use videortc::usecase::video_call::Event;
 
 thread_local! {
     /// The most requests in a minute that any story has seen.

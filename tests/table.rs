@@ -13,12 +13,13 @@
 
 use std::fmt::Write;
 
-use videortc::config::{CallConfig, GatewayConfig};
+use videortc::config::GatewayConfig;
 use videortc::log::Level;
 use videortc::table::{
     self, HIGHEST_BITRATE, Kind, QUALITIES, RESOLUTIONS, Table, call, data_channel, devices,
     elements, events, options, sending, stream,
 };
+use videortc::usecase::video_call::CallConfig;
 
 const DECLARATIONS: &str = include_str!("../pkg-template/index.d.ts");
 const REFERENCE: &str = include_str!("../docs/reference.md");

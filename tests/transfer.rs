@@ -15,7 +15,7 @@ mod pair;
 use std::time::Duration;
 
 use pair::{A, B, Faults, Pair, Source, hash, meta, sealed};
-use videortc::config::Policy;
+use videortc::data::Policy;
 use videortc::data::frame::{Frame, Verdict};
 use videortc::data::sdp::Support;
 use videortc::data::{Key, LONGEST_INLINE, LONGEST_TEXT, Lane, Link, Meta, Output};

@@ -10,6 +10,6 @@ pub use video_rtc::{Builder, UseCases, VideoRtc};
 
 pub use crate::browser::event::{CallEvent, Direction, TransferState, TransferStatus};
 pub use crate::browser::options::{DeviceKind, Elements, Source, StreamOptions};
+pub use crate::data::Policy;
 pub use crate::error::{Code, Error};
-pub use crate::event::Settings;
-pub use crate::usecase::video_call::TransferId;
+pub use crate::usecase::video_call::{Settings, TransferId};

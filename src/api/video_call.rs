@@ -21,13 +21,13 @@ use crate::browser::throwing::{Content as BlobContent, throwing};
 use crate::browser::thrown;
 use crate::browser::transfers::Source;
 use crate::browser::video_call as page;
-use crate::client::CallId;
-use crate::config::{Policy, UserName};
-use crate::data::{LONGEST_INLINE, LONGEST_TEXT, Meta, clean_filename, is_kind};
+use crate::client::UseCaseId;
+use crate::config::UserName;
+use crate::data::{LONGEST_INLINE, LONGEST_TEXT, Meta, Policy, clean_filename, is_kind};
 use crate::error::Error;
-use crate::event::Settings;
 use crate::time::Time;
-use crate::usecase::video_call::{self, Command, Misuse, Reply, TransferId};
+use crate::usecase::video_call::{self, Reply as CallReply, Settings, TransferId};
+use crate::usecase::{Closed, Command, Reply};
 
 /// How a video call is made.
 #[derive(Clone, Debug, Default)]
@@ -121,7 +121,7 @@ pub struct VideoCall(Rc<CallRef>);
 /// A call object at the gateway; closed when dropped.
 pub(crate) struct CallRef {
     session: Rc<Session>,
-    id: CallId,
+    id: UseCaseId,
     is_kept: Cell<bool>,
 }
 
@@ -138,13 +138,13 @@ impl CallRef {
     fn command(&self, act: impl FnOnce(&mut video_call::VideoCall, Command, Time)) -> Ended<Reply> {
         let id = self.id;
         self.session.driver().command(|client, command, now| {
-            client.with_call(id, Some(command), now, |call| act(call, command, now));
+            client.with_video_call(id, Some(command), now, |call| act(call, command, now));
         })
     }
 
     /// The page's side, while the object exists.
     fn page(&self) -> Option<Rc<page::VideoCall>> {
-        self.session.driver().call(self.id)
+        self.session.driver().video_call(self.id)
     }
 
     pub(crate) fn cancel(&self, id: TransferId) {
@@ -155,7 +155,7 @@ impl CallRef {
 }
 
 impl VideoCall {
-    pub(super) fn new(session: Rc<Session>, id: CallId) -> Self {
+    pub(super) fn new(session: Rc<Session>, id: UseCaseId) -> Self {
         Self(Rc::new(CallRef { session, id, is_kept: Cell::new(false) }))
     }
 
@@ -184,9 +184,9 @@ impl VideoCall {
     pub fn register(&self, name: Option<&str>) -> Pending<String> {
         let name = name.map(UserName::checked).transpose();
         let ended =
-            name.map(|name| self.0.command(|call, command, _| call.register(command, name)));
+            name.map(|name| self.0.command(|call, command, now| call.register(command, name, now)));
         Pending::new(ended, |reply| match reply {
-            Reply::Name(name) => name.to_string(),
+            Reply::VideoCall(CallReply::Name(name)) => name.to_string(),
             _ => String::new(),
         })
     }
@@ -195,7 +195,7 @@ impl VideoCall {
     pub fn peers(&self) -> Pending<Vec<String>> {
         Pending::new(Ok(self.0.command(|call, command, _| call.list(command))), |reply| match reply
         {
-            Reply::Names(names) => names,
+            Reply::VideoCall(CallReply::Names(names)) => names,
             _ => Vec::new(),
         })
     }
@@ -225,14 +225,14 @@ impl VideoCall {
     pub fn set(&self, settings: Settings) -> Pending<Settings> {
         let ended = self.0.command(|call, command, _| call.set(command, settings));
         Pending::new(Ok(ended), |reply| match reply {
-            Reply::Set(settings) => settings,
+            Reply::VideoCall(CallReply::Set(settings)) => settings,
             _ => Settings::default(),
         })
     }
 
     /// Mutes or unmutes what this side sends. Gives the new state: whether it is sent.
     pub fn toggle(&self, track: Track) -> Result<bool, Error> {
-        let page = self.0.page().ok_or(video_call::Error::from(Misuse::Closed))?;
+        let page = self.0.page().ok_or(video_call::Error::from(Closed::ByPage))?;
         page.toggle(match track {
             Track::Audio => "audio",
             Track::Video => "video",
@@ -266,7 +266,7 @@ impl VideoCall {
             begun(begun_status);
             status = Some(begun_status.clone());
         });
-        let status = status.ok_or(video_call::Error::from(Misuse::Closed))?;
+        let status = status.ok_or(video_call::Error::from(Closed::ByPage))?;
         Ok(Transfer::new(self.0.clone(), status, ended))
     }
 

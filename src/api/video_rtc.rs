@@ -160,7 +160,7 @@ impl UseCases {
         let session = self.0.clone();
         // Made at once when it is attached: where nobody waits for it any more, it is dropped, and so closed.
         let made = move |id| VideoCall::new(session, id);
-        let ended = self.0.driver.video_call(setup, on_event, made);
+        let ended = self.0.driver.attach_video_call(setup, on_event, made);
         async move { ended.await.unwrap_or(Err(Error::Dropped)) }
     }
 }

@@ -12,7 +12,7 @@ use web_sys::{
 use super::listener::Listener;
 use super::peer_connection::{News, Sink};
 use super::throwing::{Connection, throwing};
-use crate::data::Lane;
+use crate::data::{ChannelEvent, Lane};
 
 /// The label that janus.js and the gateway use by default.
 const MESSAGES: &str = "JanusDataChannel";
@@ -41,13 +41,17 @@ impl Channels {
         for (channel, lane) in [(&messages, Lane::Messages), (&bulk, Lane::Bulk)] {
             listeners.push(hear(channel, sink));
             let told = sink.clone();
-            listeners.push(Listener::new(channel, "open", move |_| told(News::ChannelOpen(lane))));
+            listeners.push(Listener::new(channel, "open", move |_| {
+                told(News::Channel(ChannelEvent::Open(lane)))
+            }));
             let told = sink.clone();
-            listeners.push(Listener::new(channel, "close", move |_| told(News::ChannelClosed)));
+            listeners.push(Listener::new(channel, "close", move |_| {
+                told(News::Channel(ChannelEvent::Closed))
+            }));
         }
         let (told, channel) = (sink.clone(), bulk.clone());
         listeners.push(Listener::new(&bulk, "bufferedamountlow", move |_| {
-            told(News::Buffered(channel.buffered_amount() as usize));
+            told(News::Channel(ChannelEvent::Buffered(channel.buffered_amount() as usize)));
         }));
         Ok(Self { messages, bulk, sink: sink.clone(), _listeners: listeners })
     }
@@ -61,7 +65,7 @@ impl Channels {
                 // Where the buffer is low after it, no event will say so.
                 let buffered = self.bulk.buffered_amount();
                 if buffered <= LOW {
-                    (self.sink)(News::Buffered(buffered as usize));
+                    (self.sink)(News::Channel(ChannelEvent::Buffered(buffered as usize)));
                 }
                 Ok(())
             }
@@ -94,9 +98,10 @@ fn hear(channel: &RtcDataChannel, sink: &Sink) -> Listener {
     Listener::new(channel, "message", move |event| {
         let data = event.unchecked_into::<MessageEvent>().data();
         if let Some(text) = data.as_string() {
-            sink(News::Text(text));
+            sink(News::Channel(ChannelEvent::Text(text)));
         } else if let Ok(buffer) = data.dyn_into::<ArrayBuffer>() {
-            sink(News::Message(Uint8Array::new(&buffer).to_vec()));
+            let message = Uint8Array::new(&buffer).to_vec();
+            sink(News::Channel(ChannelEvent::Binary(message)));
         }
     })
 }

@@ -12,20 +12,22 @@ use super::clock;
 use super::console::Console;
 use super::event::{Direction, TransferState, TransferStatus};
 use super::http::{self, Exchange};
+use super::media::Media;
 use super::options::{CallSetup, Setup, Source as TokenSource};
 use super::page_lifecycle::{PageEvent, PageLifecycle};
 use super::peer_connection::PeerSetup;
 use super::thrown;
-use super::transfers::Source;
+use super::transfers::{Source, Transfers};
 use super::video_call::{OnEvent, VideoCall};
-use crate::client::{CallId, Client, Outcome, Output};
+use crate::client::{Client, Outcome, Output, UseCaseId};
 use crate::config::Secret;
 use crate::data::Meta;
 use crate::error::Error;
 use crate::log::Level;
 use crate::signaling::{HttpId, HttpRequest, HttpResponse, TokenRequest};
 use crate::time::Time;
-use crate::usecase::video_call::{Command, Reply, TransferId};
+use crate::usecase::video_call::TransferId;
+use crate::usecase::{Command, Event, Reply};
 
 /// The longest delay that browsers take; longer ones fire at once.
 const LONGEST_DELAY: u32 = i32::MAX as u32;
@@ -43,9 +45,23 @@ pub(crate) struct Driver {
     timer: RefCell<Option<(Time, Timeout)>>,
     page_lifecycle: RefCell<Option<PageLifecycle>>,
     requests: RefCell<VecMap<HttpId, Exchange>>,
-    calls: RefCell<VecMap<CallId, Rc<VideoCall>>>,
+    objects: RefCell<VecMap<UseCaseId, Object>>,
     commands: RefCell<VecMap<Command, Settle>>,
     last_command: Cell<u64>,
+}
+
+/// The page's side of a use case.
+#[derive(Clone)]
+enum Object {
+    VideoCall(Rc<VideoCall>),
+}
+
+impl Object {
+    fn media(&self) -> &Rc<Media> {
+        match self {
+            Self::VideoCall(call) => &call.media,
+        }
+    }
 }
 
 /// Hears how a command ended.
@@ -66,7 +82,7 @@ impl Driver {
             timer: RefCell::default(),
             page_lifecycle: RefCell::default(),
             requests: RefCell::default(),
-            calls: RefCell::default(),
+            objects: RefCell::default(),
             commands: RefCell::default(),
             last_command: Cell::default(),
         })
@@ -76,13 +92,24 @@ impl Driver {
         self.console.write(level, line);
     }
 
-    /// The page's side of a call, while the call object exists.
-    pub(crate) fn call(&self, id: CallId) -> Option<Rc<VideoCall>> {
-        self.calls.borrow().get(&id).cloned()
+    /// The page's side of a video call, while the object exists.
+    pub(crate) fn video_call(&self, id: UseCaseId) -> Option<Rc<VideoCall>> {
+        match self.object(id)? {
+            Object::VideoCall(call) => Some(call),
+        }
+    }
+
+    fn object(&self, id: UseCaseId) -> Option<Object> {
+        self.objects.borrow().get(&id).cloned()
+    }
+
+    /// How peer connections are made.
+    pub(crate) fn peer_setup(&self) -> &PeerSetup {
+        &self.peer_setup
     }
 
     /// Who the other side of a call is.
-    pub(crate) fn peer(&self, id: CallId) -> Option<String> {
+    pub(crate) fn peer(&self, id: UseCaseId) -> Option<String> {
         self.client.borrow().peer(id).map(ToString::to_string)
     }
 
@@ -114,35 +141,45 @@ impl Driver {
     }
 
     /// Attaches a video call object; gives what `made` makes of its number.
-    pub(crate) fn video_call<T: 'static>(
+    pub(crate) fn attach_video_call<T: 'static>(
         self: &Rc<Self>,
         setup: CallSetup,
         on_event: OnEvent,
-        made: impl FnOnce(CallId) -> T + 'static,
+        made: impl FnOnce(UseCaseId) -> T + 'static,
     ) -> Ended<T> {
-        let CallSetup { config, stream, elements } = setup;
-        let (driver, has_data) = (Rc::downgrade(self), config.data.enabled);
-        let (command, ended) = self.expect(move |outcome| {
-            let id = match outcome {
-                Outcome::Attached(id) => id,
-                Outcome::Reply(_) => CallId::default(),
-            };
-            if let Some(driver) = Weak::upgrade(&driver) {
-                let peers = driver.peer_setup.clone();
-                let call =
-                    VideoCall::new(id, &driver, peers, (stream, has_data), elements, on_event);
-                driver.calls.borrow_mut().insert(id, call);
-            }
-            made(id)
-        });
+        let config = setup.config.clone();
+        let (command, ended) = self.expect_object(
+            move |id, driver| Object::VideoCall(VideoCall::new(id, driver, setup, on_event)),
+            made,
+        );
         self.input(|client, now| client.video_call(command, config, now));
         ended
+    }
+
+    /// A new command that attaches an object, and what `made` makes of the object's number.
+    fn expect_object<T: 'static>(
+        self: &Rc<Self>,
+        page: impl FnOnce(UseCaseId, &Rc<Self>) -> Object + 'static,
+        made: impl FnOnce(UseCaseId) -> T + 'static,
+    ) -> (Command, Ended<T>) {
+        let driver = Rc::downgrade(self);
+        self.expect(move |outcome| {
+            let id = match outcome {
+                Outcome::Attached(id) => id,
+                Outcome::Reply(_) => UseCaseId::default(),
+            };
+            if let Some(driver) = Weak::upgrade(&driver) {
+                let object = page(id, &driver);
+                driver.objects.borrow_mut().insert(id, object);
+            }
+            made(id)
+        })
     }
 
     /// Sends a message or file. `begun` hears of it before anything else does.
     pub(crate) fn send(
         self: &Rc<Self>,
-        id: CallId,
+        id: UseCaseId,
         meta: Meta,
         source: Source,
         begun: impl FnOnce(&TransferStatus),
@@ -159,7 +196,7 @@ impl Driver {
             peer: self.peer(id),
         };
         let (tell, ended) = oneshot::channel();
-        let call = self.call(id);
+        let call = self.video_call(id);
         let (told, mut last) = (call.clone(), status.clone());
         self.settle_by(command, move |result| {
             let result = result.map(|_| ());
@@ -184,7 +221,7 @@ impl Driver {
             }
         }
         self.input(|client, now| {
-            client.with_call(id, Some(command), now, |call| match text {
+            client.with_video_call(id, Some(command), now, |call| match text {
                 Some(text) => call.send_text(command, meta, text, now),
                 None => call.send_source(command, meta, now),
             });
@@ -243,21 +280,32 @@ impl Driver {
             }
             Output::Beacon { url, body } => http::send_last(&url, &body, self.with_credentials),
             Output::AskToken(request) => self.ask_token(request),
-            Output::Media(id, media) => {
-                if let Some(call) = self.call(id) {
-                    call.handle_media(media);
+            Output::Peer(id, connection, command) => {
+                if let Some(object) = self.object(id) {
+                    object.media().handle(connection, command);
                 }
             }
-            Output::Data(id, data) => {
-                if let Some(call) = self.call(id) {
-                    call.handle_data(data);
+            Output::Send(id, connection, message) => {
+                if let Some(object) = self.object(id) {
+                    object.media().send(connection, message);
                 }
             }
-            Output::Event(id, event) => {
-                if let Some(call) = self.call(id) {
+            Output::Release(id) => {
+                if let Some(object) = self.object(id) {
+                    object.media().release();
+                }
+            }
+            Output::Transfer(id, data) => {
+                if let Some(call) = self.video_call(id) {
+                    Transfers::handle(&call, data);
+                }
+            }
+            Output::Event(id, event) => match (self.object(id), event) {
+                (Some(Object::VideoCall(call)), Event::VideoCall(event)) => {
                     call.handle_event(event);
                 }
-            }
+                (None, _) => {}
+            },
             Output::Done(command, result) => {
                 if let Err(error) = &result {
                     self.log(Level::Warn, &error.to_string());
@@ -268,9 +316,9 @@ impl Driver {
                 }
             }
             Output::Ended(id) => {
-                let call = self.calls.borrow_mut().remove(&id);
-                if let Some(call) = call {
-                    call.end();
+                let object = self.objects.borrow_mut().remove(&id);
+                if let Some(object) = object {
+                    object.media().end();
                 }
             }
             Output::Log(level, line) => self.log(level, &line),

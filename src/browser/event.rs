@@ -3,7 +3,7 @@
 use web_sys::{Blob, MediaStream};
 
 use crate::error::Error;
-use crate::event::Settings;
+use crate::usecase::video_call::Settings;
 use crate::usecase::video_call::TransferId;
 
 /// Something that happened in a video call.

@@ -18,6 +18,7 @@ pub(crate) mod environment;
 pub(crate) mod event;
 pub(crate) mod http;
 pub(crate) mod listener;
+pub(crate) mod media;
 pub(crate) mod options;
 pub(crate) mod page_lifecycle;
 pub(crate) mod peer_connection;

@@ -8,7 +8,8 @@ use js_sys::Array;
 use web_sys::{Element, HtmlVideoElement, RtcBundlePolicy, RtcIceTransportPolicy};
 
 use super::console::Console;
-use crate::config::{CallConfig, GatewayConfig};
+use crate::config::GatewayConfig;
+use crate::usecase::video_call::CallConfig;
 
 /// Gives a credential each time it is asked, or says in words what went wrong.
 pub type Source<T> = Rc<dyn Fn() -> LocalBoxFuture<'static, Result<T, String>>>;

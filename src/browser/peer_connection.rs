@@ -23,10 +23,10 @@ use super::options::{IceServers, Setup};
 use super::registry::{Held, hold};
 use super::throwing::{Connection, throwing};
 use super::thrown;
+use crate::data::ChannelEvent;
 use crate::data::Lane;
-use crate::peer::{Error, Step};
+use crate::peer::{ConnectionState, Error, PeerEvent, Step};
 use crate::signaling::Candidate;
-use crate::usecase::video_call::ConnectionState;
 
 /// How many remote candidates are kept until they can be added.
 const MOST_EARLY_CANDIDATES: usize = 64;
@@ -37,27 +37,17 @@ const MOST_LISTENERS: usize = 64;
 const HEAD_START: u32 = 20;
 const REST: u32 = 4;
 
-/// What a peer connection tells.
+/// What a peer connection reports.
 pub(crate) enum News {
-    /// A local candidate.
-    Candidate(Candidate),
-    /// It came up, was lost or failed.
-    State(ConnectionState),
+    /// For the core.
+    Peer(PeerEvent),
+    /// Of its data channels, for the core.
+    Channel(ChannelEvent),
     /// The stream of the other side, with the tracks that have come so far.
     Stream(MediaStream),
-    /// The other side's audio or video flows.
-    RemoteMedia,
-    ChannelOpen(Lane),
-    ChannelClosed,
-    /// A text message.
-    Text(String),
-    /// A binary message.
-    Message(Vec<u8>),
-    /// So many bytes are in the bulk channel's buffer.
-    Buffered(usize),
 }
 
-/// Hears what a peer connection tells.
+/// Hears what a peer connection reports.
 pub(crate) type Sink = Rc<dyn Fn(News)>;
 
 /// How the connections of one client are made.
@@ -188,7 +178,7 @@ impl PeerConnection {
                     return;
                 }
                 if peer.apply_remote(RtcSdpType::Answer, &answer).await.is_err() {
-                    peer.tell(News::State(ConnectionState::Failed));
+                    peer.tell(News::Peer(PeerEvent::State(ConnectionState::Failed)));
                 }
             }),
         ));
@@ -415,11 +405,12 @@ impl Open {
         }
         // An empty one is the end of one generation of them (RFC 8838).
         let found = found.filter(|found| !found.candidate().is_empty());
-        sink(News::Candidate(found.map_or(Candidate::End, |found| Candidate::Found {
+        let candidate = found.map_or(Candidate::End, |found| Candidate::Found {
             candidate: found.candidate(),
             mid: found.sdp_mid(),
             line: found.sdp_m_line_index(),
-        })));
+        });
+        sink(News::Peer(PeerEvent::Candidate(candidate)));
     }
 
     fn handle_state(self: &Rc<Self>, _: web_sys::Event, sink: &Sink) {
@@ -429,7 +420,7 @@ impl Open {
             RtcPeerConnectionState::Failed => ConnectionState::Failed,
             _ => return,
         };
-        sink(News::State(state));
+        sink(News::Peer(PeerEvent::State(state)));
     }
 
     fn handle_ice_state(self: &Rc<Self>, _: web_sys::Event, sink: &Sink) {
@@ -441,7 +432,7 @@ impl Open {
             RtcIceConnectionState::Failed => ConnectionState::Failed,
             _ => return,
         };
-        sink(News::State(state));
+        sink(News::Peer(PeerEvent::State(state)));
     }
 
     fn handle_track(self: &Rc<Self>, event: web_sys::Event, sink: &Sink) {
@@ -455,7 +446,7 @@ impl Open {
             if let Some(open) = open.upgrade()
                 && !open.flows.replace(true)
             {
-                told(News::RemoteMedia);
+                told(News::Peer(PeerEvent::RemoteMedia));
             }
         });
         self.listeners.borrow_mut().push(listener);

@@ -17,7 +17,8 @@ use crate::config::UserName;
 use crate::data::{Content, Meta};
 use crate::error::Error;
 use crate::log::Level;
-use crate::usecase::video_call::{Command, Data, Transfer, TransferId};
+use crate::usecase::Command;
+use crate::usecase::video_call::{Data, Transfer, TransferId};
 
 /// What goes out.
 pub(crate) enum Source {
@@ -91,8 +92,6 @@ impl Transfers {
             }),
             Data::PlainBytes(peer, bytes) => give_bytes(call, &peer, &bytes),
             Data::Changed(transfer, peer) => change(call, transfer, &peer),
-            // The peer connection's.
-            Data::Send(..) | Data::SendText(..) => {}
         }
     }
 }

@@ -7,7 +7,7 @@ use vecmap::VecMap;
 use super::frame::{Frame, Verdict};
 use super::policy::clean_filename;
 use super::{ACK_EVERY, LEAST_CHUNK, Meta, SLOTS};
-use crate::config::Policy;
+use crate::data::Policy;
 
 /// What the receiver wants done, in this order.
 pub(super) enum Want {

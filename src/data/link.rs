@@ -10,7 +10,7 @@ use super::outgoing::{self, Body, Outgoing, Queued, Room};
 use super::policy::is_kind;
 use super::sdp::Support;
 use super::{LONGEST_MESSAGE, Lane, Meta, VERSION, WINDOW};
-use crate::config::Policy;
+use crate::data::Policy;
 use crate::log::{Level, excerpt};
 use crate::time::Time;
 

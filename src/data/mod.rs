@@ -4,6 +4,7 @@
 //! A [`Link`] is one call's. It joins the sending side (`outgoing`), the receiving side (`incoming`) and the
 //! greeting that comes before both.
 
+mod channel;
 mod error;
 pub mod frame;
 mod incoming;
@@ -13,10 +14,11 @@ mod pace;
 mod policy;
 pub mod sdp;
 
+pub use channel::{ChannelEvent, ChannelMessage};
 pub use error::Error;
 pub use incoming::Content;
 pub use link::{Key, Link, Output, Report};
-pub use policy::{clean_filename, is_kind};
+pub use policy::{Policy, clean_filename, is_kind};
 
 /// The version of the protocol that is spoken here. A peer of another speaks the lower of the two.
 pub const VERSION: u8 = 1;

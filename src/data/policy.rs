@@ -2,10 +2,26 @@
 
 use super::frame::Verdict;
 use super::{LONGEST_TEXT, Meta};
-use crate::config::Policy;
 
 /// The longest type and the longest file name, in bytes of UTF-8.
 pub(super) const LONGEST_NAME: usize = 255;
+
+/// What the page takes from the other side on the data channel.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Whether there is a data channel at all. Default true.
+    pub enabled: bool,
+    /// The types that are taken; `image/*` stands for all that begin so. Default: every type.
+    pub allowed: Option<Vec<String>>,
+    /// The largest size that is taken, in bytes. Default 1 GiB.
+    pub max_size: u64,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self { enabled: true, allowed: None, max_size: 1 << 30 }
+    }
+}
 
 impl Policy {
     pub(super) fn judge(&self, meta: &Meta) -> Result<(), Verdict> {

@@ -4,6 +4,7 @@ use crate::config::UserName;
 use crate::data::LONGEST_INLINE;
 use crate::signaling::{self, CoreCode, InvalidAnswer};
 use crate::time::millis;
+use crate::usecase::Closed;
 use crate::usecase::video_call::{self, End, Misuse, PluginCode};
 use crate::{data, peer};
 
@@ -150,8 +151,21 @@ pub(super) fn call(error: &video_call::Error) -> String {
                 .into()
         }
         Error::Busy { peer } => format!("\"{peer}\" is in another call"),
+        Error::Closed(closed) => closed_object(*closed, "video call", "usecases.videoCall()"),
         Error::Ended(end) => ended(end),
         Error::Misuse(misuse) => misused(misuse),
+    }
+}
+
+pub(super) fn closed(closed: Closed) -> String {
+    closed_object(closed, "object", "the use cases")
+}
+
+fn closed_object(closed: Closed, object: &str, source: &str) -> String {
+    match closed {
+        Closed::ByPage => format!("this {object} is closed: get a new one from {source}"),
+        Closed::ByDisconnect => format!("disconnect() closed this {object}"),
+        Closed::ByGateway => format!("the gateway closed this {object}"),
     }
 }
 
@@ -160,12 +174,10 @@ fn ended(end: &End) -> String {
         End::HangUp => "hangUp() ended the call".into(),
         End::CloseUsecase => "closeUsecase() ended the call".into(),
         End::Disconnect => "disconnect() ended the call".into(),
-        End::ClosedByDisconnect => "disconnect() closed this video call".into(),
         End::ByPeer { reason } => format!("the other side ended the call: {reason}"),
         End::NoAnswer => "nobody answered the call".into(),
         End::ByGateway { reason: Some(reason) } => format!("the gateway ended the call: {reason}"),
         End::ByGateway { reason: None } => "the gateway ended the call".into(),
-        End::Detached => "the gateway closed this video call".into(),
         End::LostTooOften => "the call was lost too often".into(),
         End::CrossedTooOften => "the two calls crossed too often".into(),
         End::NotRedialed => "the caller did not call again".into(),
@@ -174,9 +186,6 @@ fn ended(end: &End) -> String {
 
 fn misused(misuse: &Misuse) -> String {
     match misuse {
-        Misuse::Closed => {
-            "this video call is closed: get a new one from usecases.videoCall()".into()
-        }
         Misuse::Restoring => {
             "the connection to the gateway is being restored: wait for onReconnected".into()
         }

@@ -18,10 +18,12 @@ use crate::browser::options::{
     CallSetup, DeviceKind, Elements, IceServers, Setup, Source, StreamOptions,
 };
 use crate::browser::thrown;
-use crate::config::{CallConfig, GatewayConfig, Policy, Secret, ServerUrl, Token};
+use crate::config::{GatewayConfig, Secret, ServerUrl, Token};
+use crate::data::Policy;
 use crate::error::Error;
 use crate::log::{Level, excerpt};
 use crate::table::{self, Kind, call, data_channel, devices, elements, events, options, stream};
+use crate::usecase::video_call::CallConfig;
 
 /// Checks the arguments of `new VideoRTC`.
 pub(super) fn connection(

@@ -11,8 +11,8 @@ use crate::api::{Content, Outgoing};
 use crate::browser::console::Console;
 use crate::data::{LONGEST_INLINE, is_kind};
 use crate::error::Error;
-use crate::event::Settings;
 use crate::table::{self, HIGHEST_BITRATE, Kind, QUALITIES, sending};
+use crate::usecase::video_call::Settings;
 
 /// Checks the type of a user name. The call checks the name itself.
 pub(super) fn user_name(value: &JsValue) -> Checked<Option<String>> {

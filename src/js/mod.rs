@@ -25,7 +25,7 @@ use wasm_bindgen_futures::future_to_promise;
 
 use crate::browser::{console, registry};
 use crate::error::Error;
-use crate::event::Settings;
+use crate::usecase::video_call::Settings;
 
 // Less than half as large as the standard library's allocator; it also joins freed blocks.
 #[global_allocator]

@@ -15,13 +15,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use videortc::client::{CallId, Client, Outcome, Output};
-use videortc::config::{CallConfig, GatewayConfig, Secret, ServerUrl, Token, UserName};
+use videortc::client::{Client, Outcome, Output, UseCaseId};
+use videortc::config::{GatewayConfig, Secret, ServerUrl, Token, UserName};
 use videortc::error::Error;
-use videortc::event::{Event, Settings};
+use videortc::peer::{ConnectionId, ConnectionState, PeerCommand, PeerEvent};
 use videortc::signaling::{Candidate, HttpId, HttpRequest, HttpResponse, TokenRequest};
 use videortc::time::Time;
-use videortc::usecase::video_call::{Command, ConnectionId, ConnectionState, Media};
+use videortc::usecase::video_call::{CallConfig, Event, Settings};
+use videortc::usecase::{self, Command, Plugin};
 
 const BASE: &str = "https://gateway.test/janus";
 const SDP: &str = "v=0\r\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:0\r\n";
@@ -159,7 +160,7 @@ pub(crate) fn acts() -> impl Strategy<Value = Vec<(u32, Act)>> {
 /// What happens next, and when.
 enum Work {
     Respond(HttpId, HttpResponse),
-    Describe(CallId, ConnectionId),
+    Describe(UseCaseId, ConnectionId, PeerCommand),
     Act(Act),
     Token(TokenRequest),
 }
@@ -189,11 +190,11 @@ pub(crate) struct Storm {
     /// How many objects the page has asked for.
     objects: usize,
     /// Those that it has, and those that are at their end.
-    pub(crate) calls: Vec<CallId>,
-    ended: BTreeSet<CallId>,
+    pub(crate) calls: Vec<UseCaseId>,
+    ended: BTreeSet<UseCaseId>,
     /// Whose page was told that it is reconnecting.
-    told: BTreeSet<CallId>,
-    pub(crate) events: Vec<(CallId, Event)>,
+    told: BTreeSet<UseCaseId>,
+    pub(crate) events: Vec<(UseCaseId, Event)>,
     is_hidden: bool,
     connection: Option<ConnectionId>,
     pub(crate) open: BTreeMap<Command, u64>,
@@ -315,17 +316,17 @@ impl Storm {
         self.drain();
     }
 
-    pub(crate) fn act_on(&mut self, id: CallId, act: Act) {
+    pub(crate) fn act_on(&mut self, id: UseCaseId, act: Act) {
         if let Act::Path(state) = act {
             let (Some(connection), now) = (self.connection, self.time()) else { return };
-            self.client.with_call(id, None, now, |call| {
-                call.handle_connection_state(connection, state, now)
+            self.client.with_video_call(id, None, now, |call| {
+                call.handle_peer(connection, PeerEvent::State(state), now)
             });
             return self.drain();
         }
         self.command(|client, command, now| {
-            client.with_call(id, Some(command), now, |call| match act {
-                Act::Register => call.register(command, UserName::parse("Tom")),
+            client.with_video_call(id, Some(command), now, |call| match act {
+                Act::Register => call.register(command, UserName::parse("Tom"), now),
                 Act::List => call.list(command),
                 Act::Set => call.set(command, Settings::default()),
                 Act::Call => call.call(command, UserName::parse("Jack"), now),
@@ -349,15 +350,13 @@ impl Storm {
                     self.work.retain(|_, work| !matches!(work, Work::Respond(of, _) if *of == id));
                     self.poll.take_if(|(poll, _)| *poll == id);
                 }
-                Output::Media(id, Media::Offer(connection) | Media::Answer(connection, _)) => {
-                    self.connection = Some(connection);
-                    self.schedule(30, Work::Describe(id, connection));
-                }
-                Output::Media(
-                    id,
-                    Media::Restart(connection) | Media::Renegotiate(connection, _),
-                ) => {
-                    self.schedule(5, Work::Describe(id, connection));
+                Output::Peer(id, connection, command) => {
+                    if matches!(command, PeerCommand::Offer | PeerCommand::Answer(_)) {
+                        self.connection = Some(connection);
+                        self.schedule(30, Work::Describe(id, connection, command));
+                    } else if command.describes().is_some() {
+                        self.schedule(5, Work::Describe(id, connection, command));
+                    }
                 }
                 Output::AskToken(request) => {
                     self.tokens += 1;
@@ -369,7 +368,7 @@ impl Storm {
                     assert!(self.ended.insert(id), "ends twice: {id:?}");
                     self.calls.retain(|call| *call != id);
                 }
-                Output::Event(id, event) => self.handle_event(id, event),
+                Output::Event(id, usecase::Event::VideoCall(event)) => self.handle_event(id, event),
                 Output::Done(command, result) => {
                     let since = self.open.remove(&command).unwrap();
                     let took = self.now - since;
@@ -389,7 +388,7 @@ impl Storm {
         }
     }
 
-    fn handle_event(&mut self, id: CallId, event: Event) {
+    fn handle_event(&mut self, id: UseCaseId, event: Event) {
         assert!(!self.ended.contains(&id), "an event after the end: {event:?}");
         match &event {
             Event::Error(error) => self.errors.push(error.clone()),
@@ -598,10 +597,11 @@ impl Storm {
                 self.client.handle_token(request, Ok(token), now);
             }
             Work::Respond(id, response) => self.client.handle_http(id, response, now),
-            Work::Describe(id, connection) => {
-                self.client.with_call(id, None, now, |call| {
-                    call.handle_description(connection, Ok(SDP.into()), now);
-                    call.handle_candidate(connection, Candidate::End, now);
+            Work::Describe(id, connection, command) => {
+                let Some(kind) = command.describes() else { return };
+                self.client.with_video_call(id, None, now, |call| {
+                    call.handle_peer(connection, PeerEvent::Description(kind, Ok(SDP.into())), now);
+                    call.handle_peer(connection, PeerEvent::Candidate(Candidate::End), now);
                 });
             }
         }

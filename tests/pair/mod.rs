@@ -16,7 +16,7 @@ use std::hash::{DefaultHasher, Hasher};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use videortc::config::Policy;
+use videortc::data::Policy;
 use videortc::data::frame::Frame;
 use videortc::data::sdp::Support;
 use videortc::data::{self, Content, Key, LONGEST_MESSAGE, Lane, Link, Meta, Output, Report};

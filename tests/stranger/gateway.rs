@@ -6,15 +6,15 @@ mod dice;
 
 use std::time::Duration;
 
-use videortc::client::{CallId, Client, Outcome, Output};
-use videortc::config::{CallConfig, GatewayConfig, Secret, ServerUrl, Token, UserName};
-use videortc::event::{Event, Settings};
-use videortc::peer;
+use videortc::client::{Client, Outcome, Output, UseCaseId};
+use videortc::config::{GatewayConfig, Secret, ServerUrl, Token, UserName};
+use videortc::peer::{self, ConnectionId, ConnectionState, PeerCommand, PeerEvent};
 use videortc::signaling::{
-    Candidate, HttpId, HttpRequest, HttpResponse, TokenRequest, parse_batch,
+    Candidate, HttpId, HttpRequest, HttpResponse, JsepKind, TokenRequest, parse_batch,
 };
 use videortc::time::Time;
-use videortc::usecase::video_call::{Command, ConnectionId, ConnectionState, Media, VideoCall};
+use videortc::usecase::video_call::{CallConfig, Event, Settings, VideoCall};
+use videortc::usecase::{self, Command, Plugin};
 
 const BASE: &str = "https://gateway.test/janus";
 const SECRET: &str = "s3cret";
@@ -69,7 +69,7 @@ pub fn calls_of_a_peer_that_is_never_content() -> usize {
 struct Rig {
     client: Client,
     now: Time,
-    id: Option<CallId>,
+    id: Option<UseCaseId>,
     poll: Option<HttpRequest>,
     /// Requests without an answer, the oldest first.
     posts: Vec<HttpRequest>,
@@ -79,7 +79,7 @@ struct Rig {
     /// The session while it lives: whoever knows its id owns it.
     live: Option<String>,
     /// Descriptions that the browser is to make.
-    wanted: Vec<ConnectionId>,
+    wanted: Vec<(ConnectionId, JsepKind)>,
     connections: Vec<ConnectionId>,
     devices: bool,
     /// What the page was asked for and has not given, while it takes its time.
@@ -131,7 +131,7 @@ impl Rig {
         });
         rig.answer(r#"{"janus":"success","transaction":"$T","data":{"id":$H}}"#);
         assert!(rig.id.is_some(), "attached");
-        rig.act(|call, command, _| call.register(command, UserName::parse("Tom")));
+        rig.act(|call, command, now| call.register(command, UserName::parse("Tom"), now));
         rig.is_answered(r#"{"result":{"event":"registered","username":"Tom"}}"#, "");
         assert_eq!(rig.commands, [], "registered");
         rig
@@ -221,10 +221,10 @@ impl Rig {
         let connection = self.connections.last().copied();
         match what {
             'r' => {
-                self.act(|call, command, _| call.register(command, UserName::parse("Tom")));
+                self.act(|call, command, now| call.register(command, UserName::parse("Tom"), now));
             }
             'g' => {
-                self.act(|call, command, _| call.register(command, None));
+                self.act(|call, command, now| call.register(command, None, now));
             }
             'l' => {
                 self.act(|call, command, _| call.list(command));
@@ -249,17 +249,27 @@ impl Rig {
                 self.act(|call, command, now| call.close(command, now));
             }
             'd' => {
-                for connection in std::mem::take(&mut self.wanted) {
+                for (connection, kind) in std::mem::take(&mut self.wanted) {
                     self.devices = true;
-                    self.tell(|call| call.handle_description(connection, Ok(SDP.to_owned()), now));
-                    self.tell(|call| call.handle_candidate(connection, Candidate::End, now));
+                    self.tell(|call| {
+                        call.handle_peer(
+                            connection,
+                            PeerEvent::Description(kind, Ok(SDP.to_owned())),
+                            now,
+                        )
+                    });
+                    self.tell(|call| {
+                        call.handle_peer(connection, PeerEvent::Candidate(Candidate::End), now)
+                    });
                 }
             }
             'e' => {
-                for connection in std::mem::take(&mut self.wanted) {
+                for (connection, kind) in std::mem::take(&mut self.wanted) {
                     let (step, cause) = (peer::Step::Other, "refused".to_owned());
                     let error = peer::Error::Failed { step, cause };
-                    self.tell(|call| call.handle_description(connection, Err(error), now));
+                    self.tell(|call| {
+                        call.handle_peer(connection, PeerEvent::Description(kind, Err(error)), now)
+                    });
                 }
             }
             'u' | 'y' | 'z' => {
@@ -269,7 +279,7 @@ impl Rig {
                     _ => ConnectionState::Failed,
                 };
                 if let Some(connection) = connection {
-                    self.tell(|call| call.handle_connection_state(connection, state, now));
+                    self.tell(|call| call.handle_peer(connection, PeerEvent::State(state), now));
                 }
             }
             'o' => self.input(|client| client.handle_online(now)),
@@ -343,13 +353,13 @@ impl Rig {
     fn act(&mut self, act: impl FnOnce(&mut VideoCall, Command, Time)) {
         let Some(id) = self.id else { return };
         self.command(|client, command, now| {
-            client.with_call(id, Some(command), now, |call| act(call, command, now));
+            client.with_video_call(id, Some(command), now, |call| act(call, command, now));
         });
     }
 
     fn tell(&mut self, act: impl FnOnce(&mut VideoCall)) {
         let (Some(id), now) = (self.id, self.now) else { return };
-        self.input(|client| client.with_call(id, None, now, act));
+        self.input(|client| client.with_video_call(id, None, now, act));
     }
 
     fn run_for(&mut self, duration: Duration) {
@@ -409,9 +419,14 @@ impl Rig {
             Output::Abort(id) => self.abort(id),
             Output::AskToken(request) => self.tokens.push(request),
             Output::Beacon { url, .. } => assert!(url.starts_with(BASE)),
-            Output::Media(_, media) => self.take_media(media),
-            Output::Data(..) => {}
-            Output::Event(_, event) => self.take_event(&event),
+            Output::Peer(_, connection, command) => self.take_command(connection, &command),
+            Output::Release(_) => {
+                self.devices = false;
+                // The browser closes at once what it opens for a call that is over.
+                self.wanted.clear();
+            }
+            Output::Send(..) | Output::Transfer(..) => {}
+            Output::Event(_, usecase::Event::VideoCall(event)) => self.take_event(&event),
             Output::Done(command, result) => {
                 let at = self.commands.iter().position(|open| *open == command);
                 assert!(at.is_some(), "{command:?} ended twice: {result:?}");
@@ -435,32 +450,20 @@ impl Rig {
         self.poll.take_if(|poll| poll.id == id);
     }
 
-    fn take_media(&mut self, media: Media) {
-        match media {
-            Media::Offer(connection) | Media::Answer(connection, _) => {
-                assert!(self.wished, "devices open for a call that nobody wanted");
-                // That of the call before is closed once the gateway knows of its end.
-                assert!(self.connections.len() < 2, "{:?} are still there", self.connections);
-                self.connections.push(connection);
-                self.wanted.push(connection);
-            }
-            Media::Restart(connection) | Media::Renegotiate(connection, _) => {
-                assert!(self.connections.contains(&connection));
-                self.wanted.push(connection);
-            }
-            Media::Remote(connection, _) | Media::Candidates(connection, _) => {
-                assert!(self.connections.contains(&connection));
-            }
-            Media::Close(connection) => {
-                assert!(self.connections.contains(&connection), "{connection:?} is closed twice");
-                self.connections.retain(|open| *open != connection);
-                self.wanted.retain(|open| *open != connection);
-            }
-            Media::Release => {
-                self.devices = false;
-                // The browser closes at once what it opens for a call that is over.
-                self.wanted.clear();
-            }
+    fn take_command(&mut self, connection: ConnectionId, command: &PeerCommand) {
+        if let PeerCommand::Offer | PeerCommand::Answer(_) = command {
+            assert!(self.wished, "devices open for a call that nobody wanted");
+            // That of the call before is closed once the gateway knows of its end.
+            assert!(self.connections.len() < 2, "{:?} are still there", self.connections);
+            self.connections.push(connection);
+        }
+        assert!(self.connections.contains(&connection), "{connection:?} is closed");
+        if let Some(kind) = command.describes() {
+            self.wanted.push((connection, kind));
+        }
+        if *command == PeerCommand::Close {
+            self.connections.retain(|open| *open != connection);
+            self.wanted.retain(|(open, _)| *open != connection);
         }
     }
 

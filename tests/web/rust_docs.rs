@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::future::join;
 use futures::{FutureExt, StreamExt};
 use js_sys::Array;
-use videortc::config::Policy;
+use videortc::data::Policy;
 use videortc::log::Level;
 use videortc::{
     CallEvent, CallOptions, Code, Error, Outgoing, Source, StreamOptions, TransferState, UseCases,

@@ -11,18 +11,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use videortc::client::{CallId, Client, Outcome, Output};
-use videortc::config::{CallConfig, GatewayConfig, Secret, ServerUrl, Token, UserName};
-use videortc::data::Lane;
+use videortc::client::{Client, Outcome, Output, UseCaseId};
+use videortc::config::{GatewayConfig, Secret, ServerUrl, Token, UserName};
 use videortc::data::frame::Frame;
+use videortc::data::{ChannelEvent, ChannelMessage, Lane};
 use videortc::error::Error;
-use videortc::event::Event;
-use videortc::peer;
-use videortc::signaling::{Candidate, HttpId, HttpRequest, HttpResponse, TokenRequest};
+use videortc::peer::{self, ConnectionId, ConnectionState, PeerCommand, PeerEvent};
+use videortc::signaling::{Candidate, HttpId, HttpRequest, HttpResponse, JsepKind, TokenRequest};
 use videortc::time::Time;
-use videortc::usecase::video_call::{
-    Command, ConnectionId, ConnectionState, Data, Media, Reply, VideoCall,
-};
+use videortc::usecase::video_call::{CallConfig, Event, Reply, VideoCall};
+use videortc::usecase::{self, Command, Plugin};
 use videortc_gateway::{Gateway, Get, Options, Poll, PollTicket, Response, Timing};
 
 /// Where every client believes the gateway to be.
@@ -52,7 +50,7 @@ pub const SDP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=grou
 const NUMBER: &str = "a=x-number:";
 
 /// Names a connection in the whole world.
-type End = (usize, CallId, ConnectionId);
+type End = (usize, UseCaseId, ConnectionId);
 
 /// What happens to the HTTP responses on their way back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,7 +77,7 @@ pub enum Loss {
 pub struct Page {
     client: Client,
     /// The action object, once attached.
-    pub call: Option<CallId>,
+    pub call: Option<UseCaseId>,
     /// Whether that is at its end.
     pub is_ended: bool,
     /// What the page was told, in order.
@@ -131,10 +129,10 @@ pub struct Page {
 enum Work {
     Arrive(usize, HttpRequest),
     Respond(usize, HttpId, HttpResponse),
-    Describe(usize, CallId, ConnectionId, u32),
-    Connect(usize, CallId, ConnectionId),
+    Describe(usize, UseCaseId, ConnectionId, (JsepKind, u32)),
+    Connect(usize, UseCaseId, ConnectionId),
     /// The browser gives a lost path up.
-    GiveUp(usize, CallId, ConnectionId),
+    GiveUp(usize, UseCaseId, ConnectionId),
     /// A data channel's message arrives.
     Hear(End, Vec<u8>),
     /// The other end of the data channels went away.
@@ -301,13 +299,13 @@ impl World {
     pub fn act(&mut self, page: usize, act: impl FnOnce(&mut VideoCall, Command, Time)) -> Command {
         let id = self.pages[page].call.unwrap();
         self.command(page, |client, command, now| {
-            client.with_call(id, Some(command), now, |call| act(call, command, now));
+            client.with_video_call(id, Some(command), now, |call| act(call, command, now));
         })
     }
 
     pub fn register(&mut self, page: usize, name: &str) -> Command {
         let name = UserName::parse(name).unwrap();
-        self.act(page, |call, command, _| call.register(command, Some(name)))
+        self.act(page, |call, command, now| call.register(command, Some(name), now))
     }
 
     pub fn call(&mut self, page: usize, peer: &str) -> Command {
@@ -339,7 +337,7 @@ impl World {
             self.schedule(GIVE_UP, Work::GiveUp(page, id, connection));
             self.pages[page].path = Some((connection, true));
             self.tell(page, id, |call, now| {
-                call.handle_connection_state(connection, ConnectionState::Disconnected, now);
+                call.handle_peer(connection, PeerEvent::State(ConnectionState::Disconnected), now);
             });
         }
     }
@@ -400,7 +398,9 @@ impl World {
             return;
         };
         let message = Frame::Bye { reason: reason.into() }.encode();
-        self.tell(page, id, |call, now| call.handle_message(connection, &message, now));
+        self.tell(page, id, |call, now| {
+            call.handle_channel(connection, ChannelEvent::Binary(message), now)
+        });
     }
 
     /// The peer connection of a page's only connection is lost for good.
@@ -409,7 +409,7 @@ impl World {
             (self.pages[page].call, self.pages[page].connections.last().copied())
         {
             self.tell(page, id, |call, now| {
-                call.handle_connection_state(connection, ConnectionState::Failed, now)
+                call.handle_peer(connection, PeerEvent::State(ConnectionState::Failed), now)
             });
         }
     }
@@ -427,7 +427,9 @@ impl World {
 
     pub fn name_of(&self, page: usize, command: Command) -> String {
         match self.pages[page].done.get(&command) {
-            Some(Ok(Outcome::Reply(Reply::Name(name)))) => name.to_string(),
+            Some(Ok(Outcome::Reply(usecase::Reply::VideoCall(Reply::Name(name))))) => {
+                name.to_string()
+            }
             other => panic!("no name: {other:?}"),
         }
     }
@@ -505,7 +507,7 @@ impl World {
                 this.client.handle_token(request, result, now);
                 self.drain(page);
             }
-            Work::Describe(page, id, connection, conversation) => {
+            Work::Describe(page, id, connection, (kind, conversation)) => {
                 let sequence = self.sequence;
                 let this = &mut self.pages[page];
                 if !this.connections.contains(&connection) || this.conversation != conversation {
@@ -518,14 +520,16 @@ impl World {
                 this.devices |= result.is_ok();
                 self.described.insert(sequence.to_string(), (page, id, connection));
                 let is_ok = result.is_ok();
-                self.tell(page, id, |call, now| call.handle_description(connection, result, now));
+                self.tell(page, id, |call, now| {
+                    call.handle_peer(connection, PeerEvent::Description(kind, result), now)
+                });
                 if is_ok {
                     self.tell(page, id, |call, now| {
                         let candidate = "candidate:1 1 udp 1 127.0.0.1 4000 typ host".to_owned();
                         let found =
                             Candidate::Found { candidate, mid: Some("0".into()), line: Some(0) };
-                        call.handle_candidate(connection, found, now);
-                        call.handle_candidate(connection, Candidate::End, now);
+                        call.handle_peer(connection, PeerEvent::Candidate(found), now);
+                        call.handle_peer(connection, PeerEvent::Candidate(Candidate::End), now);
                     });
                 }
             }
@@ -542,7 +546,7 @@ impl World {
             Work::GiveUp(page, id, connection) => {
                 if self.pages[page].path == Some((connection, true)) {
                     self.tell(page, id, |call, now| {
-                        call.handle_connection_state(connection, ConnectionState::Failed, now)
+                        call.handle_peer(connection, PeerEvent::State(ConnectionState::Failed), now)
                     });
                 }
             }
@@ -551,12 +555,20 @@ impl World {
                 if this.connections.contains(&connection) && !this.is_walled_in {
                     this.path = Some((connection, false));
                     self.tell(page, id, |call, now| {
-                        call.handle_connection_state(connection, ConnectionState::Connected, now)
+                        call.handle_peer(
+                            connection,
+                            PeerEvent::State(ConnectionState::Connected),
+                            now,
+                        )
                     });
                     if self.open.insert((page, id, connection)) {
                         self.tell(page, id, |call, now| {
-                            call.handle_channel_open(connection, Lane::Messages, now);
-                            call.handle_channel_open(connection, Lane::Bulk, now);
+                            call.handle_channel(
+                                connection,
+                                ChannelEvent::Open(Lane::Messages),
+                                now,
+                            );
+                            call.handle_channel(connection, ChannelEvent::Open(Lane::Bulk), now);
                         });
                     }
                 }
@@ -565,14 +577,18 @@ impl World {
                 if self.open.remove(&(page, id, connection))
                     && self.pages[page].connections.contains(&connection)
                 {
-                    self.tell(page, id, |call, now| call.handle_channel_closed(connection, now));
+                    self.tell(page, id, |call, now| {
+                        call.handle_channel(connection, ChannelEvent::Closed, now)
+                    });
                 }
             }
             Work::Hear(end, message) => {
                 let (page, id, connection) = end;
                 // What comes before the channels are open is dropped, as by the gateway.
                 if self.open.contains(&end) && self.pages[page].hears(connection) {
-                    self.tell(page, id, |call, now| call.handle_message(connection, &message, now));
+                    self.tell(page, id, |call, now| {
+                        call.handle_channel(connection, ChannelEvent::Binary(message), now)
+                    });
                 }
             }
         }
@@ -687,9 +703,9 @@ impl World {
         self.work.insert((self.now + delay, self.sequence), work);
     }
 
-    fn tell(&mut self, page: usize, id: CallId, act: impl FnOnce(&mut VideoCall, Time)) {
+    fn tell(&mut self, page: usize, id: UseCaseId, act: impl FnOnce(&mut VideoCall, Time)) {
         let now = self.time();
-        self.pages[page].client.with_call(id, None, now, |call| act(call, now));
+        self.pages[page].client.with_video_call(id, None, now, |call| act(call, now));
         self.drain(page);
     }
 
@@ -711,8 +727,15 @@ impl World {
                         self.schedule(TRIP, Work::Beacon(path, body));
                     }
                 }
-                Output::Media(id, media) => self.handle_media(page, id, media),
-                Output::Data(id, Data::Send(connection, _, message)) => {
+                Output::Peer(id, connection, command) => {
+                    self.handle_peer_command(page, id, connection, command);
+                }
+                Output::Release(_) => {
+                    let this = &mut self.pages[page];
+                    this.devices = false;
+                    this.conversation += 1;
+                }
+                Output::Send(id, connection, ChannelMessage::Binary(_, message)) => {
                     let is_open = self.open.contains(&(page, id, connection));
                     assert!(is_open, "nothing is sent on a channel that is not open");
                     let other = self.joined.get(&(page, id, connection)).copied();
@@ -723,8 +746,10 @@ impl World {
                     }
                 }
                 // What else there is of data, `transfer.rs` tries.
-                Output::Data(..) => {}
-                Output::Event(_, event) => self.pages[page].events.push(event),
+                Output::Send(..) | Output::Transfer(..) => {}
+                Output::Event(_, usecase::Event::VideoCall(event)) => {
+                    self.pages[page].events.push(event);
+                }
                 Output::Done(command, result) => {
                     let this = &mut self.pages[page];
                     let at = this.open.iter().position(|open| *open == command);
@@ -782,39 +807,51 @@ impl World {
         self.schedule(TRIP, work);
     }
 
-    fn handle_media(&mut self, page: usize, id: CallId, media: Media) {
-        if let Media::Answer(connection, sdp)
-        | Media::Remote(connection, sdp)
-        | Media::Renegotiate(connection, sdp) = &media
+    fn handle_peer_command(
+        &mut self,
+        page: usize,
+        id: UseCaseId,
+        connection: ConnectionId,
+        command: PeerCommand,
+    ) {
+        if let PeerCommand::Answer(sdp)
+        | PeerCommand::AcceptAnswer(sdp)
+        | PeerCommand::AnswerAgain(sdp) = &command
             && let Some(other) = sdp.lines().find_map(|line| line.strip_prefix(NUMBER))
         {
-            self.joined.insert((page, id, *connection), self.described[other]);
+            self.joined.insert((page, id, connection), self.described[other]);
         }
         let this = &mut self.pages[page];
         let conversation = this.conversation;
-        match media {
-            Media::Offer(connection) => {
+        match command {
+            PeerCommand::Offer => {
                 this.connections.push(connection);
-                self.schedule(DEVICES, Work::Describe(page, id, connection, conversation));
+                self.schedule(
+                    DEVICES,
+                    Work::Describe(page, id, connection, (JsepKind::Offer, conversation)),
+                );
             }
-            Media::Answer(connection, offer) => {
+            PeerCommand::Answer(offer) => {
                 assert!(offer.starts_with(SDP));
                 this.connections.push(connection);
-                self.schedule(DEVICES, Work::Describe(page, id, connection, conversation));
+                self.schedule(
+                    DEVICES,
+                    Work::Describe(page, id, connection, (JsepKind::Answer, conversation)),
+                );
                 self.schedule(DEVICES + CONNECT, Work::Connect(page, id, connection));
             }
-            Media::Remote(connection, answer) => {
+            PeerCommand::AcceptAnswer(answer) => {
                 assert!(answer.starts_with(SDP));
                 self.schedule(CONNECT, Work::Connect(page, id, connection));
             }
-            Media::Candidates(connection, candidates) => {
+            PeerCommand::AddCandidates(candidates) => {
                 assert!(
                     this.connections.contains(&connection),
                     "candidates go to a connection that exists"
                 );
                 this.candidates.extend(candidates);
             }
-            Media::Close(connection) => {
+            PeerCommand::Close => {
                 let at = this.connections.iter().position(|open| *open == connection);
                 assert!(at.is_some(), "connection {connection:?} is closed once");
                 let goodbye = this.hears(connection).then(|| Work::Goodbye(this.session.clone()));
@@ -827,24 +864,26 @@ impl World {
                     self.schedule(CHANNEL, Work::Shut(other));
                 }
             }
-            Media::Restart(connection) => {
+            PeerCommand::Restart => {
                 assert!(
                     this.connections.contains(&connection),
                     "a connection that exists is restarted"
                 );
-                self.schedule(TRIP, Work::Describe(page, id, connection, conversation));
+                self.schedule(
+                    TRIP,
+                    Work::Describe(page, id, connection, (JsepKind::Offer, conversation)),
+                );
             }
-            Media::Renegotiate(connection, offer) => {
+            PeerCommand::AnswerAgain(offer) => {
                 assert!(offer.starts_with(SDP));
                 assert!(
                     this.connections.contains(&connection),
                     "a connection that exists is negotiated anew"
                 );
-                self.schedule(TRIP, Work::Describe(page, id, connection, conversation));
-            }
-            Media::Release => {
-                this.devices = false;
-                this.conversation += 1;
+                self.schedule(
+                    TRIP,
+                    Work::Describe(page, id, connection, (JsepKind::Answer, conversation)),
+                );
             }
         }
     }

@@ -1,98 +1,53 @@
-//! One call, from the first wish to call, or the first ring, to its one end.
+//! One call, from the command to call or the first ring to its one end.
 
-use vecmap::VecMap;
+use super::event::Event;
+use super::transfers::Transfers;
+use crate::config::UserName;
+use crate::data::{Policy, sdp};
+use crate::peer::{Connection, ConnectionId, MediaPath};
+use crate::usecase::{Command, RequestId};
 
-use crate::config::{Policy, UserName};
-use crate::data::{Link, sdp};
-use crate::time::Time;
+/// How often one call is sent.
+const MOST_REDIALS: u8 = 5;
 
-use super::machine::{Command, RequestId};
-
-/// Names one peer connection. A call may need several, one after the other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ConnectionId(pub u64);
-
-/// A call. It always has a deadline, unless the media flows.
+/// A call. It always has a deadline, unless its media flows.
 pub(super) struct Call {
     pub(super) peer: UserName,
     pub(super) stage: Stage,
-    pub(super) deadline: Option<Time>,
     /// The page's command that waits for this to ring, or to be up.
     pub(super) command: Option<Command>,
-    /// The peer connection, once there is one.
-    pub(super) connection: Option<ConnectionId>,
-    /// Media flows.
-    pub(super) connected: bool,
-    /// The way of the media, once the call is up.
-    pub(super) path: Path,
-    /// The other side's media flows.
-    pub(super) flows: bool,
-    /// `onAccepted` was fired.
-    pub(super) accepted: bool,
-    /// `onCalling` was fired.
-    pub(super) announced: bool,
-    /// How often the call was sent again after a crossing.
-    pub(super) redials: u8,
+    /// The peer connection, once there is one. A call may need several, one after the other.
+    pub(super) connection: Option<Connection>,
+    /// The media path was lost, and has not come back since.
+    pub(super) is_interrupted: bool,
+    /// What the page knows.
+    reported: Reported,
+    /// How often the call was sent again after a crossing or lost events.
+    redials: u8,
     /// Who called while our own call was on its way, and that call's offer.
     pub(super) crossed_by: Option<(UserName, String)>,
-    /// The gateway took the media connection away. The plugin's words, which tell why, may follow.
-    pub(super) doom: Option<Doom>,
-    /// Messages and files. What is sent before the call is up waits there.
-    pub(super) link: Link,
-    /// A data channel closed: until then the end of the call is waited for.
-    pub(super) data_ends: Option<Time>,
-    /// The page's commands behind the link's numbers.
-    pub(super) sending: VecMap<u64, Command>,
-    /// What the other side's description said about data.
+    /// The gateway took the media connection away. The plugin's reason may follow.
+    pub(super) remote_end: Option<RemoteEnd>,
+    /// What is sent before the call is up waits there.
+    pub(super) transfers: Transfers,
+    /// What the peer's description said about data.
     pub(super) support: sdp::Support,
 }
 
-/// The media's way through one peer connection, and the negotiation that mends it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Reported {
+    Nothing,
+    Calling,
+    Accepted,
+}
+
+/// What the gateway reported of a call's end without saying why.
 #[derive(Debug, Default)]
-pub(super) struct Path {
-    /// Media flowed at least once.
-    pub(super) was_up: bool,
-    /// It has not been flowing since.
-    pub(super) is_lost: bool,
-    /// We answered the call: where both ends offer at once, this one gives way.
-    pub(super) is_polite: bool,
-    /// It is to be negotiated anew.
-    pub(super) is_wanted: bool,
-    /// When the browser said that the network may be another one.
-    pub(super) changed: Option<Time>,
-    pub(super) negotiation: Option<Negotiation>,
-    /// When to try again, or to look if the other side's media came.
-    pub(super) due: Option<Time>,
-}
-
-/// A new offer and answer on the connection that is there.
-#[derive(Debug, PartialEq)]
-pub(super) enum Negotiation {
-    /// Our offer is being made.
-    Offering,
-    /// Our offer was sent; the answer is waited for until then.
-    Offered(Time),
-    /// The answer to theirs is being made.
-    Answering,
-}
-
-impl Path {
-    pub(super) fn deadline(&self) -> Option<Time> {
-        match self.negotiation {
-            Some(Negotiation::Offered(until)) => Some(until),
-            Some(_) => None,
-            None => self.due,
-        }
-    }
-}
-
-/// What the gateway told of a call's end without saying why.
-#[derive(Debug, Default)]
-pub(super) struct Doom {
-    /// The core's words on this end's connection.
+pub(super) struct RemoteEnd {
+    /// The core's reason for the end of this end's connection.
     pub(super) core: Option<String>,
     /// The plugin says that the other end's connection is gone.
-    pub(super) remote_gone: bool,
+    pub(super) is_peer_gone: bool,
 }
 
 /// Where a call stands.
@@ -107,6 +62,9 @@ pub(super) struct Doom {
 /// | Yielding | it does not | Offering |
 /// | RingingOut | "accepted" | Up |
 /// | RingingIn | the user accepts | Answering |
+/// | RingingIn | the caller lost events | AwaitingRedial |
+/// | AwaitingRedial | the caller calls again | RingingIn |
+/// | AwaitingRedial | the user accepts | Yielding |
 /// | Answering | the answer is made | Answered |
 /// | Answered | the gateway is done with the call before | Accepting |
 /// | Accepting | "accepted" | Up |
@@ -120,12 +78,14 @@ pub(super) enum Stage {
     Offered { sdp: String },
     /// The call was sent.
     Dialing(RequestId),
-    /// It rings at the other side.
+    /// It rings at the peer's.
     RingingOut,
-    /// Two calls crossed: the other side's will come.
+    /// The peer is about to call.
     Yielding,
-    /// It rings here. Without an offer, the caller calls once more.
+    /// It rings here.
     RingingIn { offer: String },
+    /// It rings here, and the caller is about to call again.
+    AwaitingRedial,
     /// Devices are opened and an answer is made.
     Answering,
     /// The answer waits for its time.
@@ -137,35 +97,52 @@ pub(super) enum Stage {
 }
 
 impl Call {
-    pub(super) fn new(peer: UserName, stage: Stage, deadline: Time, data: Policy) -> Self {
+    pub(super) fn new(peer: UserName, stage: Stage, data: Policy) -> Self {
         Self {
+            transfers: Transfers::new(data, peer.clone()),
             peer,
             stage,
-            deadline: Some(deadline),
             command: None,
             connection: None,
-            connected: false,
-            path: Path::default(),
-            flows: false,
-            accepted: false,
-            announced: false,
+            is_interrupted: false,
+            reported: Reported::Nothing,
             redials: 0,
             crossed_by: None,
-            doom: None,
-            link: Link::new(data),
-            data_ends: None,
-            sending: VecMap::new(),
+            remote_end: None,
             support: sdp::Support::None,
         }
     }
 
-    /// Whether the other side is known to use this library. What renegotiates with another one may break what
-    /// works: a page of janus.js that does not handle `update` loses its video then.
-    pub(super) fn knows_updates(&self) -> bool {
+    /// The connection of that name, while it is the call's.
+    pub(super) fn connection(&mut self, id: ConnectionId) -> Option<&mut Connection> {
+        self.connection.as_mut().filter(|connection| connection.id() == id)
+    }
+
+    /// Gives the call another connection, with channels of its own.
+    pub(super) fn connect(&mut self, connection: Connection) {
+        self.transfers.handle_connection(connection.id());
+        self.connection = Some(connection);
+        self.is_interrupted = false;
+    }
+
+    /// Takes the connection from the call.
+    pub(super) fn disconnect(&mut self) -> Option<ConnectionId> {
+        self.transfers.handle_disconnected();
+        self.connection.take().map(|connection| connection.id())
+    }
+
+    /// Whether media can flow.
+    pub(super) fn has_path(&self) -> bool {
+        self.connection.as_ref().is_some_and(|connection| connection.path() == MediaPath::Up)
+    }
+
+    /// Whether the peer is known to use this library. A new offer to another one may break what works: a
+    /// page of janus.js that does not handle `update` loses its video then.
+    pub(super) fn peer_renegotiates(&self) -> bool {
         matches!(self.support, sdp::Support::Version(_) | sdp::Support::Off)
     }
 
-    /// Whether the gateway holds this end to be in a call with this peer.
+    /// Whether the gateway has this end in a call with this peer.
     pub(super) fn is_known_to_gateway(&self) -> bool {
         !matches!(self.stage, Stage::Offering | Stage::Offered { .. } | Stage::Yielding)
     }
@@ -175,19 +152,38 @@ impl Call {
         self.is_known_to_gateway() && !matches!(self.stage, Stage::Dialing(_))
     }
 
-    /// Notes that the call is over, once, and until when to wait for the reason.
-    pub(super) fn doom(&mut self, deadline: Time) -> &mut Doom {
-        if self.doom.is_none() {
-            self.deadline = Some(deadline);
-        }
-        self.doom.get_or_insert_default()
+    /// Whether the answer to this request is waited for.
+    pub(super) fn waits_for(&self, id: RequestId) -> bool {
+        matches!(self.stage, Stage::Dialing(open) | Stage::Accepting(open) if open == id)
     }
 
-    /// Whether the gateway has our offer or answer, so that local candidates may follow.
-    pub(super) fn is_negotiating(&self) -> bool {
-        matches!(
-            self.stage,
-            Stage::Dialing(_) | Stage::RingingOut | Stage::Accepting(_) | Stage::Up
-        )
+    /// Whether `onCalling` was fired, or more.
+    pub(super) fn is_announced(&self) -> bool {
+        self.reported > Reported::Nothing
+    }
+
+    /// The event that the peer's side is ringing, once.
+    pub(super) fn announce(&mut self) -> Option<Event> {
+        self.report(Reported::Calling).then(|| Event::Calling(self.peer.clone()))
+    }
+
+    /// The event that the call is accepted, once.
+    pub(super) fn accepted(&mut self) -> Option<Event> {
+        self.report(Reported::Accepted).then(|| Event::Accepted(self.peer.clone()))
+    }
+
+    fn report(&mut self, report: Reported) -> bool {
+        let is_news = self.reported < report;
+        self.reported = self.reported.max(report);
+        is_news
+    }
+
+    /// Whether the call may be sent once more.
+    pub(super) fn may_redial(&self) -> bool {
+        self.redials < MOST_REDIALS
+    }
+
+    pub(super) fn count_redial(&mut self) {
+        self.redials = self.redials.saturating_add(1);
     }
 }

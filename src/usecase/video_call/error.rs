@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::message::PluginEvent;
 use crate::config::UserName;
+use crate::usecase::{Closed, SessionEnd};
 use crate::{data, peer, signaling};
 
 /// Why a command failed, or a call ended.
@@ -59,6 +60,9 @@ pub enum Error {
         peer: UserName,
     },
 
+    /// The object is closed.
+    #[error(transparent)]
+    Closed(#[from] Closed),
     /// The call ended first.
     #[error("the call ended: {0}")]
     Ended(#[from] End),
@@ -87,6 +91,15 @@ impl Error {
     }
 }
 
+impl From<SessionEnd> for Error {
+    fn from(end: SessionEnd) -> Self {
+        match end {
+            SessionEnd::Lost(error) => error.into(),
+            SessionEnd::Closed(closed) => closed.into(),
+        }
+    }
+}
+
 /// How a call ended, for a command that waited for it.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -100,9 +113,6 @@ pub enum End {
     /// `disconnect()`.
     #[error("disconnect()")]
     Disconnect,
-    /// `disconnect()` closed the object.
-    #[error("closed by disconnect()")]
-    ClosedByDisconnect,
     /// The peer hung up.
     #[error("by the peer: {reason}")]
     ByPeer {
@@ -118,9 +128,6 @@ pub enum End {
         /// The reason of the hang-up, where it is known.
         reason: Option<&'static str>,
     },
-    /// The gateway closed the handle, and the object with it.
-    #[error("the handle was closed")]
-    Detached,
     /// Events of the call were lost too often.
     #[error("lost too often")]
     LostTooOften,
@@ -136,9 +143,6 @@ pub enum End {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Misuse {
-    /// The object is closed.
-    #[error("closed")]
-    Closed,
     /// The connection to the gateway is being restored.
     #[error("the connection is being restored")]
     Restoring,

@@ -1,81 +1,63 @@
-//! The call's state machine: the user's commands, the gateway's news and the peer connection's in;
-//! requests, media commands and the page's events out.
+//! The video call's state machine: the page's commands and what the gateway and the browser report go in,
+//! requests, commands to the browser and the page's events come out.
+//!
+//! It joins parts that do not see each other: the registration, the call with its connection and its
+//! transfers, the teardown of the call before, the recovery of what an outage leaves open, and the requests.
 
 mod commands;
+mod connecting;
 mod dialing;
 mod ending;
-mod gateway;
-mod healing;
-mod media;
-mod restart;
-mod transfers;
+mod events;
+mod recovering;
 
 use std::collections::VecDeque;
 use std::mem::take;
 use std::rc::Rc;
 use std::time::Duration;
-use vecmap::VecMap;
 
-use super::call::{Call, ConnectionId, Doom, Negotiation, Path, Stage};
+use super::call::{Call, RemoteEnd, Stage};
+use super::config::CallConfig;
 use super::error::{End, Error, Misuse, PluginCode};
-use super::guest::guest_name;
+use super::event::{Event, Settings};
 use super::message::{self, PluginEvent, Refusal, Request};
-use super::reason;
-use super::transfers::{Data, Transfer, TransferId, TransferState};
-use super::waiting::Waiting;
-use crate::config::{CallConfig, UserName};
-use crate::data::{Lane, Meta, sdp};
-use crate::event::{Event, Settings};
+use super::recovery::Recovery;
+use super::registration::{self, Registration};
+use super::requests::{Pending, Purpose, Requests, Uncertain};
+use super::teardown::{self, Closing, Teardown};
+use super::timer::{Timer, Timers};
+use super::{PLUGIN, reason, transfers};
+use crate::config::UserName;
+use crate::data::{ChannelEvent, Meta, sdp};
 use crate::log::Level;
-use crate::peer;
-use crate::signaling::{self, Answer, Backoff, Candidate, CoreCode, Doubt, Jsep, JsepKind, Notice};
+use crate::peer::{
+    self, Connection, ConnectionId, EarlyCandidates, MediaPath, PeerCommand, PeerEvent,
+};
+use crate::signaling::{self, Answer, Candidate, CoreCode, Doubt, Jsep, JsepKind, Notice};
 use crate::time::{Time, earliest};
+use crate::usecase::{
+    self, Body, Closed, Command, HandleLoss, Output, Plugin, RequestId, SessionEnd, Waiting,
+};
 
 /// How long the user may take to grant the devices.
 const DEVICES: Duration = Duration::from_secs(120);
-/// How long the gateway may take to tell that it is done with a call.
-const TEARDOWN: Duration = Duration::from_secs(2);
-/// How long the plugin's words on a hang-up are waited for once the core told of it.
-const WORDS: Duration = Duration::from_millis(300);
+/// How long the plugin's reason for a hang-up is waited for once the core reported it.
+const REASON: Duration = Duration::from_millis(300);
 /// How long the loser of a crossing waits for the winner's call.
 const YIELD: Duration = Duration::from_secs(4);
-/// How long a call is held back once the gateway told that it is done with the one before: as long as that took,
-/// within these bounds. It is not done when it says so: a call that comes too early is lost, and can bring Janus down.
-const LEAST_REST: Duration = Duration::from_millis(50);
-const MOST_REST: Duration = Duration::from_millis(250);
-/// How long after a call its peer may be busy, or nobody, only because the gateway is not done with it.
-const AFTERGLOW: Duration = Duration::from_secs(4);
-/// How long candidates are gathered into one request.
-const BATCH: Duration = Duration::from_millis(20);
-/// How often one call is sent.
-const MOST_REDIALS: u8 = 5;
-/// How often a request is repeated whose answers are lost, though the gateway is in reach.
-const MOST_REPEATS: u8 = 5;
-/// How many guest names are tried.
-const MOST_GUEST_NAMES: u8 = 5;
-/// How many remote candidates are kept for a call that is not answered yet.
-const MOST_EARLY_CANDIDATES: usize = 64;
-
 /// How long after a 490 a call of the same peer may still be on its way here.
 const CROSSER: Duration = Duration::from_secs(1);
+
 /// What the gateway's plugin says when the other side's media connection is gone.
 const REMOTE_GONE: &str = "Remote WebRTC hangup";
 /// What the plugin says where a client gave no reason.
 const DEFAULT_REASONS: [&str; 3] = ["We did the hangup", "Explicit hangup", ""];
+/// For the log, at both ends.
+const EVENTS_LOST: &str = "events of a call were lost: it is called again";
 
-/// Names a command of the page; its [`Reply`] bears the same number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Command(pub u64);
-
-/// Names a request to the plugin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct RequestId(u64);
-
-/// How a command ended well.
+/// How a command ended well, where there is something to report.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reply {
-    /// Done, with nothing to tell.
-    Done,
     /// The name that is ours now.
     Name(UserName),
     /// Everybody's names.
@@ -84,234 +66,49 @@ pub enum Reply {
     Set(Settings),
 }
 
-/// What to do with devices and peer connections.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Media {
-    /// Open the devices and make an offer; tell [`VideoCall::handle_description`].
-    Offer(ConnectionId),
-    /// Open the devices and make an answer to this offer; tell [`VideoCall::handle_description`].
-    Answer(ConnectionId, String),
-    /// Here is the answer to your offer.
-    Remote(ConnectionId, String),
-    /// Make a new offer on the connection that is there, with new ICE credentials (W3C `iceRestart`);
-    /// tell [`VideoCall::handle_description`].
-    Restart(ConnectionId),
-    /// Answer this new offer on the connection that is there, taking back an own one that waits for its
-    /// answer; tell [`VideoCall::handle_description`].
-    Renegotiate(ConnectionId, String),
-    /// Remote candidates. They may come before the remote description.
-    Candidates(ConnectionId, Vec<Candidate>),
-    /// Close the peer connection.
-    Close(ConnectionId),
-    /// The call is over: stop the devices, take the pictures away.
-    Release,
-}
-
-/// The peer connection's state, as far as it matters here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ConnectionState {
-    /// ICE and DTLS are up.
-    Connected,
-    /// Nothing comes through at the moment.
-    Disconnected,
-    /// It cannot be made, or is lost for good.
-    Failed,
-}
-
-/// What the call wants or tells. Drain it after every input.
-#[derive(Debug)]
-pub enum Output {
-    /// Send the plugin this message.
-    Request {
-        /// Comes back with the answer.
-        id: RequestId,
-        /// The message.
-        body: Request,
-        /// An offer or answer that goes with it.
-        jsep: Option<Jsep>,
-    },
-    /// Send local candidates.
-    Trickle(Vec<Candidate>),
-    /// Detach from the plugin; tell [`VideoCall::handle_detached`].
-    Detach,
-    /// Detach, and attach anew; tell [`VideoCall::handle_attached`].
-    Reattach,
-    /// Do this with the media.
-    Media(Media),
-    /// Do this with the data channels, or tell the page of them.
-    Data(Data),
-    /// Tell the page.
-    Event(Event),
-    /// A command of the page ended.
-    Done(Command, Result<Reply, Error>),
-    /// A line for the log.
-    Log(Level, String),
-}
-
 /// One video call object: a name, and at most one call at a time.
 pub struct VideoCall {
     config: CallConfig,
     random: Rc<dyn Fn() -> u64>,
     life: Life,
-    name: Name,
+    registration: Registration,
     call: Option<Call>,
-    teardown: Option<Teardown>,
-    /// No call is sent before.
-    rest_until: Time,
-    /// The offer of the last call that came. Every call has an offer of its own: the same is told twice.
-    last_offer: String,
-    /// With whom the last call was, and when it ended.
-    last: Option<(UserName, Time)>,
-    requests: VecMap<RequestId, Asked>,
-    healing: Healing,
-    candidates: Batch,
-    /// Remote candidates that came before there was a connection to give them to. The gateway may tell them
-    /// before the call that they belong to.
-    early_candidates: Vec<Candidate>,
-    last_request: u64,
+    teardown: Teardown,
+    recovery: Recovery,
+    requests: Requests,
+    /// The gateway may send them before the call that they belong to.
+    early_candidates: EarlyCandidates,
+    /// The offer of the last call that came. Every call has an offer of its own: one that comes twice was
+    /// reported twice.
+    last_offer: Option<String>,
     last_connection: u64,
+    timers: Timers,
     outputs: VecDeque<Output>,
 }
 
 #[derive(Debug)]
 enum Life {
     Open,
-    /// `closeUsecase()` was called: first the call is hung up, then the handle detached.
-    Closing {
-        commands: Vec<Command>,
-        detaching: bool,
-    },
+    /// `closeUsecase()` was called: first the call is hung up.
+    Closing(Vec<Command>),
+    /// The gateway is detaching the handle, or the session is being ended.
+    Detaching(Vec<Command>),
     Closed,
 }
 
-#[derive(Debug)]
-enum Name {
+/// Who still has to hear of the end of a call, and from whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum HangUpNotice<'a> {
+    /// The gateway never knew of the call.
     None,
-    Asked {
-        name: UserName,
-        /// Absent where it is taken again, by a new handle.
-        command: Option<Waiting>,
-        guests_left: u8,
-        again: Option<Again>,
-    },
-    Held(UserName),
-}
-
-/// A name that may still be held by our own dead session: it is asked for until that lets it go.
-#[derive(Debug)]
-struct Again {
-    until: Time,
-    backoff: Backoff,
-    /// How often nothing was answered, though the gateway was in reach.
-    cuts: u8,
-    /// Absent while it is being asked for.
-    due: Option<Time>,
-}
-
-impl Again {
-    fn new(until: Time) -> Self {
-        Self { until, backoff: Backoff::default(), cuts: 0, due: None }
-    }
-}
-
-/// A call that is over for the page, but not yet for the gateway. No call may be sent before
-/// it is: the gateway would take the one for the other.
-#[derive(Debug, Default)]
-struct Teardown {
-    /// Our hang-up waits for its answer.
-    request: Option<RequestId>,
-    /// The core's own `hangup` is to come: the gateway closed this end's connection.
-    core: bool,
-    /// The plugin's [`REMOTE_GONE`] is to come: the gateway closed the other end's connection. A call
-    /// sent before would be taken down with it, without a word.
-    echo: bool,
-    deadline: Time,
-    /// Closed last: its DTLS goodbye must not reach the gateway before the hang-up and its reason.
-    connection: Option<ConnectionId>,
-    /// Commands that wait for the gateway to know.
-    commands: Vec<Command>,
-}
-
-/// A request, as far as it is needed to ask again.
-#[derive(Debug)]
-struct Asked {
-    purpose: Purpose,
-    jsep: Option<Jsep>,
-    /// How often it was asked before, without an answer.
-    repeats: u8,
-}
-
-impl Asked {
-    /// Of a gateway that answers other things, but never this, it is not asked for ever.
-    fn may_be_repeated(&self) -> bool {
-        self.repeats < MOST_REPEATS
-    }
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Purpose {
-    Register,
-    List(Waiting),
-    Set(Command, Settings),
-    Dial,
-    Accept,
-    HangUp,
-    /// A new offer or answer on the connection that is there.
-    Renegotiate,
-    /// Whether the gateway has us in a call.
-    Query,
-}
-
-/// What is known of the gateway's reach, and what has to be found out.
-#[derive(Debug, Default)]
-struct Healing {
-    /// The gateway is out of reach, or does not know us yet.
-    trouble: Option<Error>,
-    /// It is out of reach.
-    out_of_reach: bool,
-    /// The page was told [`Event::Reconnecting`].
-    told: bool,
-    /// There is no handle: it, or the session, is being made, or made anew.
-    detached: bool,
-    /// The gateway was to close the connection of the call before, and has not said that it did.
-    stuck: bool,
-    /// Events may be lost.
-    gap: bool,
-    /// Requests of which nobody knows whether the gateway did them, and why not.
-    unsure: Vec<(RequestId, Asked, Error)>,
-    /// Whether there is a call at the gateway is being asked.
-    asks: bool,
-    /// When to ask, or to ask again.
-    due: Option<Time>,
-    /// How often it was asked in vain.
-    attempts: u8,
-    /// The first of these was made before anything had failed: they do not count once something has.
-    began_by_doubt: bool,
-    /// When to ask since an event may be lost, though nothing has failed; and the pauses between such questions.
-    doubted: Option<Time>,
-    doubts: Backoff,
-    /// Commands that wait for the next handle.
-    lists: Vec<Waiting>,
-}
-
-#[derive(Debug, Default)]
-struct Batch {
-    candidates: Vec<Candidate>,
-    due: Option<Time>,
-}
-
-/// What the gateway still has to hear or say when a call ends here.
-enum Farewell<'a> {
-    /// Nothing: it never knew.
-    None,
-    /// It refused the call; its core will confirm.
+    /// The gateway refused the call; its core will confirm.
     Refused,
-    /// It ended the call; both ends will be confirmed.
-    Await,
-    /// It will hear of it from the other side, which has told us already.
-    Hear,
-    /// It has to be told.
-    HangUp(&'a str),
+    /// The gateway ended the call; it will confirm both ends.
+    FromGateway,
+    /// The peer reported the end; the gateway will hear of it from the peer.
+    FromPeer,
+    /// The gateway has to be told this reason.
+    Send(&'a str),
 }
 
 impl VideoCall {
@@ -319,168 +116,172 @@ impl VideoCall {
     pub fn new(config: CallConfig, random: Rc<dyn Fn() -> u64>) -> Self {
         Self {
             config,
-            random,
             life: Life::Open,
-            name: Name::None,
+            registration: Registration::new(random.clone()),
+            random,
             call: None,
-            teardown: None,
-            rest_until: Time::default(),
-            last_offer: String::new(),
-            last: None,
-            requests: VecMap::new(),
-            healing: Healing { detached: true, ..Healing::default() },
-            candidates: Batch::default(),
-            early_candidates: Vec::new(),
-            last_request: 0,
+            teardown: Teardown::default(),
+            recovery: Recovery::new(),
+            requests: Requests::default(),
+            early_candidates: EarlyCandidates::default(),
+            last_offer: None,
             last_connection: 0,
+            timers: Timers::default(),
             outputs: VecDeque::new(),
         }
     }
 
-    /// The account that its handle bears, if it has one of its own.
-    pub fn account(&self) -> Option<&str> {
-        self.config.account.as_deref()
+    /// Who the other side of the call is, if there is a call.
+    pub fn peer(&self) -> Option<&UserName> {
+        self.call.as_ref().map(|call| &call.peer)
     }
 
-    /// What to do next, if anything.
-    pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+    fn is_open(&self) -> bool {
+        matches!(self.life, Life::Open)
     }
 
-    /// The moment by which [`VideoCall::handle_timeout`] must be called.
-    pub fn poll_timeout(&self) -> Option<Time> {
-        let call = self.call.as_ref().and_then(|call| match call.stage {
-            Stage::Offered { .. } if self.may_dial() => {
-                earliest(Some(self.rest_until), call.deadline)
-            }
-            _ => call.deadline,
-        });
-        let teardown = self.teardown.as_ref().map(|teardown| teardown.deadline);
-        let data = self.call.as_ref().and_then(|call| call.link.poll_timeout());
-        let healing = earliest(self.healing.due, self.healing.doubted);
-        let healing = earliest(healing, self.name_due());
-        let restart =
-            self.call.as_ref().and_then(|call| earliest(call.path.deadline(), call.data_ends));
-        let calls = earliest(earliest(call, teardown), earliest(data, self.candidates.due));
-        earliest(calls, earliest(healing, restart))
-    }
-
-    /// The time has come.
-    pub fn handle_timeout(&mut self, now: Time) {
-        if self.candidates.due.is_some_and(|due| due <= now) {
-            self.flush_candidates();
-        }
-        self.handle_teardown_timeout(now);
-        self.dial_if_due(now);
-        self.with_link(|link| link.handle_timeout(now));
-        self.handle_healing_timeout(now);
-        self.handle_restart_timeout(now);
-        self.handle_data_timeout(now);
-        if self.call.as_ref().and_then(|call| call.deadline).is_some_and(|deadline| deadline <= now)
-        {
-            self.handle_call_timeout(now);
-        }
+    fn is_in_stage(&self, is_it: impl FnOnce(&Stage) -> bool) -> bool {
+        self.call.as_ref().is_some_and(|call| is_it(&call.stage))
     }
 
     fn handle_call_timeout(&mut self, now: Time) {
-        let Some(call) = &mut self.call else { return };
-        if let Some(doom) = &call.doom {
-            // The other side's call, crossing ours, or a call before this one may have taken it down.
-            // If the other side is really gone, the next attempt says so.
-            if call.stage == Stage::RingingOut && doom.remote_gone && call.redials < MOST_REDIALS {
-                return self.dial_again(Farewell::Await, now);
+        let Some(call) = &self.call else { return };
+        if let Some(end) = &call.remote_end {
+            // The peer's call, crossing ours, or a call before this one may have taken it down. If the peer
+            // is really gone, the next attempt says so.
+            if call.stage == Stage::RingingOut && end.is_peer_gone && call.may_redial() {
+                return self.redial(HangUpNotice::FromGateway, now);
             }
-            let words = match doom {
-                Doom { core: Some(core), .. } if core == "ICE failed" => reason::MEDIA_FAILED,
-                Doom { remote_gone: true, .. } => reason::LEFT,
+            let reason = match end {
+                RemoteEnd { core: Some(core), .. } if core == "ICE failed" => reason::MEDIA_FAILED,
+                RemoteEnd { is_peer_gone: true, .. } => reason::LEFT,
                 _ => reason::LOST,
             };
-            let error = End::ByGateway { reason: Some(words) };
-            return self.end(words, error.into(), Farewell::HangUp(words), now);
+            return self.end(reason, End::ByGateway { reason: Some(reason) }, now);
         }
         match &call.stage {
             Stage::Yielding => {
-                self.log(Level::Info, "the other side did not call: calling again".into());
+                self.log(Level::Info, "the other side did not call: calling again");
                 self.offer(now);
             }
-            Stage::RingingIn { offer } if offer.is_empty() => {
-                let error = End::NotRedialed.into();
-                self.end(reason::LOST, error, Farewell::HangUp(reason::LOST), now);
-            }
+            Stage::AwaitingRedial => self.end(reason::LOST, End::NotRedialed, now),
             Stage::RingingOut | Stage::RingingIn { .. } => {
-                let error = End::NoAnswer.into();
-                self.end(reason::NO_ANSWER, error, Farewell::HangUp(reason::NO_ANSWER), now);
+                self.end(reason::NO_ANSWER, End::NoAnswer, now);
             }
             Stage::Offering | Stage::Answering => {
-                let error = peer::Error::PermissionTimeout.into();
-                self.end(reason::NO_DEVICE, error, Farewell::HangUp(reason::NO_DEVICE), now);
+                self.end(reason::NO_DEVICE, peer::Error::PermissionTimeout, now);
             }
-            Stage::Up => self.end(
-                reason::MEDIA_FAILED,
-                peer::Error::NotConnected.into(),
-                Farewell::HangUp(reason::MEDIA_FAILED),
-                now,
-            ),
-            // Once it is sent, they end with their request, which has a deadline of its own.
+            Stage::Up => self.end(reason::MEDIA_FAILED, peer::Error::NotConnected, now),
+            // Once it is sent, the call ends with its request, which has a deadline of its own.
             Stage::Offered { .. }
             | Stage::Answered { .. }
             | Stage::Dialing(_)
             | Stage::Accepting(_) => {
-                self.end(reason::LOST, Error::Timeout, Farewell::HangUp(reason::CANCELLED), now);
+                let notice = HangUpNotice::Send(reason::CANCELLED);
+                self.end_with(reason::LOST, Error::Timeout, notice, now);
             }
         }
     }
 
-    fn flush_candidates(&mut self) {
-        self.candidates.due = None;
-        if self.call.as_ref().is_some_and(Call::is_negotiating) && !self.is_renegotiating() {
-            let candidates = take(&mut self.candidates.candidates);
-            if !candidates.is_empty() {
-                self.outputs.push_back(Output::Trickle(candidates));
+    // The parts' outputs.
+
+    /// Does something with the call's connection, and what that needs then.
+    fn with_connection(&mut self, act: impl FnOnce(&mut Connection), now: Time) {
+        if let Some(connection) = self.call.as_mut().and_then(|call| call.connection.as_mut()) {
+            act(connection);
+            self.drain_connection(now);
+        }
+    }
+
+    /// Does something with the call's transfers, and what that needs then.
+    fn with_transfers(&mut self, act: impl FnOnce(&mut transfers::Transfers)) {
+        if let Some(call) = &mut self.call {
+            act(&mut call.transfers);
+            self.drain_transfers();
+        }
+    }
+
+    fn drain_transfers(&mut self) {
+        while let Some(output) = self.call.as_mut().and_then(|call| call.transfers.poll_output()) {
+            let output = match output {
+                transfers::Output::Send(id, message) => Output::Send(id, message),
+                transfers::Output::Data(data) => Output::Transfer(data),
+                transfers::Output::Done(command, result) => {
+                    self.done(command, result.map_err(Error::from));
+                    continue;
+                }
+                transfers::Output::Unasked(error) => {
+                    self.event(Event::Error(error.into()));
+                    continue;
+                }
+                transfers::Output::Log(level, line) => Output::Log(level, line),
+            };
+            self.outputs.push_back(output);
+        }
+    }
+
+    fn drain_registration(&mut self, now: Time) {
+        while let Some(output) = self.registration.poll_output() {
+            match output {
+                registration::Output::Register(name) => {
+                    self.request(Purpose::Register, Request::register(&name), None);
+                }
+                registration::Output::Event(event) => self.event(event),
+                registration::Output::Done(command, result) => {
+                    self.reply(command, result.map(Reply::Name));
+                }
+                registration::Output::Unasked(error) => self.event(Event::Error(error.into())),
+                // A call may wait for the name.
+                registration::Output::Failed(error) => self.end(reason::LOST, error, now),
+                registration::Output::Settled => {
+                    self.settle_trouble(now);
+                    self.dial_if_due(now);
+                }
+                registration::Output::Log(line) => self.log(Level::Info, line),
             }
         }
+    }
+
+    fn drain_teardown(&mut self, now: Time) {
+        while let Some(output) = self.teardown.poll_output() {
+            match output {
+                teardown::Output::Close(id) => self.peer_command(id, PeerCommand::Close),
+                teardown::Output::Done(command) => self.done(command, Ok(())),
+                teardown::Output::Complete => self.dial_if_due(now),
+            }
+        }
+        self.detach_when_complete();
     }
 
     fn request(&mut self, purpose: Purpose, body: Request, jsep: Option<Jsep>) -> RequestId {
-        self.last_request = self.last_request.saturating_add(1);
-        let id = RequestId(self.last_request);
-        self.requests.insert(id, Asked { purpose, jsep: jsep.clone(), repeats: 0 });
-        self.outputs.push_back(Output::Request { id, body, jsep });
+        let id = self.requests.open(purpose, jsep.clone());
+        self.outputs.push_back(Output::Request { id, body: Body::VideoCall(body), jsep });
         id
     }
 
-    fn next_connection(&mut self) -> ConnectionId {
-        self.last_connection = self.last_connection.saturating_add(1);
-        ConnectionId(self.last_connection)
-    }
-
-    /// Refuses what cannot be done before there is a new session.
-    fn refuse_if_detached(&mut self, command: Command) -> bool {
-        let detached =
-            self.healing.detached || matches!(self.name, Name::Asked { command: None, .. });
-        if detached {
-            self.done(command, Err(Misuse::Restoring.into()));
-        }
-        detached
-    }
-
-    fn refuse_if_closed(&mut self, command: Command) -> bool {
-        let closed = !matches!(self.life, Life::Open);
-        if closed {
-            self.done(command, Err(Misuse::Closed.into()));
-        }
-        closed
+    /// Sends a request again whose answer is lost.
+    fn repeat(&mut self, pending: &Pending, body: Request) -> RequestId {
+        let id = self.requests.reopen(pending);
+        let jsep = pending.jsep.clone();
+        self.outputs.push_back(Output::Request { id, body: Body::VideoCall(body), jsep });
+        id
     }
 
     fn event(&mut self, event: Event) {
-        self.outputs.push_back(Output::Event(event));
+        self.outputs.push_back(Output::Event(usecase::Event::VideoCall(event)));
     }
 
-    fn media(&mut self, media: Media) {
-        self.outputs.push_back(Output::Media(media));
+    fn peer_command(&mut self, id: ConnectionId, command: PeerCommand) {
+        self.outputs.push_back(Output::Peer(id, command));
     }
 
-    fn done(&mut self, command: Command, result: Result<Reply, Error>) {
+    fn done(&mut self, command: Command, result: Result<(), Error>) {
+        let result = result.map(|()| usecase::Reply::Done).map_err(Into::into);
+        self.outputs.push_back(Output::Done(command, result));
+    }
+
+    fn reply(&mut self, command: Command, result: Result<Reply, Error>) {
+        let result = result.map(usecase::Reply::VideoCall).map_err(Into::into);
         self.outputs.push_back(Output::Done(command, result));
     }
 
@@ -488,7 +289,141 @@ impl VideoCall {
         self.log(Level::Warn, format!("{what}: {error}"));
     }
 
-    fn log(&mut self, level: Level, line: String) {
-        self.outputs.push_back(Output::Log(level, line));
+    fn log(&mut self, level: Level, line: impl Into<String>) {
+        self.outputs.push_back(Output::Log(level, line.into()));
+    }
+}
+
+impl Plugin for VideoCall {
+    fn name(&self) -> &'static str {
+        PLUGIN
+    }
+
+    fn account(&self) -> Option<&str> {
+        self.config.account.as_deref()
+    }
+
+    fn is_closed(&self) -> bool {
+        matches!(self.life, Life::Closed)
+    }
+
+    fn is_leaving(&self) -> bool {
+        self.teardown.is_leaving()
+    }
+
+    fn is_flowing(&self) -> bool {
+        self.call.as_ref().is_some_and(|call| call.stage == Stage::Up && call.has_path())
+    }
+
+    fn handle_attached(&mut self, now: Time) {
+        self.recover_with_handle(now);
+    }
+
+    fn handle_detached(&mut self, now: Time) {
+        if !self.is_closed() {
+            self.handle_session_end(&Closed::ByGateway.into(), now);
+        }
+    }
+
+    fn handle_session_lost(&mut self, loss: HandleLoss, error: &signaling::Error, now: Time) {
+        let reason = match loss {
+            HandleLoss::PageLeft => reason::HUNG_UP,
+            HandleLoss::SessionLost => reason::SESSION_LOST,
+        };
+        self.lose_session(reason, error, now);
+    }
+
+    fn handle_session_end(&mut self, end: &SessionEnd, now: Time) {
+        self.end_with_session(end, now);
+    }
+
+    fn handle_trouble(&mut self, error: &signaling::Error, now: Time) {
+        self.recovery.handle_trouble(error.clone().into(), &mut self.timers, now);
+        self.report_trouble();
+    }
+
+    fn handle_restored(&mut self, now: Time) {
+        if self.recovery.handle_restored() {
+            self.ask(now);
+        }
+    }
+
+    fn handle_doubt(&mut self, doubt: Doubt, now: Time) {
+        self.recovery.handle_doubt(doubt == Doubt::Lost);
+        self.recovery.doubt(Duration::ZERO, (self.random)(), &mut self.timers, now);
+    }
+
+    fn handle_network_changed(&mut self, now: Time) {
+        self.with_connection(|connection| connection.handle_network_changed(now), now);
+    }
+
+    fn handle_answer(
+        &mut self,
+        id: RequestId,
+        answer: Result<Answer, signaling::Error>,
+        now: Time,
+    ) {
+        self.read_answer(id, answer, now);
+    }
+
+    fn handle_notice(&mut self, notice: Notice, now: Time) {
+        self.read_notice(notice, now);
+    }
+
+    fn handle_peer(&mut self, id: ConnectionId, event: PeerEvent, now: Time) {
+        if let Some(connection) = self.call.as_mut().and_then(|call| call.connection(id)) {
+            connection.handle_event(event, now);
+            self.drain_connection(now);
+        }
+    }
+
+    fn handle_channel(&mut self, id: ConnectionId, event: ChannelEvent, now: Time) {
+        self.read_channel(id, event, now);
+    }
+
+    fn leave(&mut self, now: Time) {
+        if self.is_open() {
+            self.life = Life::Detaching(Vec::new());
+        }
+        self.end(reason::HUNG_UP, End::Disconnect, now);
+    }
+
+    fn handle_timeout(&mut self, now: Time) {
+        self.with_connection(|connection| connection.handle_timeout(now), now);
+        self.with_transfers(|transfers| transfers.handle_timeout(now));
+        while let Some(timer) = self.timers.pop_expired(now) {
+            match timer {
+                Timer::Teardown => {
+                    let is_over = self.teardown.handle_timeout(&mut self.timers, now);
+                    self.drain_teardown(now);
+                    if is_over {
+                        self.give_up_wedged(now);
+                    }
+                    self.dial_if_due(now);
+                }
+                Timer::Rest => self.dial_if_due(now),
+                Timer::Query | Timer::Doubt => self.handle_recovery_timeout(timer, now),
+                Timer::Register => {
+                    self.registration.handle_timeout();
+                    self.drain_registration(now);
+                }
+                Timer::DataEnd => {
+                    self.with_transfers(transfers::Transfers::handle_channels_lost);
+                }
+                Timer::Call => self.handle_call_timeout(now),
+            }
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Time> {
+        let call = self.call.as_ref();
+        let connection = call.and_then(|call| call.connection.as_ref());
+        let media = connection.and_then(Connection::poll_timeout);
+        let data = call.and_then(|call| call.transfers.poll_timeout());
+        earliest(self.timers.next(), earliest(media, data))
+    }
+
+    fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
     }
 }

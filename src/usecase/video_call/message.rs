@@ -4,8 +4,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::error::PluginCode;
+use super::event::Settings;
 use crate::config::UserName;
-use crate::event::Settings;
 use crate::log::excerpt;
 
 /// What the plugin is asked.

@@ -1,19 +1,25 @@
-//! The video call plugin, `janus.plugin.videocall`: its messages, and the call's state machine.
+//! Calls between two users, by the plugin `janus.plugin.videocall`.
 
 mod call;
+mod config;
 mod error;
+mod event;
 mod guest;
 mod machine;
 mod message;
+mod recovery;
+mod registration;
+mod requests;
+mod teardown;
+mod timer;
 mod transfers;
-mod waiting;
 
-pub use call::ConnectionId;
+pub use config::CallConfig;
 pub use error::{End, Error, Misuse, PluginCode};
-pub use machine::{Command, ConnectionState, Media, Output, Reply, RequestId, VideoCall};
+pub use event::{Event, Settings};
+pub use machine::{Reply, VideoCall};
 pub use message::Request;
 pub use transfers::{Data, Transfer, TransferId, TransferState};
-pub(crate) use waiting::Waiting;
 
 #[doc(hidden)]
 pub use message::{PluginEvent, Refusal, parse as parse_plugin_message};
@@ -49,8 +55,8 @@ pub mod reason {
     pub const NO_DEVICE: &str = "Could not open the camera or the microphone";
     /// What the caller hears when the callee could not open its devices.
     pub const PEER_NO_DEVICE: &str = "The other side could not open its camera or microphone";
-    /// Said from client to client: words of this call were lost, and the caller calls once more.
-    pub(super) const ONCE_MORE: &str = "videortc: once more";
-    /// Said from client to client: two calls crossed, and this one makes way.
+    /// Between clients: events of this call were lost, and the caller is to call again.
+    pub(super) const REDIAL: &str = "videortc: once more";
+    /// Between clients: two calls crossed, and this one yields.
     pub(super) const CROSSING: &str = "videortc: crossing calls";
 }

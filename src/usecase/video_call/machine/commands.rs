@@ -1,51 +1,14 @@
-//! The page's commands: what is refused at once, and what is set going.
+//! The page's commands: what is refused at once, and what is begun.
 
 use super::*;
+use crate::usecase::video_call::TransferId;
 
 impl VideoCall {
     /// Takes a name; without one, a guest name is made up.
-    pub fn register(&mut self, command: Command, wanted: Option<UserName>) {
-        if self.refuse_if_closed(command) {
-            return;
-        }
-        let error = match &self.name {
-            Name::Held(name) if wanted.as_ref().is_none_or(|wanted| wanted == name) => {
-                let name = name.clone();
-                self.event(Event::Registered { name: name.clone(), is_registered: true });
-                return self.done(command, Ok(Reply::Name(name)));
-            }
-            Name::Held(name) => Some(Misuse::AlreadyRegistered { name: name.clone() }),
-            // It is being taken again, and that is all that is wanted.
-            Name::Asked { name, command: None, .. }
-                if wanted.as_ref().is_none_or(|wanted| wanted == name) =>
-            {
-                if let Name::Asked { command: waiting, .. } = &mut self.name {
-                    *waiting = Some(Waiting::new(command));
-                }
-                return;
-            }
-            Name::Asked { name, .. } => Some(Misuse::Registering { name: name.clone() }),
-            Name::None => None,
-        };
-        if let Some(error) = error {
-            return self.done(command, Err(error.into()));
-        }
-        let guests_left = if wanted.is_some() { 0 } else { MOST_GUEST_NAMES };
-        let name = wanted.unwrap_or_else(|| guest_name((self.random)()));
-        self.ask_for_name(name, Some(Waiting::new(command)), guests_left);
-    }
-
-    pub(super) fn ask_for_name(
-        &mut self,
-        name: UserName,
-        command: Option<Waiting>,
-        guests_left: u8,
-    ) {
-        let body = Request::register(&name);
-        self.name = Name::Asked { name, command, guests_left, again: None };
-        // Without a handle, the next one asks.
-        if !self.healing.detached {
-            self.request(Purpose::Register, body, None);
+    pub fn register(&mut self, command: Command, wanted: Option<UserName>, now: Time) {
+        if !self.refuse_if_closed(command) {
+            self.registration.register(command, wanted);
+            self.drain_registration(now);
         }
     }
 
@@ -55,8 +18,8 @@ impl VideoCall {
             return;
         }
         let waiting = Waiting::new(command);
-        match self.healing.detached {
-            true => self.healing.lists.push(waiting),
+        match self.recovery.is_detached() {
+            true => self.recovery.keep_list(waiting),
             false => {
                 self.request(Purpose::List(waiting), Request::List, None);
             }
@@ -76,7 +39,7 @@ impl VideoCall {
             return;
         }
         if let Some(call) = &self.call {
-            let rings = matches!(call.stage, Stage::RingingIn { .. });
+            let rings = matches!(call.stage, Stage::RingingIn { .. } | Stage::AwaitingRedial);
             if rings && peer.as_ref().is_none_or(|peer| *peer == call.peer) {
                 return self.accept(command, now);
             }
@@ -89,14 +52,14 @@ impl VideoCall {
         if self.refuse_if_detached(command) {
             return;
         }
-        let Name::Held(me) = &self.name else {
+        let Some(me) = self.registration.name() else {
             return self.done(command, Err(Misuse::NotRegistered.into()));
         };
         if *me == peer {
             self.event(Event::HangUp { peer, reason: reason::SELF.into() });
             return self.done(command, Err(Misuse::CallingSelf.into()));
         }
-        let mut call = Call::new(peer, Stage::Offering, now + DEVICES, self.config.data.clone());
+        let mut call = Call::new(peer, Stage::Offering, self.config.data.clone());
         call.command = Some(command);
         self.call = Some(call);
         self.offer(now);
@@ -107,74 +70,114 @@ impl VideoCall {
         if self.refuse_if_closed(command) {
             return;
         }
-        let Some(Call { stage: Stage::RingingIn { offer }, .. }) = &mut self.call else {
-            return self.done(command, Err(Misuse::NothingToAccept.into()));
+        let offer = match self.call.as_mut().map(|call| &mut call.stage) {
+            Some(Stage::RingingIn { offer }) => Some(take(offer)),
+            Some(Stage::AwaitingRedial) => None,
+            _ => return self.done(command, Err(Misuse::NothingToAccept.into())),
         };
-        let offer = take(offer);
         if let Some(call) = &mut self.call {
             call.command = Some(command);
-            if offer.is_empty() {
-                call.stage = Stage::Yielding;
-                return;
-            }
+            // The call that comes is accepted at once. Its deadline stays.
+            call.stage = Stage::Yielding;
         }
-        self.answer(offer, now);
+        if let Some(offer) = offer {
+            self.answer(offer, now);
+        }
     }
 
     /// Hangs up, cancels or declines. Ends well once the gateway knows, or cannot be told.
-    pub fn hang_up(&mut self, command: Command, words: Option<&str>, now: Time) {
+    pub fn hang_up(&mut self, command: Command, reason: Option<&str>, now: Time) {
         if self.refuse_if_closed(command) {
             return;
         }
         let Some(call) = &self.call else {
-            // Said twice, it ends with the first.
-            return match &mut self.teardown {
-                Some(teardown) if teardown.request.is_some() => teardown.commands.push(command),
-                _ => self.done(command, Err(Misuse::NothingToHangUp.into())),
-            };
+            // A second one ends with the first.
+            if !self.teardown.is_leaving() || !self.teardown.wait_for(command) {
+                self.done(command, Err(Misuse::NothingToHangUp.into()));
+            }
+            return;
         };
         let own = match call.stage {
-            Stage::RingingIn { .. } => reason::DECLINED,
+            Stage::RingingIn { .. } | Stage::AwaitingRedial => reason::DECLINED,
             Stage::Up => reason::HUNG_UP,
             _ => reason::CANCELLED,
         };
-        let words = words.unwrap_or(own);
-        let error = End::HangUp.into();
-        self.end(words, error, Farewell::HangUp(words), now);
-        match &mut self.teardown {
-            Some(teardown) => teardown.commands.push(command),
-            None => self.done(command, Ok(Reply::Done)),
+        self.end(reason.unwrap_or(own), End::HangUp, now);
+        if !self.teardown.wait_for(command) {
+            self.done(command, Ok(()));
         }
     }
 
     /// Ends the call, and then the object.
     pub fn close(&mut self, command: Command, now: Time) {
         match &mut self.life {
-            Life::Closed => return self.done(command, Ok(Reply::Done)),
-            Life::Closing { commands, .. } => return commands.push(command),
-            Life::Open => self.life = Life::Closing { commands: vec![command], detaching: false },
+            Life::Closed => return self.done(command, Ok(())),
+            Life::Closing(commands) | Life::Detaching(commands) => return commands.push(command),
+            Life::Open => self.life = Life::Closing(vec![command]),
         }
-        let error = End::CloseUsecase.into();
-        self.end(reason::HUNG_UP, error, Farewell::HangUp(reason::HUNG_UP), now);
-        self.detach_when_told();
+        self.end(reason::HUNG_UP, End::CloseUsecase, now);
+        self.detach_when_complete();
     }
 
-    /// Ends the call without detaching: the whole session is about to be ended.
-    pub fn leave(&mut self, now: Time) {
-        if matches!(self.life, Life::Open) {
-            self.life = Life::Closing { commands: Vec::new(), detaching: true };
+    /// Sends a short text.
+    pub fn send_text(&mut self, command: Command, meta: Meta, text: String, now: Time) {
+        if !self.refuse_to_send(command) {
+            self.with_transfers(|transfers| transfers.send_text(command, meta, text, now));
         }
-        let error = End::Disconnect.into();
-        self.end(reason::HUNG_UP, error, Farewell::HangUp(reason::HUNG_UP), now);
     }
 
-    /// Whether it is at its end.
-    pub fn is_closed(&self) -> bool {
-        matches!(self.life, Life::Closed)
+    /// Sends what the shell reads when it is asked to.
+    pub fn send_source(&mut self, command: Command, meta: Meta, now: Time) {
+        if !self.refuse_to_send(command) {
+            self.with_transfers(|transfers| transfers.send_source(command, meta, now));
+        }
     }
 
-    /// Whether the gateway still has to be heard on a hang-up of ours.
-    pub fn is_leaving(&self) -> bool {
-        self.teardown.as_ref().is_some_and(|teardown| teardown.request.is_some())
+    /// Takes back what a command sends, or refuses the rest of what is coming.
+    pub fn cancel_transfer(&mut self, id: TransferId, now: Time) {
+        self.with_transfers(|transfers| transfers.cancel(id, now));
+    }
+
+    /// The bytes that [`transfers::Data::Read`] asked for, or the browser's reason why there are none.
+    pub fn handle_read(
+        &mut self,
+        command: Command,
+        offset: u64,
+        result: Result<Vec<u8>, String>,
+        now: Time,
+    ) {
+        self.with_transfers(|transfers| transfers.handle_read(command, offset, result, now));
+    }
+
+    /// What [`transfers::Data::Deliver`] asked for is done, or was not possible.
+    pub fn handle_delivered(&mut self, id: TransferId, is_kept: bool, now: Time) {
+        self.with_transfers(|transfers| transfers.handle_delivered(id, is_kept, now));
+    }
+
+    fn refuse_to_send(&mut self, command: Command) -> bool {
+        let error = match &self.call {
+            _ if !self.is_open() => Closed::ByPage.into(),
+            Some(_) => return false,
+            None => Misuse::NothingToSendThrough.into(),
+        };
+        self.done(command, Err(error));
+        true
+    }
+
+    /// Refuses what cannot be done before there is a new handle with our name.
+    fn refuse_if_detached(&mut self, command: Command) -> bool {
+        let is_detached = self.recovery.is_detached() || self.registration.is_reclaiming();
+        if is_detached {
+            self.done(command, Err(Misuse::Restoring.into()));
+        }
+        is_detached
+    }
+
+    fn refuse_if_closed(&mut self, command: Command) -> bool {
+        let is_closed = !self.is_open();
+        if is_closed {
+            self.done(command, Err(Closed::ByPage.into()));
+        }
+        is_closed
     }
 }

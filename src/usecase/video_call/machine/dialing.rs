@@ -1,41 +1,41 @@
-//! The way to a call: offering, dialing, and what to do when two calls cross.
+//! The way to a call: offering, dialing, answering, and what to do when two calls cross.
 
 use super::*;
 
 impl VideoCall {
     /// Has a new offer made, to be sent once the gateway is done with the call before.
     pub(super) fn offer(&mut self, now: Time) {
-        let connection = self.next_connection();
+        let connection = Connection::offer(self.next_connection());
         let Some(call) = &mut self.call else { return };
         call.stage = Stage::Offering;
-        call.deadline = Some(now + DEVICES);
         call.crossed_by = None;
-        call.connection = Some(connection);
-        call.path = Path::default();
-        self.media(Media::Offer(connection));
+        call.connect(connection);
+        self.timers.set(Timer::Call, now + DEVICES);
+        self.drain_connection(now);
     }
 
     pub(super) fn answer(&mut self, offer: String, now: Time) {
-        let connection = self.next_connection();
-        let early = take(&mut self.early_candidates);
+        let id = self.next_connection();
+        let early = self.early_candidates.take();
         let Some(call) = &mut self.call else { return };
         call.stage = Stage::Answering;
-        call.deadline = Some(now + DEVICES);
-        call.connection = Some(connection);
-        call.path = Path { is_polite: true, ..Path::default() };
         call.support = sdp::support(&offer);
-        self.media(Media::Answer(connection, offer));
-        if !early.is_empty() {
-            self.media(Media::Candidates(connection, early));
-        }
+        call.connect(Connection::answer(id, offer, early));
+        self.timers.set(Timer::Call, now + DEVICES);
+        self.drain_connection(now);
+    }
+
+    fn next_connection(&mut self) -> ConnectionId {
+        self.last_connection = self.last_connection.saturating_add(1);
+        ConnectionId(self.last_connection)
     }
 
     /// Whether the gateway is done with the call before, as far as is known, and knows us.
-    pub(super) fn may_dial(&self) -> bool {
-        self.teardown.is_none()
-            && self.healing.unsure.is_empty()
-            && !self.healing.stuck
-            && matches!(self.name, Name::Held(_))
+    fn may_dial(&self) -> bool {
+        self.teardown.is_complete()
+            && !self.requests.has_uncertain()
+            && !self.teardown.is_wedged()
+            && self.registration.name().is_some()
     }
 
     /// Sends the offer or the answer that waits for its time.
@@ -43,91 +43,211 @@ impl VideoCall {
         if !self.may_dial() {
             return;
         }
-        let Some(call) = &mut self.call else { return };
-        let version = call.link.version();
+        let rests = self.timers.due(Timer::Rest).is_some_and(|due| due > now);
+        let Some(call) = &self.call else { return };
         let stage = match &call.stage {
-            Stage::Offered { sdp } if self.rest_until <= now => {
-                let jsep = Jsep::offer(sdp::announce(sdp, version));
+            Stage::Offered { sdp } if !rests => {
+                let jsep = Jsep::offer(call.transfers.announce(sdp));
                 let body = Request::call(&call.peer);
                 Stage::Dialing(self.request(Purpose::Dial, body, Some(jsep)))
             }
             Stage::Answered { sdp } => {
-                let jsep = Jsep::answer(sdp::announce(sdp, version));
+                let jsep = Jsep::answer(call.transfers.announce(sdp));
                 Stage::Accepting(self.request(Purpose::Accept, Request::Accept, Some(jsep)))
             }
             _ => return,
         };
         if let Some(call) = &mut self.call {
             call.stage = stage;
-            call.deadline = None;
         }
-        self.flush_candidates();
+        // The request has a deadline of its own.
+        self.timers.stop(Timer::Call);
+        self.with_connection(Connection::handle_carried, now);
     }
 
-    /// The core refused our call because it was given another's meanwhile, which is whole and rings
-    /// here; or because it is not done with the call before.
-    pub(super) fn handle_core_busy(&mut self, error: Error, now: Time) {
+    pub(super) fn handle_dialed(
+        &mut self,
+        id: RequestId,
+        result: Result<PluginEvent, Error>,
+        now: Time,
+    ) {
         let Some(call) = &mut self.call else { return };
-        if call.redials >= MOST_REDIALS {
-            return self.end(reason::LOST, error, Farewell::Refused, now);
+        if call.stage != Stage::Dialing(id) {
+            return;
         }
-        call.redials = call.redials.saturating_add(1);
-        let crossed_by = call.crossed_by.take();
-        let wanted = crossed_by.as_ref().is_none_or(|(caller, _)| *caller == call.peer);
+        let peer = call.peer.clone();
+        // What the gateway has still to clear up after the call before may stand in the way of this one.
+        let is_afterglow = call.may_redial() && self.teardown.is_afterglow(&peer, now);
+        match result {
+            Ok(PluginEvent::Calling) => {
+                call.stage = Stage::RingingOut;
+                self.timers.set(Timer::Call, now + self.config.ring_timeout);
+                self.announce();
+            }
+            Ok(PluginEvent::HangUp(_)) if is_afterglow => {
+                self.redial(HangUpNotice::Refused, now);
+            }
+            Ok(PluginEvent::HangUp(_)) => {
+                self.end_with(reason::BUSY, Error::Busy { peer }, HangUpNotice::Refused, now);
+            }
+            Ok(other) => self.end_dialing(Error::unexpected(&other), now),
+            Err(error) => self.handle_dial_refused(error, is_afterglow, now),
+        }
+    }
+
+    fn handle_dial_refused(&mut self, error: Error, is_afterglow: bool, now: Time) {
+        let is_announced = self.call.as_ref().is_some_and(Call::is_announced);
+        let code = match &error {
+            Error::Gateway(signaling::Error::Refused { code: CoreCode::UNKNOWN, .. }) => {
+                return self.handle_core_busy(error, now);
+            }
+            Error::Refused { code, .. } => *code,
+            _ => return self.end_dialing(error, now),
+        };
+        let reason = match code {
+            PluginCode::ALREADY_IN_CALL => return self.handle_crossing(error, now),
+            // It rang there a moment ago.
+            PluginCode::NO_SUCH_USERNAME if is_announced => reason::LEFT,
+            // The peer's handle is wedged in the call before, and it attaches another.
+            PluginCode::NO_SUCH_USERNAME if is_afterglow => {
+                return self.redial(HangUpNotice::Refused, now);
+            }
+            PluginCode::NO_SUCH_USERNAME => reason::NO_SUCH_USER,
+            PluginCode::USE_ECHO_TEST => reason::SELF,
+            _ => return self.end_dialing(error, now),
+        };
+        self.end_with(reason, error, HangUpNotice::Refused, now);
+    }
+
+    /// The call failed, and the gateway may have it nevertheless.
+    fn end_dialing(&mut self, error: Error, now: Time) {
+        self.end_with(reason::LOST, error, HangUpNotice::Send(reason::CANCELLED), now);
+    }
+
+    /// The core refused our call because it was given another's meanwhile, which is whole and rings here;
+    /// or because it is not done with the call before.
+    fn handle_core_busy(&mut self, error: Error, now: Time) {
+        let Some(call) = &mut self.call else { return };
+        if !call.may_redial() {
+            return self.end_with(reason::LOST, error, HangUpNotice::Refused, now);
+        }
+        call.count_redial();
         call.stage = Stage::Yielding;
-        call.deadline = Some(now + CROSSER);
-        self.log(Level::Info, "the gateway is not ready for the call".into());
+        let crossed_by = call.crossed_by.take();
+        let is_wanted = crossed_by.as_ref().is_none_or(|(caller, _)| *caller == call.peer);
+        self.timers.set(Timer::Call, now + CROSSER);
+        self.log(Level::Info, "the gateway is not ready for the call");
         self.close_connection();
         match crossed_by {
-            Some((_, offer)) if wanted => self.answer(offer, now),
+            Some((_, offer)) if is_wanted => self.answer(offer, now),
             Some(_) => self.decline(reason::BUSY, now),
             None => {}
         }
     }
 
-    /// The plugin refused our call because it has us in another, and takes both down. The one whose
-    /// name comes first calls again.
-    pub(super) fn handle_crossing(&mut self, error: Error, now: Time) {
+    /// The plugin refused our call because it has us in another, and takes both down. The user whose name
+    /// comes first calls again.
+    fn handle_crossing(&mut self, error: Error, now: Time) {
         let Some(call) = &self.call else { return };
-        if call.redials >= MOST_REDIALS {
-            return self.end(reason::LOST, error, Farewell::HangUp(reason::CROSSING), now);
+        let notice = HangUpNotice::Send(reason::CROSSING);
+        if !call.may_redial() {
+            return self.end_with(reason::LOST, error, notice, now);
         }
-        let by_third = call.crossed_by.as_ref().is_some_and(|(other, _)| *other != call.peer);
+        let is_by_third = call.crossed_by.as_ref().is_some_and(|(other, _)| *other != call.peer);
         self.log(Level::Info, format!("two calls crossed ({error})"));
-        if by_third {
-            return self.dial_again(Farewell::HangUp(reason::BUSY), now);
+        if is_by_third {
+            return self.redial(HangUpNotice::Send(reason::BUSY), now);
         }
-        self.put_down(Farewell::HangUp(reason::CROSSING), now);
-        self.make_way(now);
+        self.put_down(notice, now);
+        self.yield_or_redial(now);
     }
 
     /// After a crossing: the first by name calls again, the other waits for that call.
-    pub(super) fn make_way(&mut self, now: Time) {
+    pub(super) fn yield_or_redial(&mut self, now: Time) {
+        let notice = HangUpNotice::FromGateway;
+        let Some(call) = &self.call else { return };
         // A peer that says so again and again must not keep us calling.
-        if self.call.as_ref().is_some_and(|call| call.redials >= MOST_REDIALS) {
-            let error = End::CrossedTooOften.into();
-            return self.end(reason::DECLINED, error, Farewell::Await, now);
+        if !call.may_redial() {
+            return self.end_with(reason::DECLINED, End::CrossedTooOften, notice, now);
         }
-        let wins = match (&self.name, &self.call) {
-            (Name::Held(me), Some(call)) => *me < call.peer,
-            _ => false,
-        };
-        if wins {
-            return self.dial_again(Farewell::Await, now);
+        if self.registration.name().is_some_and(|me| *me < call.peer) {
+            return self.redial(notice, now);
         }
-        self.put_down(Farewell::Await, now);
+        self.put_down(notice, now);
         if let Some(call) = &mut self.call {
             call.stage = Stage::Yielding;
-            call.deadline = Some(now + YIELD);
-            call.redials = call.redials.saturating_add(1);
+            call.count_redial();
+            self.timers.set(Timer::Call, now + YIELD);
         }
     }
 
-    pub(super) fn dial_again(&mut self, farewell: Farewell<'_>, now: Time) {
-        self.put_down(farewell, now);
+    pub(super) fn redial(&mut self, notice: HangUpNotice<'_>, now: Time) {
+        self.put_down(notice, now);
         if let Some(call) = &mut self.call {
-            call.redials = call.redials.saturating_add(1);
+            call.count_redial();
             self.offer(now);
+        }
+    }
+
+    pub(super) fn handle_accept_answered(
+        &mut self,
+        id: RequestId,
+        result: Result<PluginEvent, Error>,
+        now: Time,
+    ) {
+        if !self.is_in_stage(|stage| *stage == Stage::Accepting(id)) {
+            return;
+        }
+        let error = match result {
+            Ok(PluginEvent::Accepted) => return self.come_up(now),
+            Ok(other) => Error::unexpected(&other),
+            Err(error) => error,
+        };
+        match &error {
+            Error::Refused { code: PluginCode::NO_CALL, .. } => {
+                self.end_with(reason::CANCELLED, error, HangUpNotice::FromGateway, now);
+            }
+            // The gateway closes a connection late: that of the call before took this offer with it.
+            Error::Gateway(signaling::Error::Refused {
+                code: CoreCode::UNEXPECTED_ANSWER, ..
+            }) => self.ask_for_redial(HangUpNotice::Send(reason::REDIAL), now),
+            _ => self.end(reason::LOST, error, now),
+        }
+    }
+
+    /// The call is accepted, at both ends.
+    pub(super) fn come_up(&mut self, now: Time) {
+        let Some(call) = &mut self.call else { return };
+        call.stage = Stage::Up;
+        // What was reported of an end before this was about the call before.
+        call.remote_end = None;
+        match call.has_path() {
+            true => self.timers.stop(Timer::Call),
+            false => self.timers.set(Timer::Call, now + self.config.connect_timeout),
+        }
+        let (accepted, command) = (call.accepted(), call.command.take());
+        let (support, renegotiates) = (call.support, call.peer_renegotiates());
+        let has_media = call.connection.as_ref().is_some_and(Connection::has_remote_media);
+        let media = has_media.then(|| Event::RemoteMedia(call.peer.clone()));
+        for event in accepted.into_iter().chain(media) {
+            self.event(event);
+        }
+        if let Some(command) = command {
+            self.done(command, Ok(()));
+        }
+        self.with_connection(|connection| connection.handle_established(renegotiates, now), now);
+        self.with_transfers(|transfers| transfers.handle_up(support, now));
+    }
+
+    /// The peer's side is ringing.
+    pub(super) fn announce(&mut self) {
+        let Some(call) = &mut self.call else { return };
+        if let Some(event) = call.announce() {
+            let command = call.command.take();
+            self.event(event);
+            if let Some(command) = command {
+                self.done(command, Ok(()));
+            }
         }
     }
 }

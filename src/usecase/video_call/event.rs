@@ -1,4 +1,4 @@
-//! What the page is told.
+//! The events of a video call object.
 
 use serde::Serialize;
 
@@ -48,6 +48,17 @@ pub enum Event {
     Reconnected,
     /// Something that no promise was there to report.
     Error(Error),
+}
+
+impl Event {
+    /// The event without what `hide` takes out of its error.
+    pub(crate) fn redacted(self, hide: impl Fn(&str) -> String) -> Self {
+        match self {
+            Self::Reconnecting(error) => Self::Reconnecting(error.redacted(hide)),
+            Self::Error(error) => Self::Error(error.redacted(hide)),
+            event => event,
+        }
+    }
 }
 
 /// What `setCall()` sets at the gateway.

@@ -1,6 +1,6 @@
-//! A command of the page that waits for a handle, or for what is asked with one.
+//! A command of the page that waits for a handle, or for a request to be sent with one.
 
-use super::machine::Command;
+use super::Command;
 
 /// How many lost handles a command outlives.
 const MOST_LOSSES: u8 = 5;
@@ -17,7 +17,7 @@ impl Waiting {
         Self { command, losses: 0 }
     }
 
-    /// The handle is lost, or was not given. Says whether that was once too often.
+    /// Counts a handle that was lost or refused. Returns whether that was the last one to wait for.
     pub(crate) fn lose(&mut self) -> bool {
         self.losses = self.losses.saturating_add(1);
         self.losses >= MOST_LOSSES

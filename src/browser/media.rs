@@ -1,0 +1,255 @@
+//! The page's side of one use case object: its devices, peer connections and video elements.
+
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+use vecmap::VecMap;
+
+use futures::channel::oneshot;
+use wasm_bindgen_futures::spawn_local;
+use web_sys::MediaStream;
+
+use super::devices::{self, LocalStream};
+use super::driver::Driver;
+use super::options::{Elements, StreamOptions};
+use super::peer_connection::{News, PeerConnection, PeerSetup};
+use super::thrown;
+use super::view::{Side, View};
+use crate::client::UseCaseId;
+use crate::data::ChannelMessage;
+use crate::log::Level;
+use crate::peer::{self, ConnectionId, PeerCommand, PeerEvent};
+use crate::signaling::JsepKind;
+
+/// Hears that the devices are open.
+pub(crate) type OnLocal = Box<dyn Fn(&MediaStream)>;
+
+pub(crate) struct Media {
+    id: UseCaseId,
+    driver: Weak<Driver>,
+    peer_setup: PeerSetup,
+    stream_options: StreamOptions,
+    has_data: bool,
+    view: View,
+    on_local: OnLocal,
+    peers: RefCell<VecMap<ConnectionId, Rc<PeerConnection>>>,
+    /// The open devices are kept over all the peer connections of one call.
+    local: RefCell<Option<Rc<LocalStream>>>,
+    remote: RefCell<Option<MediaStream>>,
+    /// Counts calls: devices that open too late belong to an earlier one.
+    generation: Cell<u64>,
+}
+
+impl Media {
+    pub(crate) fn new(
+        id: UseCaseId,
+        driver: &Rc<Driver>,
+        (stream_options, has_data): (StreamOptions, bool),
+        elements: Elements,
+        on_local: OnLocal,
+    ) -> Rc<Self> {
+        Rc::new(Self {
+            id,
+            driver: Rc::downgrade(driver),
+            peer_setup: driver.peer_setup().clone(),
+            stream_options,
+            has_data,
+            view: View::new(elements),
+            on_local,
+            peers: RefCell::default(),
+            local: RefCell::default(),
+            remote: RefCell::default(),
+            generation: Cell::default(),
+        })
+    }
+
+    pub(crate) fn id(&self) -> UseCaseId {
+        self.id
+    }
+
+    pub(crate) fn driver(&self) -> Option<Rc<Driver>> {
+        self.driver.upgrade()
+    }
+
+    pub(crate) fn log(&self, level: Level, line: &str) {
+        if let Some(driver) = self.driver() {
+            driver.log(level, line);
+        }
+    }
+
+    /// What this side sends, while its devices are open.
+    pub(crate) fn local_stream(&self) -> Option<MediaStream> {
+        let local = self.local.borrow().clone();
+        local.map(|local| Clone::clone(local.stream()))
+    }
+
+    /// What the other side sends.
+    pub(crate) fn remote_stream(&self) -> Option<MediaStream> {
+        self.remote.borrow().as_ref().map(Clone::clone)
+    }
+
+    /// Whether there are data channels.
+    pub(crate) fn has_data(&self) -> bool {
+        self.has_data
+    }
+
+    /// Does what the core says of a peer connection.
+    pub(crate) fn handle(self: &Rc<Self>, id: ConnectionId, command: PeerCommand) {
+        let kind = command.describes();
+        match command {
+            PeerCommand::Offer => return self.begin(id, JsepKind::Offer, None),
+            PeerCommand::Answer(offer) => return self.begin(id, JsepKind::Answer, Some(offer)),
+            PeerCommand::Close => {
+                let peer = self.peers.borrow_mut().remove(&id);
+                if let Some(peer) = peer {
+                    peer.close();
+                }
+                return;
+            }
+            _ => {}
+        }
+        let Some(peer) = self.peer(id) else { return };
+        match (command, kind) {
+            (PeerCommand::AcceptAnswer(answer), _) => peer.accept(answer),
+            (PeerCommand::AddCandidates(candidates), _) => peer.add(candidates),
+            (PeerCommand::Restart, Some(kind)) => self.describe(id, kind, peer.restart()),
+            (PeerCommand::AnswerAgain(offer), Some(kind)) => {
+                self.describe(id, kind, peer.renegotiate(offer));
+            }
+            _ => {}
+        }
+    }
+
+    /// Sends a message on a data channel.
+    pub(crate) fn send(&self, id: ConnectionId, message: ChannelMessage) {
+        let Some(peer) = self.peer(id) else { return };
+        let sent = match message {
+            ChannelMessage::Binary(channel, message) => peer.send(channel, &message),
+            ChannelMessage::Text(text) => peer.send_text(&text),
+        };
+        if let Err(thrown) = sent {
+            let words = thrown::words(&thrown);
+            let line = format!("the browser could not send on the data channel: {words}");
+            self.log(Level::Warn, &line);
+        }
+    }
+
+    /// Stops the devices and clears the video elements.
+    pub(crate) fn release(&self) {
+        self.generation.set(self.generation.get().wrapping_add(1));
+        let open = (self.local.take(), self.remote.take());
+        drop(open);
+        self.view.clear();
+    }
+
+    /// Closes all that is open: the object is at its end.
+    pub(crate) fn end(&self) {
+        let peers = self.peers.take();
+        for peer in peers.into_values() {
+            peer.close();
+        }
+        self.release();
+    }
+
+    /// A peer connection, while it is open.
+    pub(crate) fn peer(&self, id: ConnectionId) -> Option<Rc<PeerConnection>> {
+        self.peers.borrow().get(&id).cloned()
+    }
+
+    fn begin(self: &Rc<Self>, id: ConnectionId, kind: JsepKind, offer: Option<String>) {
+        let (media, generation) = (Rc::downgrade(self), self.generation.get());
+        let sink = Rc::new(move |news| {
+            if let Some(media) = media.upgrade() {
+                media.handle_news(id, generation, news);
+            }
+        });
+        let peer = PeerConnection::new(self.peer_setup.clone(), self.has_data, sink);
+        self.peers.borrow_mut().insert(id, peer.clone());
+        let opening = self.open();
+        let opening = async move { opening.await.unwrap_or(Err(peer::Error::Closed)) };
+        self.describe(id, kind, peer.begin(opening, offer));
+    }
+
+    /// Reports the description that is being made, or why there is none.
+    fn describe(
+        self: &Rc<Self>,
+        id: ConnectionId,
+        kind: JsepKind,
+        making: impl Future<Output = Result<String, peer::Error>> + 'static,
+    ) {
+        // What waits for the browser keeps nothing of a call that is over.
+        let media = Rc::downgrade(self);
+        spawn_local(async move {
+            let result = making.await;
+            if let Some(media) = media.upgrade() {
+                media.report(id, PeerEvent::Description(kind, result));
+            }
+        });
+    }
+
+    fn report(&self, id: ConnectionId, event: PeerEvent) {
+        if let Some(driver) = self.driver() {
+            driver.input(|client, now| client.handle_peer(self.id, id, event, now));
+        }
+    }
+
+    /// Opens the devices, unless they are open.
+    fn open(self: &Rc<Self>) -> oneshot::Receiver<Result<MediaStream, peer::Error>> {
+        let (tell, opened) = oneshot::channel();
+        if let Some(stream) = self.local_stream() {
+            let _ = tell.send(Ok(stream));
+            return opened;
+        }
+        let (media, generation) = (Rc::downgrade(self), self.generation.get());
+        let opening = devices::open(&self.stream_options);
+        // If the connection fails before the devices do, nobody waits for them any more.
+        spawn_local(async move {
+            let result = opening.await.and_then(|local| match media.upgrade() {
+                Some(media) => media.handle_opened(generation, local),
+                None => Err(peer::Error::Closed),
+            });
+            let _ = tell.send(result);
+        });
+        opened
+    }
+
+    fn handle_opened(
+        &self,
+        generation: u64,
+        opened: LocalStream,
+    ) -> Result<MediaStream, peer::Error> {
+        // The call is over: its devices are of no use.
+        if self.generation.get() != generation {
+            return MediaStream::new().map_err(|_| peer::Error::Closed);
+        }
+        // Another peer connection of the same call was faster.
+        if let Some(stream) = self.local_stream() {
+            return Ok(stream);
+        }
+        let stream = Clone::clone(opened.stream());
+        *self.local.borrow_mut() = Some(Rc::new(opened));
+        self.view.show(Side::Local, &stream);
+        (self.on_local)(&stream);
+        Ok(stream)
+    }
+
+    fn handle_news(&self, id: ConnectionId, generation: u64, news: News) {
+        match news {
+            News::Stream(stream) => {
+                // Its connection may outlive a call, until the gateway knows of the end.
+                if self.generation.get() == generation {
+                    let has_tracks = devices::tracks(&stream).next().is_some();
+                    *self.remote.borrow_mut() = Some(Clone::clone(&stream));
+                    if has_tracks {
+                        self.view.show(Side::Remote, &stream);
+                    }
+                }
+            }
+            News::Peer(event) => self.report(id, event),
+            News::Channel(event) => {
+                if let Some(driver) = self.driver() {
+                    driver.input(|client, now| client.handle_channel(self.id, id, event, now));
+                }
+            }
+        }
+    }
+}
