@@ -16,6 +16,7 @@ use crate::signaling::{
     TokenRequest, TransactionId, given_up,
 };
 use crate::time::{Time, earliest};
+use crate::usecase::echo_test::{self, EchoConfig, EchoTest};
 use crate::usecase::video_call::{self, CallConfig, VideoCall};
 use crate::usecase::{
     self, Body, Closed, Command, Event, FIRST_PLUGIN, HandleLoss, Reply, RequestId, SessionEnd,
@@ -223,6 +224,7 @@ impl Client {
     pub fn peer(&self, id: UseCaseId) -> Option<&UserName> {
         match &self.slots.get(&id)?.usecase {
             UseCase::VideoCall(call) => call.peer(),
+            UseCase::EchoTest(_) => None,
         }
     }
 
@@ -301,6 +303,12 @@ impl Client {
         self.run(now);
     }
 
+    /// Attaches a new echo test object.
+    pub fn echo_test(&mut self, command: Command, config: EchoConfig, now: Time) {
+        let test = EchoTest::new(config, self.random.clone());
+        self.add(command, UseCase::EchoTest(test), now);
+    }
+
     /// Does something with a video call object; a command of the page for one that has ended is refused.
     pub fn with_video_call(
         &mut self,
@@ -309,15 +317,32 @@ impl Client {
         now: Time,
         act: impl FnOnce(&mut VideoCall),
     ) {
-        match (self.slots.get_mut(&id).map(|slot| &mut slot.usecase), command) {
-            (Some(UseCase::VideoCall(call)), _) => act(call),
-            (None, Some(command)) => {
-                let error = video_call::Error::from(Closed::ByPage);
-                self.done_with(command, Err(error.into()));
-            }
-            (None, None) => {}
+        match self.slots.get_mut(&id).map(|slot| &mut slot.usecase) {
+            Some(UseCase::VideoCall(call)) => act(call),
+            _ => self.refuse(command, video_call::Error::from(Closed::ByPage)),
         }
         self.run(now);
+    }
+
+    /// The same with an echo test object.
+    pub fn with_echo_test(
+        &mut self,
+        id: UseCaseId,
+        command: Option<Command>,
+        now: Time,
+        act: impl FnOnce(&mut EchoTest),
+    ) {
+        match self.slots.get_mut(&id).map(|slot| &mut slot.usecase) {
+            Some(UseCase::EchoTest(test)) => act(test),
+            _ => self.refuse(command, echo_test::Error::from(Closed::ByPage)),
+        }
+        self.run(now);
+    }
+
+    fn refuse(&mut self, command: Option<Command>, error: impl Into<Error>) {
+        if let Some(command) = command {
+            self.done_with(command, Err(error.into()));
+        }
     }
 
     // The browser.

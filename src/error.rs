@@ -6,6 +6,7 @@ mod message;
 use std::fmt;
 
 use crate::signaling::{self, CoreCode};
+use crate::usecase::echo_test;
 use crate::usecase::video_call::{self, End, Misuse, PluginCode};
 use crate::usecase::{Closed, SessionEnd};
 use crate::{data, peer};
@@ -118,6 +119,8 @@ pub enum Error {
     Gateway(#[from] signaling::Error),
     /// A video call.
     Call(#[from] video_call::Error),
+    /// An echo test.
+    Echo(#[from] echo_test::Error),
     /// A message or a file.
     Transfer(#[from] data::Error),
     /// Devices, or a peer connection.
@@ -181,6 +184,7 @@ impl Error {
         match self {
             Self::Gateway(error) => gateway(error),
             Self::Call(error) => call(error),
+            Self::Echo(error) => echo(error),
             Self::Transfer(error) => transfer(error),
             Self::Media(error) => media(error),
             Self::Closed(_) => Code::Closed,
@@ -196,6 +200,7 @@ impl Error {
         match self {
             Self::Gateway(error) => message::gateway(error),
             Self::Call(error) => message::call(error),
+            Self::Echo(error) => message::echo(error),
             Self::Transfer(error) => message::transfer(error),
             Self::Media(error) => message::media(error),
             Self::Closed(closed) => message::closed(*closed),
@@ -210,14 +215,15 @@ impl Error {
     /// The number that the gateway gave, where it gave one.
     pub fn gateway_code(&self) -> Option<i64> {
         match self {
-            Self::Gateway(error) | Self::Call(video_call::Error::Gateway(error)) => {
-                match error.single() {
-                    signaling::Error::Refused { code: CoreCode(code), .. } => Some(*code),
-                    signaling::Error::Misrouted => Some(CoreCode::NO_SUCH_SESSION.0),
-                    _ => None,
-                }
-            }
-            Self::Call(video_call::Error::Refused { code: PluginCode(code), .. }) => Some(*code),
+            Self::Gateway(error)
+            | Self::Call(video_call::Error::Gateway(error))
+            | Self::Echo(echo_test::Error::Gateway(error)) => match error.single() {
+                signaling::Error::Refused { code: CoreCode(code), .. } => Some(*code),
+                signaling::Error::Misrouted => Some(CoreCode::NO_SUCH_SESSION.0),
+                _ => None,
+            },
+            Self::Call(video_call::Error::Refused { code: PluginCode(code), .. })
+            | Self::Echo(echo_test::Error::Refused { code, .. }) => Some(*code),
             Self::Redacted(redacted) => redacted.gateway_code,
             _ => None,
         }
@@ -226,13 +232,14 @@ impl Error {
     /// The browser's or the gateway's own words, where there are any.
     pub fn cause(&self) -> Option<String> {
         let words = match self {
-            Self::Gateway(error) | Self::Call(video_call::Error::Gateway(error)) => {
-                gateway_cause(error)
-            }
-            Self::Call(video_call::Error::Refused { reason, .. }) => Some(reason.clone()),
-            Self::Media(error) | Self::Call(video_call::Error::Media(error)) => {
-                error.cause().cloned()
-            }
+            Self::Gateway(error)
+            | Self::Call(video_call::Error::Gateway(error))
+            | Self::Echo(echo_test::Error::Gateway(error)) => gateway_cause(error),
+            Self::Call(video_call::Error::Refused { reason, .. })
+            | Self::Echo(echo_test::Error::Refused { reason, .. }) => Some(reason.clone()),
+            Self::Media(error)
+            | Self::Call(video_call::Error::Media(error))
+            | Self::Echo(echo_test::Error::Media(error)) => error.cause().cloned(),
             Self::Transfer(data::Error::Unreadable { cause })
             | Self::Call(video_call::Error::Transfer(data::Error::Unreadable { cause })) => {
                 Some(cause.clone())
@@ -267,6 +274,7 @@ impl Error {
         match self {
             Self::Gateway(error) => error.to_string(),
             Self::Call(error) => error.to_string(),
+            Self::Echo(error) => error.to_string(),
             Self::Transfer(error) => error.to_string(),
             Self::Media(error) => error.to_string(),
             _ => String::new(),
@@ -357,6 +365,22 @@ fn call(error: &video_call::Error) -> Code {
             | Misuse::NothingToSendThrough
             | Misuse::NothingToMute => Code::NoCall,
         },
+    }
+}
+
+fn echo(error: &echo_test::Error) -> Code {
+    use echo_test::{Error, Misuse};
+    match error {
+        Error::Gateway(error) => gateway(error),
+        Error::Media(error) => media(error),
+        Error::Refused { .. } => Code::GatewayError,
+        Error::UnexpectedAnswer { .. } | Error::MissingAnswer => Code::GatewayProtocol,
+        Error::NoEcho => Code::MediaFailed,
+        Error::ByGateway { .. } | Error::Stopped => Code::CallEnded,
+        Error::Closed(_) => Code::Closed,
+        Error::Misuse(Misuse::Running) => Code::AlreadyInCall,
+        Error::Misuse(Misuse::NotRunning) => Code::NoCall,
+        Error::Misuse(Misuse::Restoring) => Code::NotConnected,
     }
 }
 

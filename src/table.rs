@@ -268,6 +268,21 @@ tables! {
         VOICE_PROCESSOR = "voiceProcessor", Kind::Flag, "true";
     }
 
+    /// The listeners of `echoTest()`.
+    echo_events = "onEvents" {
+        READY_LOCAL_STREAM = "onReadyLocalStream", Kind::Function, "";
+        REMOTE_STREAM_READY = "onRemoteStreamReady", Kind::Function, "";
+        SLOW_LINK = "onSlowLink", Kind::Function, "";
+        ERROR = "onError", Kind::Function, "";
+    }
+
+    /// The options of `echoTest()`.
+    echo = "options" {
+        CONNECT_TIMEOUT = "connectTimeout", millis(1000), "30000";
+        ACCOUNT = "account", Kind::Text, "that of the connection";
+        STREAM = "stream", Kind::Object, "{}";
+    }
+
     /// The last argument of `sendData()`.
     sending = "optional" {
         FILENAME = "filename", Kind::Text, "the name of the File";

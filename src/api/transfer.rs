@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use futures::FutureExt;
 use web_sys::{Blob, File};
 
-use super::video_call::CallRef;
+use super::video_call::CallHandle;
 use crate::browser::driver::Ended;
 use crate::browser::event::TransferStatus;
 use crate::error::Error;
@@ -66,14 +66,14 @@ impl Outgoing {
 /// the transfer goes on.
 #[must_use = "it is under way, and how it ends is known to this alone"]
 pub struct Transfer {
-    call: Rc<CallRef>,
+    call: Rc<CallHandle>,
     status: TransferStatus,
     ended: Ended<TransferStatus>,
 }
 
 impl Transfer {
     pub(super) fn new(
-        call: Rc<CallRef>,
+        call: Rc<CallHandle>,
         status: TransferStatus,
         ended: Ended<TransferStatus>,
     ) -> Self {

@@ -1,21 +1,17 @@
 //! One video call: a name, and at most one call at a time.
 
-use std::cell::Cell;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::channel::{mpsc, oneshot};
-use futures::{FutureExt, Stream, StreamExt};
-use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::*;
 use web_sys::MediaStream;
 
+use super::handle::Handle;
+use super::pending::Pending;
 use super::transfer::{Content, Outgoing, Transfer};
 use super::video_rtc::Session;
 use crate::browser::blob;
-use crate::browser::driver::Ended;
-use crate::browser::event::{CallEvent, TransferStatus};
+use crate::browser::event::TransferStatus;
 use crate::browser::options::{CallSetup, Elements, StreamOptions};
 use crate::browser::throwing::{Content as BlobContent, throwing};
 use crate::browser::thrown;
@@ -25,9 +21,8 @@ use crate::client::UseCaseId;
 use crate::config::UserName;
 use crate::data::{LONGEST_INLINE, LONGEST_TEXT, Meta, Policy, clean_filename, is_kind};
 use crate::error::Error;
-use crate::time::Time;
 use crate::usecase::video_call::{self, Reply as CallReply, Settings, TransferId};
-use crate::usecase::{Closed, Command, Reply};
+use crate::usecase::{Closed, Reply};
 
 /// How a video call is made.
 #[derive(Clone, Debug, Default)]
@@ -91,60 +86,18 @@ pub enum Track {
     Video,
 }
 
-/// The events of one video call, in order.
-#[derive(Debug)]
-pub struct Events(mpsc::UnboundedReceiver<CallEvent>);
-
-impl Events {
-    /// A stream, and what fills it.
-    pub(super) fn new() -> (Self, impl Fn(CallEvent) + 'static) {
-        let (tell, events) = mpsc::unbounded();
-        // Where the app dropped the stream, it hears nothing.
-        (Self(events), move |event| drop(tell.unbounded_send(event)))
-    }
-}
-
-impl Stream for Events {
-    type Item = CallEvent;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<CallEvent>> {
-        self.0.poll_next_unpin(context)
-    }
-}
-
 /// A name at the gateway, and one call at a time. Clones are the same object; the last one that is dropped closes it.
 ///
 /// A command is under way when its method returns, whether or not the future is awaited.
 #[derive(Clone)]
-pub struct VideoCall(Rc<CallRef>);
+pub struct VideoCall(Rc<CallHandle>);
 
-/// A call object at the gateway; closed when dropped.
-pub(crate) struct CallRef {
-    session: Rc<Session>,
-    id: UseCaseId,
-    is_kept: Cell<bool>,
-}
+pub(crate) type CallHandle = Handle<video_call::VideoCall>;
 
-impl Drop for CallRef {
-    fn drop(&mut self) {
-        // One that has ended needs no end.
-        if !self.is_kept.get() && self.page().is_some() {
-            drop(self.command(|call, command, now| call.close(command, now)));
-        }
-    }
-}
-
-impl CallRef {
-    fn command(&self, act: impl FnOnce(&mut video_call::VideoCall, Command, Time)) -> Ended<Reply> {
-        let id = self.id;
-        self.session.driver().command(|client, command, now| {
-            client.with_video_call(id, Some(command), now, |call| act(call, command, now));
-        })
-    }
-
+impl CallHandle {
     /// The page's side, while the object exists.
     fn page(&self) -> Option<Rc<page::VideoCall>> {
-        self.session.driver().video_call(self.id)
+        self.session().driver().video_call(self.id())
     }
 
     pub(crate) fn cancel(&self, id: TransferId) {
@@ -156,18 +109,18 @@ impl CallRef {
 
 impl VideoCall {
     pub(super) fn new(session: Rc<Session>, id: UseCaseId) -> Self {
-        Self(Rc::new(CallRef { session, id, is_kept: Cell::new(false) }))
+        Self(Handle::new(session, id))
     }
 
     /// Dropping never closes it.
     #[cfg(feature = "js")]
     pub(crate) fn keep_alive(&self) {
-        self.0.is_kept.set(true);
+        self.0.keep_alive();
     }
 
     /// Who the other side of the call is, if there is a call.
     pub fn peer(&self) -> Option<String> {
-        self.0.session.driver().peer(self.0.id)
+        self.0.session().driver().peer(self.0.id())
     }
 
     /// What this side sends, while a call has its devices open.
@@ -262,7 +215,7 @@ impl VideoCall {
         let filename = filename.as_deref().and_then(clean_filename);
         let meta = Meta { kind, filename, size, is_text };
         let mut status = None;
-        let ended = self.0.session.driver().send(self.0.id, meta, source, |begun_status| {
+        let ended = self.0.session().driver().send(self.0.id(), meta, source, |begun_status| {
             begun(begun_status);
             status = Some(begun_status.clone());
         });
@@ -277,46 +230,7 @@ impl VideoCall {
 
     /// Ends the call, frees the name and closes the object. Idempotent.
     pub fn close(&self) -> Pending<()> {
-        // Where there is nothing to close any more, it is closed.
-        let ended = match self.0.page() {
-            Some(_) => self.0.command(|call, command, now| call.close(command, now)),
-            None => done(),
-        };
-        Pending::new(Ok(ended), drop)
-    }
-}
-
-fn done() -> Ended<Reply> {
-    let (tell, ended) = oneshot::channel();
-    let _ = tell.send(Ok(Reply::Done));
-    ended
-}
-
-/// A command that is under way: a future that is ready when the gateway has done it, or refused. Dropped, the command
-/// goes on.
-#[must_use = "the command is under way, and what comes of it is known to this alone"]
-pub struct Pending<T> {
-    ended: Result<Ended<Reply>, Option<Error>>,
-    value: fn(Reply) -> T,
-}
-
-impl<T> Pending<T> {
-    pub(super) fn new(ended: Result<Ended<Reply>, Error>, value: fn(Reply) -> T) -> Self {
-        Self { ended: ended.map_err(Some), value }
-    }
-}
-
-impl<T> Future for Pending<T> {
-    type Output = Result<T, Error>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let value = self.value;
-        match &mut self.ended {
-            Ok(ended) => ended
-                .poll_unpin(context)
-                .map(|ended| ended.unwrap_or(Err(Error::Dropped)).map(value)),
-            Err(error) => Poll::Ready(Err(error.take().unwrap_or(Error::Dropped))),
-        }
+        Pending::new(Ok(self.0.close()), drop)
     }
 }
 

@@ -8,11 +8,14 @@ use js_sys::{Array, Object, Reflect};
 use wasm_bindgen::JsValue;
 use web_sys::{MediaDeviceInfo, RtcIceTransportPolicy};
 
-use super::video_call::{CallOptions, Events, VideoCall};
+use super::echo_test::{EchoOptions, EchoTest};
+use super::events::Events;
+use super::video_call::{CallOptions, VideoCall};
 use crate::browser::console::Console;
 use crate::browser::driver::Driver;
-use crate::browser::event::CallEvent;
-use crate::browser::options::{CallSetup, DeviceKind, IceServers, Setup, Source};
+use crate::browser::echo_test::OnEvent as OnEchoEvent;
+use crate::browser::event::{CallEvent, EchoEvent};
+use crate::browser::options::{CallSetup, DeviceKind, EchoSetup, IceServers, Setup, Source};
 use crate::browser::video_call::OnEvent;
 use crate::browser::{devices, environment};
 use crate::config::{GatewayConfig, Secret, ServerUrl, Token};
@@ -161,6 +164,27 @@ impl UseCases {
         // Made at once when it is attached: where nobody waits for it any more, it is dropped, and so closed.
         let made = move |id| VideoCall::new(session, id);
         let ended = self.0.driver.attach_video_call(setup, on_event, made);
+        async move { ended.await.unwrap_or(Err(Error::Dropped)) }
+    }
+
+    /// Attaches to the gateway's echo test plugin. Opens no device before [`EchoTest::start`].
+    pub fn echo_test(
+        &self,
+        options: EchoOptions,
+    ) -> impl Future<Output = Result<(EchoTest, Events<EchoEvent>), Error>> + use<> {
+        let (events, on_event) = Events::new();
+        let attaching = self.attach_echo_test(options.into_setup(), Rc::new(on_event));
+        async move { Ok((attaching.await?, events)) }
+    }
+
+    pub(crate) fn attach_echo_test(
+        &self,
+        setup: EchoSetup,
+        on_event: OnEchoEvent,
+    ) -> impl Future<Output = Result<EchoTest, Error>> + use<> {
+        let session = self.0.clone();
+        let made = move |id| EchoTest::new(session, id);
+        let ended = self.0.driver.attach_echo_test(setup, on_event, made);
         async move { ended.await.unwrap_or(Err(Error::Dropped)) }
     }
 }

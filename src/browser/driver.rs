@@ -10,10 +10,11 @@ use wasm_bindgen_futures::spawn_local;
 
 use super::clock;
 use super::console::Console;
+use super::echo_test::{EchoTest, OnEvent as OnEchoEvent};
 use super::event::{Direction, TransferState, TransferStatus};
 use super::http::{self, Exchange};
 use super::media::Media;
-use super::options::{CallSetup, Setup, Source as TokenSource};
+use super::options::{CallSetup, EchoSetup, Setup, Source as TokenSource};
 use super::page_lifecycle::{PageEvent, PageLifecycle};
 use super::peer_connection::PeerSetup;
 use super::thrown;
@@ -54,12 +55,14 @@ pub(crate) struct Driver {
 #[derive(Clone)]
 enum Object {
     VideoCall(Rc<VideoCall>),
+    EchoTest(Rc<EchoTest>),
 }
 
 impl Object {
     fn media(&self) -> &Rc<Media> {
         match self {
             Self::VideoCall(call) => &call.media,
+            Self::EchoTest(test) => &test.media,
         }
     }
 }
@@ -96,7 +99,20 @@ impl Driver {
     pub(crate) fn video_call(&self, id: UseCaseId) -> Option<Rc<VideoCall>> {
         match self.object(id)? {
             Object::VideoCall(call) => Some(call),
+            Object::EchoTest(_) => None,
         }
+    }
+
+    /// The page's side of an echo test, while the object exists.
+    pub(crate) fn echo_test(&self, id: UseCaseId) -> Option<Rc<EchoTest>> {
+        match self.object(id)? {
+            Object::EchoTest(test) => Some(test),
+            Object::VideoCall(_) => None,
+        }
+    }
+
+    pub(crate) fn has_object(&self, id: UseCaseId) -> bool {
+        self.objects.borrow().contains_key(&id)
     }
 
     fn object(&self, id: UseCaseId) -> Option<Object> {
@@ -153,6 +169,22 @@ impl Driver {
             made,
         );
         self.input(|client, now| client.video_call(command, config, now));
+        ended
+    }
+
+    /// Attaches an echo test object; gives what `made` makes of its number.
+    pub(crate) fn attach_echo_test<T: 'static>(
+        self: &Rc<Self>,
+        setup: EchoSetup,
+        on_event: OnEchoEvent,
+        made: impl FnOnce(UseCaseId) -> T + 'static,
+    ) -> Ended<T> {
+        let config = setup.config.clone();
+        let (command, ended) = self.expect_object(
+            move |id, driver| Object::EchoTest(EchoTest::new(id, driver, setup, on_event)),
+            made,
+        );
+        self.input(|client, now| client.echo_test(command, config, now));
         ended
     }
 
@@ -304,7 +336,8 @@ impl Driver {
                 (Some(Object::VideoCall(call)), Event::VideoCall(event)) => {
                     call.handle_event(event);
                 }
-                (None, _) => {}
+                (Some(Object::EchoTest(test)), Event::EchoTest(event)) => test.handle_event(event),
+                _ => {}
             },
             Output::Done(command, result) => {
                 if let Err(error) = &result {

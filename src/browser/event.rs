@@ -118,3 +118,24 @@ pub enum Direction {
     /// From the other side to here.
     Incoming,
 }
+
+/// Something that happened in an echo test.
+#[non_exhaustive]
+#[derive(Clone, Debug)]
+pub enum EchoEvent {
+    /// The devices are open.
+    LocalStream(MediaStream),
+    /// The first packet of one's own audio or video is back.
+    RemoteStream(MediaStream),
+    /// Packets are being lost.
+    SlowLink {
+        /// `"audio"` or `"video"`.
+        media: String,
+        /// Whether what this side sends gets lost; otherwise what it receives does.
+        is_uplink: bool,
+        /// Packets lost since the last report.
+        lost: u64,
+    },
+    /// The test ended without `stop`.
+    Error(Error),
+}

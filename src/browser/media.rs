@@ -111,6 +111,7 @@ impl Media {
         match (command, kind) {
             (PeerCommand::AcceptAnswer(answer), _) => peer.accept(answer),
             (PeerCommand::AddCandidates(candidates), _) => peer.add(candidates),
+            (PeerCommand::Measure, _) => self.measure(id, peer),
             (PeerCommand::Restart, Some(kind)) => self.describe(id, kind, peer.restart()),
             (PeerCommand::AnswerAgain(offer), Some(kind)) => {
                 self.describe(id, kind, peer.renegotiate(offer));
@@ -182,6 +183,16 @@ impl Media {
             let result = making.await;
             if let Some(media) = media.upgrade() {
                 media.report(id, PeerEvent::Description(kind, result));
+            }
+        });
+    }
+
+    fn measure(self: &Rc<Self>, id: ConnectionId, peer: Rc<PeerConnection>) {
+        let media = Rc::downgrade(self);
+        spawn_local(async move {
+            let stats = peer.stats().await;
+            if let Some(media) = media.upgrade() {
+                media.report(id, PeerEvent::Stats(stats));
             }
         });
     }

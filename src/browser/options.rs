@@ -9,6 +9,7 @@ use web_sys::{Element, HtmlVideoElement, RtcBundlePolicy, RtcIceTransportPolicy}
 
 use super::console::Console;
 use crate::config::GatewayConfig;
+use crate::usecase::echo_test::EchoConfig;
 use crate::usecase::video_call::CallConfig;
 
 /// Gives a credential each time it is asked, or says in words what went wrong.
@@ -57,6 +58,14 @@ pub(crate) enum IceServers {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CallSetup {
     pub(crate) config: CallConfig,
+    pub(crate) stream: StreamOptions,
+    pub(crate) elements: Elements,
+}
+
+/// What an echo test is made with.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct EchoSetup {
+    pub(crate) config: EchoConfig,
     pub(crate) stream: StreamOptions,
     pub(crate) elements: Elements,
 }

@@ -10,10 +10,10 @@ use js_sys::{Array, Promise, Reflect};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{
-    MediaStream, RtcBundlePolicy, RtcConfiguration, RtcIceCandidateInit, RtcIceConnectionState,
-    RtcIceTransportPolicy, RtcOfferOptions, RtcPeerConnection, RtcPeerConnectionIceEvent,
-    RtcPeerConnectionState, RtcRtpTransceiverDirection, RtcRtpTransceiverInit, RtcSdpType,
-    RtcSessionDescriptionInit, RtcSignalingState, RtcTrackEvent,
+    MediaStream, MediaStreamTrack, RtcBundlePolicy, RtcConfiguration, RtcIceCandidateInit,
+    RtcIceConnectionState, RtcIceTransportPolicy, RtcOfferOptions, RtcPeerConnection,
+    RtcPeerConnectionIceEvent, RtcPeerConnectionState, RtcRtpTransceiverDirection,
+    RtcRtpTransceiverInit, RtcSdpType, RtcSessionDescriptionInit, RtcSignalingState, RtcTrackEvent,
 };
 
 use super::data_channel::Channels;
@@ -21,11 +21,12 @@ use super::devices;
 use super::listener::{Listener, Soon};
 use super::options::{IceServers, Setup};
 use super::registry::{Held, hold};
+use super::stats;
 use super::throwing::{Connection, throwing};
 use super::thrown;
 use crate::data::ChannelEvent;
 use crate::data::Lane;
-use crate::peer::{ConnectionState, Error, PeerEvent, Step};
+use crate::peer::{ConnectionState, Error, PeerEvent, Stats, Step};
 use crate::signaling::Candidate;
 
 /// How many remote candidates are kept until they can be added.
@@ -212,6 +213,15 @@ impl PeerConnection {
         }
     }
 
+    /// Its counters; all absent where it is not open.
+    pub(crate) async fn stats(&self) -> Stats {
+        let open = self.open.borrow().clone();
+        match open {
+            Some(open) => stats::read(&open.connection).await,
+            None => Stats::default(),
+        }
+    }
+
     /// Sends a binary message.
     pub(crate) fn send(&self, lane: Lane, message: &[u8]) -> Result<(), JsValue> {
         self.with_channels(|channels| channels.send(lane, message))
@@ -329,14 +339,17 @@ struct Open {
     channels: Option<Channels>,
     /// One stream of our own: what streams the other side says its tracks are in does not matter.
     stream: MediaStream,
+    /// A packet of the other side came, and that was reported.
     flows: Cell<bool>,
+    is_flow_reported: Cell<bool>,
+    /// Video tracks that are about to join the stream.
+    unjoined: Cell<u32>,
     /// Candidates travel in the description that is being made; that those were all, the gateway does not
     /// read there.
     is_described: Cell<bool>,
     /// Told of the next candidate.
     first: RefCell<Option<oneshot::Sender<()>>>,
     listeners: RefCell<Vec<Listener>>,
-    /// Video tracks that are about to join the stream.
     joining: RefCell<Vec<Soon>>,
     held: RefCell<Option<Held>>,
 }
@@ -357,6 +370,8 @@ impl Open {
             channels,
             stream: MediaStream::new()?,
             flows: Cell::default(),
+            is_flow_reported: Cell::default(),
+            unjoined: Cell::default(),
             is_described: Cell::default(),
             first: RefCell::default(),
             listeners: RefCell::default(),
@@ -443,25 +458,44 @@ impl Open {
         // A remote track is muted until its first packet.
         let (open, told) = (Rc::downgrade(self), sink.clone());
         let listener = Listener::new(&track, "unmute", move |_| {
-            if let Some(open) = open.upgrade()
-                && !open.flows.replace(true)
-            {
-                told(News::Peer(PeerEvent::RemoteMedia));
+            if let Some(open) = open.upgrade() {
+                open.flows.set(true);
+                open.report_flow(&told);
             }
         });
         self.listeners.borrow_mut().push(listener);
         sink(News::Stream(Clone::clone(&self.stream)));
-        let (stream, told, kind) = (Clone::clone(&self.stream), sink.clone(), track.kind());
-        let join = move || {
-            stream.add_track(&track);
-            told(News::Stream(stream));
-        };
         // Chromium plays no audio before the first frame, unless the video comes to an element that plays
         // already: a task later.
-        if kind != "video" {
-            join();
-        } else if let Ok(soon) = Soon::new(join) {
-            self.joining.borrow_mut().push(soon);
+        if track.kind() != "video" {
+            return self.join(&track, sink);
+        }
+        let (open, told, joining) = (Rc::downgrade(self), sink.clone(), track.clone());
+        let joined = Soon::new(move || {
+            if let Some(open) = open.upgrade() {
+                open.unjoined.set(open.unjoined.get().saturating_sub(1));
+                open.join(&joining, &told);
+                open.report_flow(&told);
+            }
+        });
+        match joined {
+            Ok(soon) => {
+                self.unjoined.set(self.unjoined.get().saturating_add(1));
+                self.joining.borrow_mut().push(soon);
+            }
+            Err(_) => self.join(&track, sink),
+        }
+    }
+
+    fn join(&self, track: &MediaStreamTrack, sink: &Sink) {
+        self.stream.add_track(track);
+        sink(News::Stream(Clone::clone(&self.stream)));
+    }
+
+    /// Reports the first packet, once the stream has all its tracks.
+    fn report_flow(&self, sink: &Sink) {
+        if self.flows.get() && self.unjoined.get() == 0 && !self.is_flow_reported.replace(true) {
+            sink(News::Peer(PeerEvent::RemoteMedia));
         }
     }
 

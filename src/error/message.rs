@@ -4,8 +4,8 @@ use crate::config::UserName;
 use crate::data::LONGEST_INLINE;
 use crate::signaling::{self, CoreCode, InvalidAnswer};
 use crate::time::millis;
-use crate::usecase::Closed;
 use crate::usecase::video_call::{self, End, Misuse, PluginCode};
+use crate::usecase::{Closed, echo_test};
 use crate::{data, peer};
 
 pub(super) fn gateway(error: &signaling::Error) -> String {
@@ -154,6 +154,32 @@ pub(super) fn call(error: &video_call::Error) -> String {
         Error::Closed(closed) => closed_object(*closed, "video call", "usecases.videoCall()"),
         Error::Ended(end) => ended(end),
         Error::Misuse(misuse) => misused(misuse),
+    }
+}
+
+pub(super) fn echo(error: &echo_test::Error) -> String {
+    use echo_test::{Error, Misuse};
+    match error {
+        Error::Gateway(error) => gateway(error),
+        Error::Media(error) => media(error),
+        Error::Refused { code, reason } => {
+            format!("the echo test plugin refused: {reason} ({code})")
+        }
+        Error::UnexpectedAnswer { result } => {
+            format!("the echo test plugin gave an answer that does not fit: {result}")
+        }
+        Error::MissingAnswer => "the echo test plugin gave no answer to the offer".into(),
+        Error::NoEcho => "the connection is up, but no media came back in time: check the \
+             firewall, and that the camera and the microphone give something"
+            .into(),
+        Error::ByGateway { reason } => format!("the gateway ended the echo test: {reason}"),
+        Error::Stopped => "the echo test was stopped before the media was back".into(),
+        Error::Closed(closed) => closed_object(*closed, "echo test", "usecases.echoTest()"),
+        Error::Misuse(Misuse::Running) => "an echo test is running already: stop() it first".into(),
+        Error::Misuse(Misuse::NotRunning) => "no echo test is running: start() one first".into(),
+        Error::Misuse(Misuse::Restoring) => {
+            "the connection to the gateway is being restored: try again in a moment".into()
+        }
     }
 }
 

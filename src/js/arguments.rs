@@ -15,14 +15,17 @@ use super::values::{self, is_absent, is_list, is_plain, shown};
 use super::{Checked, put, sentence};
 use crate::browser::console::Console;
 use crate::browser::options::{
-    CallSetup, DeviceKind, Elements, IceServers, Setup, Source, StreamOptions,
+    CallSetup, DeviceKind, EchoSetup, Elements, IceServers, Setup, Source, StreamOptions,
 };
 use crate::browser::thrown;
 use crate::config::{GatewayConfig, Secret, ServerUrl, Token};
 use crate::data::Policy;
 use crate::error::Error;
 use crate::log::{Level, excerpt};
-use crate::table::{self, Kind, call, data_channel, devices, elements, events, options, stream};
+use crate::table::{
+    self, Kind, call, data_channel, devices, echo, echo_events, elements, events, options, stream,
+};
+use crate::usecase::echo_test::EchoConfig;
 use crate::usecase::video_call::CallConfig;
 
 /// Checks the arguments of `new VideoRTC`.
@@ -229,6 +232,25 @@ pub(super) fn video_call(
         stream: stream_options(&sent),
         elements: checked_elements(&places, console)?,
     })
+}
+
+/// Checks the arguments of `echoTest()`.
+pub(super) fn echo_test(
+    on_events: &JsValue,
+    dom_elements: &JsValue,
+    options: &JsValue,
+    console: Console,
+) -> Checked<EchoSetup> {
+    Fields::read(&echo_events::TABLE, on_events, console)?;
+    let found = Fields::read(&echo::TABLE, options, console)?;
+    let sent = Fields::read(&stream::TABLE, &found.object(&echo::STREAM), console)?;
+    let places = Fields::read(&elements::TABLE, dom_elements, console)?;
+    let stream = stream_options(&sent);
+    let mut config =
+        EchoConfig { sends_media: stream.audio || stream.video, ..EchoConfig::default() };
+    set_millis(&mut config.connect_timeout, &found, &echo::CONNECT_TIMEOUT);
+    config.account = found.text(&echo::ACCOUNT);
+    Ok(EchoSetup { config, stream, elements: checked_elements(&places, console)? })
 }
 
 fn policy(data: &Fields, console: Console) -> Policy {

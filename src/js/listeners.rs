@@ -1,39 +1,30 @@
-//! The page's listeners of one video call, and the call's record for the loader's guard.
+//! The events of one video call, as its listeners get them.
 
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-use js_sys::{Array, Object, Reflect};
+use js_sys::Array;
 use wasm_bindgen::prelude::*;
 
+use super::record::{Record, slow_link};
 use super::transfers::Transfers;
-use super::{ToPage, put, to_error, values};
+use super::{ToPage, to_error};
 use crate::api::{CallEvent, VideoCall};
-use crate::browser::console;
-use crate::browser::registry::{Held, hold};
 use crate::table::{Field, events};
 
 /// The listeners of one call. The call's event sink owns them, so they live until the call object
 /// ends.
 pub(super) struct Listeners {
-    /// The page's object, or `undefined`.
-    events: JsValue,
+    record: Record,
     call: OnceCell<VideoCall>,
     pub(super) transfers: Transfers,
-    /// `{ events, peer, transfers }`, by which the guard tells the page of a breakdown.
-    record: Object,
-    _held: Held,
 }
 
 impl Listeners {
     pub(super) fn new(events: JsValue) -> Rc<Self> {
-        let record = Object::new();
         let transfers = Transfers::default();
-        put(&record, "events", &events);
-        put(&record, "peer", &JsValue::UNDEFINED);
-        put(&record, "transfers", transfers.listed());
-        let _held = hold(&record, "call");
-        Rc::new(Self { events, call: OnceCell::new(), transfers, record, _held })
+        let record = Record::new(events, transfers.listed());
+        Rc::new(Self { record, call: OnceCell::new(), transfers })
     }
 
     /// Takes the call object, which is ready later than its event sink.
@@ -43,8 +34,7 @@ impl Listeners {
 
     /// Updates the peer in the record.
     pub(super) fn note_peer(&self) {
-        let peer = self.call.get().and_then(VideoCall::peer);
-        put(&self.record, "peer", &peer.map_or(JsValue::UNDEFINED, Into::into));
+        self.record.note_peer(self.call.get().and_then(VideoCall::peer));
     }
 
     /// Passes an event on to its listener.
@@ -66,11 +56,7 @@ impl Listeners {
                 (events::REMOTE_STREAM_READY, Array::of2(&stream, &peer.into()))
             }
             CallEvent::SlowLink { media, is_uplink, lost } => {
-                let info = Object::new();
-                put(&info, "media", &media.into());
-                put(&info, "uplink", &is_uplink.into());
-                put(&info, "lost", &(lost as f64).into());
-                (events::SLOW_LINK, Array::of1(&info))
+                (events::SLOW_LINK, Array::of1(&slow_link(&media, is_uplink, lost)))
             }
             CallEvent::Reconnecting(cause) => (events::RECONNECTING, Array::of1(&to_error(&cause))),
             CallEvent::Reconnected => (events::RECONNECTED, Array::new()),
@@ -99,19 +85,9 @@ impl Listeners {
         self.fire(&listener, &values);
     }
 
-    /// Calls a listener as a method of the page's object. The page may replace it at any time, so it
-    /// is looked up here.
+    /// Calls a listener.
     pub(super) fn fire(&self, listener: &Field, values: &Array) {
-        if !self.events.is_object() {
-            return;
-        }
-        let fired = Reflect::get(&self.events, &listener.name.into()).and_then(|found| {
-            let Some(function) = values::function(&found) else { return Ok(JsValue::UNDEFINED) };
-            Reflect::apply(&function, &self.events, values)
-        });
-        if let Err(thrown) = fired {
-            console::report(listener.name, &thrown);
-        }
+        self.record.fire(listener, values);
     }
 }
 

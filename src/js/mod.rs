@@ -6,13 +6,16 @@
 
 mod arguments;
 mod call_arguments;
+mod echo_test;
 mod fields;
 mod listeners;
+mod record;
 mod transfers;
 mod values;
 mod video_call;
 mod video_rtc;
 
+pub use echo_test::EchoTest;
 pub use video_call::VideoCall;
 pub use video_rtc::{Browser, UseCases, VideoRtc};
 

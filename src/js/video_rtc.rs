@@ -8,7 +8,7 @@ use wasm_bindgen::prelude::*;
 use web_sys::MediaDeviceInfo;
 
 use super::listeners::Listeners;
-use super::{VideoCall, arguments, promise, put, to_error};
+use super::{EchoTest, VideoCall, arguments, echo_test, promise, put, to_error};
 use crate::api;
 use crate::browser::console::Console;
 
@@ -31,7 +31,7 @@ impl Browser {
     }
 }
 
-/// A connection to a Janus gateway: one session, with any number of video calls in it.
+/// A connection to a Janus gateway: one session, with any number of objects in it.
 #[wasm_bindgen(js_name = VideoRTC, extends = Browser)]
 pub struct VideoRtc {
     app: api::VideoRtc,
@@ -143,6 +143,25 @@ impl UseCases {
                     listeners.attached(call.clone());
                 }
                 Ok(JsValue::from(VideoCall::new(call, page, console)))
+            }
+        }))
+    }
+
+    /// Attaches to the gateway's echo test plugin.
+    #[wasm_bindgen(js_name = echoTest)]
+    pub fn echo_test(
+        &self,
+        on_events: JsValue,
+        dom_elements: JsValue,
+        options: JsValue,
+    ) -> Promise {
+        let setup = arguments::echo_test(&on_events, &dom_elements, &options, self.console);
+        promise(setup.map(|setup| {
+            let attaching = self.use_cases.attach_echo_test(setup, echo_test::listener(on_events));
+            async move {
+                let test = attaching.await?;
+                test.keep_alive();
+                Ok(JsValue::from(EchoTest::new(test)))
             }
         }))
     }

@@ -10,6 +10,7 @@ use std::mem::take;
 use std::time::Duration;
 
 use super::error::Error;
+use super::stats::Stats;
 use crate::log::Level;
 use crate::signaling::{Candidate, Jsep, JsepKind};
 use crate::time::Time;
@@ -45,6 +46,8 @@ pub enum PeerEvent {
     State(ConnectionState),
     /// Audio or video of the other end arrives.
     RemoteMedia,
+    /// The counters that a command asked for.
+    Stats(Stats),
 }
 
 /// The state of a connection in the browser (W3C WebRTC, `RTCPeerConnectionState`).
@@ -86,6 +89,8 @@ pub enum PeerCommand {
     AnswerAgain(String),
     /// Take these remote candidates. They may come before the remote description.
     AddCandidates(Vec<Candidate>),
+    /// Read the counters; they come back as a [`PeerEvent::Stats`].
+    Measure,
     /// Close it.
     Close,
 }
@@ -96,7 +101,7 @@ impl PeerCommand {
         match self {
             Self::Offer | Self::Restart => Some(JsepKind::Offer),
             Self::Answer(_) | Self::AnswerAgain(_) => Some(JsepKind::Answer),
-            Self::AcceptAnswer(_) | Self::AddCandidates(_) | Self::Close => None,
+            Self::AcceptAnswer(_) | Self::AddCandidates(_) | Self::Measure | Self::Close => None,
         }
     }
 }
@@ -114,6 +119,8 @@ pub enum Output {
     Path(MediaPath),
     /// Media of the other end arrives. Once.
     RemoteMedia,
+    /// The counters that were asked for.
+    Stats(Stats),
     /// The connection cannot be made.
     Failed(Error),
     /// A line for the log.
@@ -269,6 +276,11 @@ impl Connection {
         }
     }
 
+    /// Has the counters read; they come as [`Output::Stats`].
+    pub fn measure(&mut self) {
+        self.command(PeerCommand::Measure);
+    }
+
     /// A description is on its way, so that its candidates may follow.
     pub fn handle_carried(&mut self) {
         self.uncarried = self.uncarried.saturating_sub(1);
@@ -331,6 +343,7 @@ impl Connection {
             PeerEvent::Candidate(candidate) => self.handle_candidate(candidate, now),
             PeerEvent::State(state) => self.handle_state(state, now),
             PeerEvent::RemoteMedia => self.handle_remote_media(),
+            PeerEvent::Stats(stats) => self.outputs.push_back(Output::Stats(stats)),
         }
     }
 

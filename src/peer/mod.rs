@@ -6,9 +6,11 @@
 mod candidates;
 mod connection;
 mod error;
+mod stats;
 
 pub use candidates::EarlyCandidates;
 pub use connection::{
     Connection, ConnectionId, ConnectionState, MediaPath, Output, PeerCommand, PeerEvent,
 };
 pub use error::{Error, Step};
+pub use stats::{CandidatePair, MediaStats, Stats, StreamStats};

@@ -3,6 +3,7 @@
 //!
 //! A use case takes the inputs of [`Plugin`] and the page's commands, and gives [`Output`]s.
 
+pub mod echo_test;
 pub mod video_call;
 mod waiting;
 
@@ -14,6 +15,7 @@ use crate::log::Level;
 use crate::peer::{ConnectionId, PeerCommand, PeerEvent};
 use crate::signaling::{self, Answer, Candidate, Doubt, Jsep, Notice};
 use crate::time::Time;
+use echo_test::EchoTest;
 use video_call::VideoCall;
 pub(crate) use waiting::Waiting;
 
@@ -69,6 +71,8 @@ pub enum Reply {
     Done,
     /// A video call's.
     VideoCall(video_call::Reply),
+    /// The report of an echo test.
+    EchoTest(Box<echo_test::Report>),
 }
 
 /// A request to a plugin.
@@ -77,6 +81,8 @@ pub enum Reply {
 pub enum Body {
     /// To the video call plugin.
     VideoCall(video_call::Request),
+    /// To the echo test plugin.
+    EchoTest(echo_test::Request),
 }
 
 /// Something that happened, for the page.
@@ -84,6 +90,8 @@ pub enum Body {
 pub enum Event {
     /// In a video call.
     VideoCall(video_call::Event),
+    /// In an echo test.
+    EchoTest(echo_test::Event),
 }
 
 impl Event {
@@ -91,6 +99,7 @@ impl Event {
     pub(crate) fn redacted(self, hide: impl Fn(&str) -> String) -> Self {
         match self {
             Self::VideoCall(event) => Self::VideoCall(event.redacted(hide)),
+            Self::EchoTest(event) => Self::EchoTest(event.redacted(hide)),
         }
     }
 }
@@ -199,6 +208,8 @@ pub trait Plugin {
 pub enum UseCase {
     /// A video call object.
     VideoCall(VideoCall),
+    /// An echo test object.
+    EchoTest(EchoTest),
 }
 
 impl UseCase {
@@ -206,6 +217,7 @@ impl UseCase {
     pub fn plugin(&self) -> &dyn Plugin {
         match self {
             Self::VideoCall(call) => call,
+            Self::EchoTest(test) => test,
         }
     }
 
@@ -213,6 +225,7 @@ impl UseCase {
     pub fn plugin_mut(&mut self) -> &mut dyn Plugin {
         match self {
             Self::VideoCall(call) => call,
+            Self::EchoTest(test) => test,
         }
     }
 
@@ -220,6 +233,7 @@ impl UseCase {
     pub(crate) fn error_event(&self, error: Error) -> Event {
         match self {
             Self::VideoCall(_) => Event::VideoCall(video_call::Event::Error(error)),
+            Self::EchoTest(_) => Event::EchoTest(echo_test::Event::Error(error)),
         }
     }
 }

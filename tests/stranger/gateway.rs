@@ -427,6 +427,7 @@ impl Rig {
             }
             Output::Send(..) | Output::Transfer(..) => {}
             Output::Event(_, usecase::Event::VideoCall(event)) => self.take_event(&event),
+            Output::Event(_, usecase::Event::EchoTest(_)) => {}
             Output::Done(command, result) => {
                 let at = self.commands.iter().position(|open| *open == command);
                 assert!(at.is_some(), "{command:?} ended twice: {result:?}");

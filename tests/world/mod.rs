@@ -750,6 +750,7 @@ impl World {
                 Output::Event(_, usecase::Event::VideoCall(event)) => {
                     self.pages[page].events.push(event);
                 }
+                Output::Event(_, usecase::Event::EchoTest(_)) => {}
                 Output::Done(command, result) => {
                     let this = &mut self.pages[page];
                     let at = this.open.iter().position(|open| *open == command);
@@ -851,6 +852,7 @@ impl World {
                 );
                 this.candidates.extend(candidates);
             }
+            PeerCommand::Measure => {}
             PeerCommand::Close => {
                 let at = this.connections.iter().position(|open| *open == connection);
                 assert!(at.is_some(), "connection {connection:?} is closed once");

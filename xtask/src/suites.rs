@@ -42,6 +42,7 @@ const THROUGH_JANUS: Pages = Pages {
         "crossing",
         "data",
         "demo_pages",
+        "echo_test",
         "ending",
         "lasting",
         "lifecycle",
@@ -58,14 +59,14 @@ const THROUGH_JANUS: Pages = Pages {
 /// Janus does.
 const THROUGH_EMBEDDED: Pages = Pages {
     gateway: "embedded",
-    files: &["crossing", "demo_pages", "registering"],
+    files: &["crossing", "demo_pages", "echo_test", "registering"],
     ..THROUGH_JANUS
 };
 
 /// The files where the browser makes a difference; what is said to the gateway, the other suites have seen, and
 /// `mixed.rs` opens both browsers.
 const IN_FIREFOX: Pages =
-    Pages { browser: "firefox", files: &["calling", "media"], ..THROUGH_JANUS };
+    Pages { browser: "firefox", files: &["calling", "echo_test", "media"], ..THROUGH_JANUS };
 
 const LOST_JANUS: Pages = Pages { files: &["healing"], threads: 2, ..THROUGH_JANUS };
 

@@ -267,6 +267,15 @@ harness.videoCall = async function ({ dom = "container", options } = {}) {
   window.action = await usecases.videoCall(harness.listeners(), places[dom], options);
 };
 
+/** `echoTest()` with all its listeners. */
+harness.echoTest = async function (options) {
+  const events = ["onReadyLocalStream", "onRemoteStreamReady", "onSlowLink", "onError"];
+  const all = harness.listeners();
+  const listeners = Object.fromEntries(events.map((name) => [name, all[name]]));
+  const places = { videos: document.getElementById("videos") };
+  window.test = await usecases.echoTest(listeners, places, options);
+};
+
 /**
  * Calls somebody whose call has only just ended: the gateway holds such a person to be busy until it has
  * cleaned up, which takes up to a second.

@@ -12,7 +12,6 @@ use crate::JanusOptions;
 const UNUSED_PLUGINS: &[&str] = &[
     "audiobridge",
     "duktape",
-    "echotest",
     "lua",
     "nosip",
     "recordplay",
@@ -38,7 +37,9 @@ pub(crate) fn write(
 ) -> Result<()> {
     fs::write(folder.join("janus.jcfg"), core(folder, name, options))?;
     fs::write(folder.join("janus.transport.http.jcfg"), http(port, admin_port))?;
-    fs::write(folder.join("janus.plugin.videocall.jcfg"), "general: {\n}\n")?;
+    for plugin in ["videocall", "echotest"] {
+        fs::write(folder.join(format!("janus.plugin.{plugin}.jcfg")), "general: {\n}\n")?;
+    }
     Ok(())
 }
 

@@ -15,6 +15,8 @@ impl VideoCall {
                 }
                 peer::Output::Path(path) => self.handle_path(path, now),
                 peer::Output::RemoteMedia => self.handle_remote_media(),
+                // A video call does not ask for them yet.
+                peer::Output::Stats(_) => {}
                 peer::Output::Failed(error) => {
                     let reason = match error.is_of_connection() {
                         true => reason::MEDIA_FAILED,

@@ -1,0 +1,117 @@
+//! An object at the gateway, as the last of its clones owns it.
+
+use std::cell::Cell;
+use std::marker::PhantomData;
+use std::rc::Rc;
+
+use futures::channel::oneshot;
+
+use super::video_rtc::Session;
+use crate::browser::driver::Ended;
+use crate::client::{Client, UseCaseId};
+use crate::time::Time;
+use crate::usecase::echo_test::EchoTest;
+use crate::usecase::video_call::VideoCall;
+use crate::usecase::{Command, Reply};
+
+/// A use case of the core, as commands reach it.
+pub(crate) trait UseCase: Sized {
+    /// Does something with the object of that name.
+    fn with(
+        client: &mut Client,
+        id: UseCaseId,
+        command: Option<Command>,
+        now: Time,
+        act: impl FnOnce(&mut Self),
+    );
+
+    /// Ends it.
+    fn close(&mut self, command: Command, now: Time);
+}
+
+impl UseCase for VideoCall {
+    fn with(
+        client: &mut Client,
+        id: UseCaseId,
+        command: Option<Command>,
+        now: Time,
+        act: impl FnOnce(&mut Self),
+    ) {
+        client.with_video_call(id, command, now, act);
+    }
+
+    fn close(&mut self, command: Command, now: Time) {
+        self.close(command, now);
+    }
+}
+
+impl UseCase for EchoTest {
+    fn with(
+        client: &mut Client,
+        id: UseCaseId,
+        command: Option<Command>,
+        now: Time,
+        act: impl FnOnce(&mut Self),
+    ) {
+        client.with_echo_test(id, command, now, act);
+    }
+
+    fn close(&mut self, command: Command, now: Time) {
+        self.close(command, now);
+    }
+}
+
+/// An object at the gateway; closed when dropped.
+pub(crate) struct Handle<U: UseCase> {
+    session: Rc<Session>,
+    id: UseCaseId,
+    is_kept: Cell<bool>,
+    usecase: PhantomData<U>,
+}
+
+impl<U: UseCase> Handle<U> {
+    pub(super) fn new(session: Rc<Session>, id: UseCaseId) -> Rc<Self> {
+        Rc::new(Self { session, id, is_kept: Cell::new(false), usecase: PhantomData })
+    }
+
+    pub(super) fn session(&self) -> &Session {
+        &self.session
+    }
+
+    pub(super) fn id(&self) -> UseCaseId {
+        self.id
+    }
+
+    /// Dropping never closes it.
+    #[cfg(feature = "js")]
+    pub(super) fn keep_alive(&self) {
+        self.is_kept.set(true);
+    }
+
+    pub(super) fn command(&self, act: impl FnOnce(&mut U, Command, Time)) -> Ended<Reply> {
+        let id = self.id;
+        self.session.driver().command(|client, command, now| {
+            U::with(client, id, Some(command), now, |usecase| act(usecase, command, now));
+        })
+    }
+
+    /// Ends the object. One that has ended needs no end.
+    pub(super) fn close(&self) -> Ended<Reply> {
+        match self.session.driver().has_object(self.id) {
+            true => self.command(U::close),
+            false => {
+                let (tell, ended) = oneshot::channel();
+                let _ = tell.send(Ok(Reply::Done));
+                ended
+            }
+        }
+    }
+}
+
+impl<U: UseCase> Drop for Handle<U> {
+    fn drop(&mut self) {
+        if !self.is_kept.get() {
+            drop(self.close());
+        }
+    }
+}

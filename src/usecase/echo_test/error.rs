@@ -1,0 +1,75 @@
+//! What can go wrong with an echo test, by who is to blame.
+
+use crate::usecase::{Closed, SessionEnd};
+use crate::{peer, signaling};
+
+/// Why a command failed, or a test ended.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The gateway could not be asked, or its core refused.
+    #[error(transparent)]
+    Gateway(#[from] signaling::Error),
+    /// Devices or the peer connection failed.
+    #[error(transparent)]
+    Media(#[from] peer::Error),
+    /// The plugin refused.
+    #[error("refused by the plugin: {reason} ({code})")]
+    Refused {
+        /// Its number for that (`janus_echotest.c`).
+        code: i64,
+        /// Its reason, cut short.
+        reason: String,
+    },
+    /// The plugin's answer does not belong to the request.
+    #[error("unexpected answer of the plugin: {result}")]
+    UnexpectedAnswer {
+        /// What it said.
+        result: String,
+    },
+    /// The plugin gave no answer to the offer.
+    #[error("no answer to the offer")]
+    MissingAnswer,
+    /// The connection is up, and one's own media did not come back in time.
+    #[error("no echo")]
+    NoEcho,
+    /// The gateway ended the test.
+    #[error("by the gateway: {reason}")]
+    ByGateway {
+        /// Its reason.
+        reason: String,
+    },
+    /// `stop()`, `closeUsecase()` or `disconnect()` came before the media was back.
+    #[error("stopped")]
+    Stopped,
+    /// The object is closed.
+    #[error(transparent)]
+    Closed(#[from] Closed),
+    /// The page asked for what cannot be done now.
+    #[error("{0}")]
+    Misuse(#[from] Misuse),
+}
+
+impl From<SessionEnd> for Error {
+    fn from(end: SessionEnd) -> Self {
+        match end {
+            SessionEnd::Lost(error) => error.into(),
+            SessionEnd::Closed(closed) => closed.into(),
+        }
+    }
+}
+
+/// What the page did wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Misuse {
+    /// A test runs already.
+    #[error("a test is running")]
+    Running,
+    /// No test runs.
+    #[error("no test is running")]
+    NotRunning,
+    /// The connection to the gateway is being restored.
+    #[error("the connection is being restored")]
+    Restoring,
+}

@@ -1,0 +1,23 @@
+//! The plugin's messages.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::error::Error;
+use crate::log::excerpt;
+
+/// A request to the plugin: an offer goes with it, and everything else has a default.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Request {}
+
+/// Reads the plugin's answer.
+pub(super) fn read(data: &Value) -> Result<(), Error> {
+    let text = |key| data.get(key).and_then(Value::as_str).unwrap_or_default();
+    if let Some(code) = data.get("error_code").and_then(Value::as_i64) {
+        return Err(Error::Refused { code, reason: excerpt(text("error")) });
+    }
+    match text("result") {
+        "ok" => Ok(()),
+        other => Err(Error::UnexpectedAnswer { result: excerpt(other) }),
+    }
+}
