@@ -18,7 +18,7 @@ use pair::{A, B, Faults, Pair, Source, hash, meta, sealed};
 use videortc::config::Policy;
 use videortc::data::frame::{Frame, Verdict};
 use videortc::data::sdp::Support;
-use videortc::data::{Key, LONGEST_INLINE, LONGEST_TEXT, Lane, Link, Meta, Output};
+use videortc::data::{ChannelKind, Key, LONGEST_INLINE, LONGEST_TEXT, Link, Meta, Output};
 use videortc::error::Code;
 
 const MEGABYTE: u64 = 1 << 20;
@@ -888,7 +888,7 @@ fn the_greeting_may_come_in_any_order() {
                     0 => pair.handle_up(end, Support::Version(1)),
                     lane => {
                         pair.ends[end].is_open[lane - 1] = true;
-                        let lane = [Lane::Messages, Lane::Bulk][lane - 1];
+                        let lane = [ChannelKind::Messages, ChannelKind::Bulk][lane - 1];
                         pair.tell(end, |link, now| link.handle_open(lane, now));
                     }
                 }
@@ -1076,7 +1076,7 @@ fn nothing_is_sent_once_the_channels_are_closed() {
 fn with_plain_peer(policy: Policy) -> Pair {
     let mut pair = Pair::waiting([policy, Policy::default()]);
     pair.handle_up(A, Support::Plain);
-    pair.tell(A, |link, now| link.handle_open(Lane::Messages, now));
+    pair.tell(A, |link, now| link.handle_open(ChannelKind::Messages, now));
     pair
 }
 
@@ -1114,7 +1114,7 @@ fn what_waited_goes_to_a_plain_peer_in_order_once_its_channel_is_open() {
     pair.text(A, "two");
     pair.handle_up(A, Support::Plain);
     assert_eq!(pair.ends[A].sent.len(), 0);
-    pair.tell(A, |link, now| link.handle_open(Lane::Messages, now));
+    pair.tell(A, |link, now| link.handle_open(ChannelKind::Messages, now));
     assert_eq!(pair.ends[A].texts, ["one", "two"]);
     assert_eq!(pair.outcome(A, file), "NOT_SUPPORTED_BY_PEER");
     assert!(pair.is_settled());
@@ -1193,8 +1193,8 @@ fn a_million_open_transfers_take_the_place_of_each_other() {
     let mut link = Link::new(Policy::default());
     let now = videortc::time::Time::default();
     link.handle_up(Support::Version(1), now);
-    link.handle_open(Lane::Messages, now);
-    link.handle_open(Lane::Bulk, now);
+    link.handle_open(ChannelKind::Messages, now);
+    link.handle_open(ChannelKind::Bulk, now);
     link.handle_message(&hello(true), now);
     let (mut kept, mut lost) = (0, 0);
     for id in 0..100_000 {

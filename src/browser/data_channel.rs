@@ -12,7 +12,7 @@ use web_sys::{
 use super::listener::Listener;
 use super::peer_connection::{News, Sink};
 use super::throwing::{Connection, throwing};
-use crate::data::Lane;
+use crate::data::ChannelKind;
 
 /// The label that janus.js and the gateway use by default.
 const MESSAGES: &str = "JanusDataChannel";
@@ -38,10 +38,10 @@ impl Channels {
         let bulk = throwing::<Connection>(connection).create_data_channel(BULK)?;
         bulk.set_buffered_amount_low_threshold(LOW);
         let mut listeners = vec![hear_foreign(connection, sink)];
-        for (channel, lane) in [(&messages, Lane::Messages), (&bulk, Lane::Bulk)] {
+        for (channel, kind) in [(&messages, ChannelKind::Messages), (&bulk, ChannelKind::Bulk)] {
             listeners.push(hear(channel, sink));
             let told = sink.clone();
-            listeners.push(Listener::new(channel, "open", move |_| told(News::ChannelOpen(lane))));
+            listeners.push(Listener::new(channel, "open", move |_| told(News::ChannelOpen(kind))));
             let told = sink.clone();
             listeners.push(Listener::new(channel, "close", move |_| told(News::ChannelClosed)));
         }
@@ -53,10 +53,10 @@ impl Channels {
     }
 
     /// Sends a binary message.
-    pub(crate) fn send(&self, lane: Lane, message: &[u8]) -> Result<(), JsValue> {
-        match lane {
-            Lane::Messages => self.messages.send_with_u8_array(message),
-            Lane::Bulk => {
+    pub(crate) fn send(&self, kind: ChannelKind, message: &[u8]) -> Result<(), JsValue> {
+        match kind {
+            ChannelKind::Messages => self.messages.send_with_u8_array(message),
+            ChannelKind::Bulk => {
                 self.bulk.send_with_u8_array(message)?;
                 // Where the buffer is low after it, no event will say so.
                 let buffered = self.bulk.buffered_amount();

@@ -23,7 +23,7 @@ use super::options::{IceServers, Setup};
 use super::registry::{Held, hold};
 use super::throwing::{Connection, throwing};
 use super::thrown;
-use crate::data::Lane;
+use crate::data::ChannelKind;
 use crate::peer::{Error, Step};
 use crate::signaling::Candidate;
 use crate::usecase::video_call::ConnectionState;
@@ -47,7 +47,7 @@ pub(crate) enum News {
     Stream(MediaStream),
     /// The other side's audio or video flows.
     RemoteMedia,
-    ChannelOpen(Lane),
+    ChannelOpen(ChannelKind),
     ChannelClosed,
     /// A text message.
     Text(String),
@@ -223,8 +223,8 @@ impl PeerConnection {
     }
 
     /// Sends a binary message.
-    pub(crate) fn send(&self, lane: Lane, message: &[u8]) -> Result<(), JsValue> {
-        self.with_channels(|channels| channels.send(lane, message))
+    pub(crate) fn send(&self, channel: ChannelKind, message: &[u8]) -> Result<(), JsValue> {
+        self.with_channels(|channels| channels.send(channel, message))
     }
 
     /// Sends a text, as janus.js does.

@@ -146,8 +146,8 @@ impl VideoCall {
 
     pub(crate) fn handle_data(self: &Rc<Self>, data: Data) {
         let sent = match data {
-            Data::Send(connection, lane, message) => {
-                self.peer(connection).map_or(Ok(()), |peer| peer.send(lane, &message))
+            Data::Send(connection, channel, message) => {
+                self.peer(connection).map_or(Ok(()), |peer| peer.send(channel, &message))
             }
             Data::SendText(connection, text) => {
                 self.peer(connection).map_or(Ok(()), |peer| peer.send_text(&text))
@@ -293,8 +293,8 @@ impl VideoCall {
                 self.input(|core, now| core.handle_connection_state(connection, state, now))
             }
             News::RemoteMedia => self.input(|core, _| core.handle_remote_media(connection)),
-            News::ChannelOpen(lane) => {
-                self.input(|core, now| core.handle_channel_open(connection, lane, now));
+            News::ChannelOpen(channel) => {
+                self.input(|core, now| core.handle_channel_open(connection, channel, now));
             }
             News::ChannelClosed => {
                 self.input(|core, now| core.handle_channel_closed(connection, now))

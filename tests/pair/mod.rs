@@ -19,7 +19,9 @@ use std::time::Duration;
 use videortc::config::Policy;
 use videortc::data::frame::Frame;
 use videortc::data::sdp::Support;
-use videortc::data::{self, Content, Key, LONGEST_MESSAGE, Lane, Link, Meta, Output, Report};
+use videortc::data::{
+    self, ChannelKind, Content, Key, LONGEST_MESSAGE, Link, Meta, Output, Report,
+};
 use videortc::error::Error;
 use videortc::time::Time;
 
@@ -213,7 +215,7 @@ impl Pair {
 
     /// Both channels of an end open.
     pub fn open(&mut self, end: usize) {
-        for (index, lane) in [Lane::Messages, Lane::Bulk].into_iter().enumerate() {
+        for (index, lane) in [ChannelKind::Messages, ChannelKind::Bulk].into_iter().enumerate() {
             self.ends[end].is_open[index] = true;
             self.tell(end, |link, now| link.handle_open(lane, now));
         }
@@ -533,7 +535,7 @@ impl Pair {
                 self.on_their_way[end] += chunk_bytes(&message);
                 self.most_on_their_way[end] =
                     self.most_on_their_way[end].max(self.on_their_way[end]);
-                self.enqueue(end, 0, usize::from(lane == Lane::Bulk), message);
+                self.enqueue(end, 0, usize::from(lane == ChannelKind::Bulk), message);
             }
             Output::SendText(text) => this.texts.push(text),
             Output::Read { number, offset, length } => {

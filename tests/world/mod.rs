@@ -13,7 +13,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use videortc::client::{CallId, Client, Outcome, Output};
 use videortc::config::{CallConfig, GatewayConfig, Secret, ServerUrl, Token, UserName};
-use videortc::data::Lane;
+use videortc::data::ChannelKind;
 use videortc::data::frame::Frame;
 use videortc::error::Error;
 use videortc::event::Event;
@@ -555,8 +555,8 @@ impl World {
                     });
                     if self.open.insert((page, id, connection)) {
                         self.tell(page, id, |call, now| {
-                            call.handle_channel_open(connection, Lane::Messages, now);
-                            call.handle_channel_open(connection, Lane::Bulk, now);
+                            call.handle_channel_open(connection, ChannelKind::Messages, now);
+                            call.handle_channel_open(connection, ChannelKind::Bulk, now);
                         });
                     }
                 }

@@ -24,7 +24,7 @@ use super::reason;
 use super::transfers::{Data, Transfer, TransferId, TransferState};
 use super::waiting::Waiting;
 use crate::config::{CallConfig, UserName};
-use crate::data::{Lane, Meta, sdp};
+use crate::data::{ChannelKind, Meta, sdp};
 use crate::event::{Event, Settings};
 use crate::log::Level;
 use crate::peer;

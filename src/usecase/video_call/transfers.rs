@@ -3,7 +3,7 @@
 use super::call::ConnectionId;
 use super::machine::Command;
 use crate::config::UserName;
-use crate::data::{Content, Lane, Meta};
+use crate::data::{ChannelKind, Content, Meta};
 use crate::error::Error;
 
 /// Names a transfer.
@@ -61,7 +61,7 @@ pub enum TransferState {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Data {
     /// Send this message on a channel.
-    Send(ConnectionId, Lane, Vec<u8>),
+    Send(ConnectionId, ChannelKind, Vec<u8>),
     /// Send this text on the channel for messages.
     SendText(ConnectionId, String),
     /// Read so many bytes of what a command sends; tell [`super::VideoCall::handle_read`].

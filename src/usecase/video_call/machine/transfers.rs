@@ -55,8 +55,13 @@ impl VideoCall {
     }
 
     /// A data channel of ours is open.
-    pub fn handle_channel_open(&mut self, connection: ConnectionId, lane: Lane, now: Time) {
-        self.with_connection(connection, |link| link.handle_open(lane, now));
+    pub fn handle_channel_open(
+        &mut self,
+        connection: ConnectionId,
+        channel: ChannelKind,
+        now: Time,
+    ) {
+        self.with_connection(connection, |link| link.handle_open(channel, now));
     }
 
     /// A data channel of ours closed. Mostly that is the end of the call, of which the gateway tells a moment
@@ -136,8 +141,8 @@ impl VideoCall {
     fn handle_link(&mut self, call: &mut Call, output: data::Output) {
         let peer = call.peer.clone();
         let data = match (output, call.connection) {
-            (data::Output::Send(lane, message), Some(connection)) => {
-                Data::Send(connection, lane, message)
+            (data::Output::Send(channel, message), Some(connection)) => {
+                Data::Send(connection, channel, message)
             }
             (data::Output::SendText(text), Some(connection)) => Data::SendText(connection, text),
             (data::Output::Read { number, offset, length }, _) => {
