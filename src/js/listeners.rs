@@ -20,7 +20,7 @@ pub(super) struct Listeners {
     events: JsValue,
     call: OnceCell<VideoCall>,
     pub(super) transfers: Transfers,
-    /// `{ events, peer, transfers }`, by which the guard tells the page of a breakdown.
+    /// `{ events, peer, transfers }`: the guard uses it to report a breakdown to the page.
     record: Object,
     _held: Held,
 }
@@ -36,7 +36,7 @@ impl Listeners {
         Rc::new(Self { events, call: OnceCell::new(), transfers, record, _held })
     }
 
-    /// Takes the call object, which is ready later than its event sink.
+    /// Sets the call object, which is created after its event sink.
     pub(super) fn attached(&self, call: VideoCall) {
         let _ = self.call.set(call);
     }
@@ -47,7 +47,7 @@ impl Listeners {
         put(&self.record, "peer", &peer.map_or(JsValue::UNDEFINED, Into::into));
     }
 
-    /// Passes an event on to its listener.
+    /// Passes an event to its listener.
     pub(super) fn hear(&self, event: CallEvent) {
         self.note_peer();
         let (listener, values) = match event {
@@ -99,8 +99,8 @@ impl Listeners {
         self.fire(&listener, &values);
     }
 
-    /// Calls a listener as a method of the page's object. The page may replace it at any time, so it
-    /// is looked up here.
+    /// Calls a listener as a method of the page's object. The page may replace it at any time, so
+    /// it is looked up here.
     pub(super) fn fire(&self, listener: &Field, values: &Array) {
         if !self.events.is_object() {
             return;
