@@ -169,7 +169,7 @@ async fn files_are_dropped_on_a_call_cancelled_and_cut_off() -> Result {
     drop_file(&jack, "third.bin", "application/x-test", LARGE).await?;
     seen(&tom, "#log", "third.bin").await?;
     click(&jack, "//*[@id='call']//button[contains(., 'Hang up')]").await?;
-    seen(&tom, "#talk", "The call ended before it was through.").await?;
+    seen(&tom, "#talk", "The call ended before it arrived.").await?;
     seen(&jack, "#talk", "The call ended before its arrival was confirmed.").await?;
     for page in [&tom, &jack] {
         gone(page, "#log progress").await?;
