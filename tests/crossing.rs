@@ -42,7 +42,7 @@ fn assert_one_call(world: &mut World) {
 }
 
 #[test]
-fn crossing_calls_end_in_one() {
+fn crossing_calls_become_one_call() {
     for timing in [Timing::default(), Timing::like_janus(), lagging()] {
         for skew in 0..80 {
             for first in [TOM, JACK] {
@@ -60,7 +60,7 @@ fn crossing_calls_end_in_one() {
 }
 
 #[test]
-fn a_third_who_calls_meanwhile_hears_that_it_is_busy() {
+fn reports_busy_to_a_third_caller_while_calls_cross() {
     let mut world = World::with(&["Tom", "Jack", "Ann"]);
     world.call(TOM, "Jack");
     world.run_for(Duration::from_millis(10));

@@ -47,7 +47,7 @@ fn documents() -> Vec<(String, String)> {
 }
 
 #[test]
-fn samples_of_rust_are_code_that_is_compiled_for_the_browser() {
+fn rust_samples_match_compiled_code() {
     let sources = SOURCES.map(read);
     let mut found = 0;
     for (path, text) in documents() {
@@ -61,7 +61,7 @@ fn samples_of_rust_are_code_that_is_compiled_for_the_browser() {
 }
 
 #[test]
-fn samples_of_a_manifest_are_the_example_s() {
+fn manifest_samples_match_the_example() {
     let manifest = read("examples/rust-app/Cargo.toml");
     let all = documents();
     let samples: Vec<_> = all.iter().flat_map(|(_, text)| samples(text, "toml")).collect();
@@ -111,7 +111,7 @@ fn is_there(name: &str) -> bool {
 }
 
 #[test]
-fn what_is_there_of_videortc_js_and_what_is_not_is_so() {
+fn migration_tables_match_the_declarations() {
     let document = read("docs/migrating.md");
     for heading in ["By use case", "By name"] {
         let rows = rows(&document, heading);
@@ -125,7 +125,7 @@ fn what_is_there_of_videortc_js_and_what_is_not_is_so() {
 }
 
 #[test]
-fn what_is_not_there_yet_is_not_there() {
+fn missing_features_are_not_declared() {
     let document = read("docs/reference.md");
     let rows = rows(&document, "Not there yet");
     let names: Vec<_> = rows.into_iter().flat_map(|(names, _)| names).collect();

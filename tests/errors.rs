@@ -31,7 +31,7 @@ fn words<'a>(text: &'a str, begin: &str, end: &str) -> BTreeSet<&'a str> {
 }
 
 #[test]
-fn the_declarations_and_the_reference_name_every_code() {
+fn declarations_and_reference_list_every_code() {
     let codes: BTreeSet<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
     assert_eq!(codes.len(), Code::ALL.len(), "a word stands for two codes");
     let declared = include_str!("../pkg-template/index.d.ts").replace(';', "\"");
@@ -175,7 +175,7 @@ fn all() -> Vec<Error> {
 }
 
 #[test]
-fn every_error_has_a_code_and_a_sentence() {
+fn every_error_has_a_code_and_a_message() {
     let mut missing: Vec<Code> = Code::ALL.to_vec();
     for error in all() {
         missing.retain(|code| *code != error.code());
@@ -190,7 +190,7 @@ fn every_error_has_a_code_and_a_sentence() {
 }
 
 #[test]
-fn one_number_of_the_gateway_means_what_the_one_who_gave_it_means() {
+fn interprets_gateway_codes_by_their_origin() {
     let reason = || "Unauthorized (wrong token)".to_owned();
     let core = signaling::Error::Refused { code: CoreCode::TOKEN_NOT_FOUND, reason: reason() };
     let core = Error::from(video_call::Error::from(core));
@@ -204,7 +204,7 @@ fn one_number_of_the_gateway_means_what_the_one_who_gave_it_means() {
 }
 
 #[test]
-fn a_list_of_servers_has_the_code_that_all_share() {
+fn error_of_several_servers_has_their_common_code() {
     let unreachable = || signaling::Error::Unreachable { cause: "TypeError".into() };
     let full = || signaling::Error::Refused { code: CoreCode(472), reason: "Full".into() };
     let of = |failures: Vec<signaling::Error>| {
@@ -227,7 +227,7 @@ fn a_list_of_servers_has_the_code_that_all_share() {
 }
 
 #[test]
-fn what_the_browser_refuses_devices_with_is_told_apart() {
+fn distinguishes_device_errors_of_the_browser() {
     for (name, code) in [
         ("NotAllowedError", Code::PermissionDenied),
         ("SecurityError", Code::PermissionDenied),
@@ -252,7 +252,7 @@ fn errors_are_small() {
 
 /// A gateway and a browser that repeat the secret, in every place that has words of theirs.
 #[test]
-fn an_error_that_leaves_the_client_holds_no_secret() {
+fn errors_contain_no_secret() {
     let echo = "s3cret \"&\" more";
     for response in [
         HttpResponse::Failed(format!("TypeError: {echo}")),

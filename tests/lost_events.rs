@@ -79,7 +79,7 @@ fn tally(cut: &[usize], tries: u64) -> Tally {
 }
 
 #[test]
-fn a_call_arrives_though_all_connections_of_both_ends_were_cut_a_moment_before() {
+fn call_arrives_after_both_sides_lost_their_connections() {
     let tally = tally(&[TOM, JACK], 400);
     assert!(tally.lost * 50 <= tally.tries, "{tally:?}");
 }
@@ -87,19 +87,19 @@ fn a_call_arrives_though_all_connections_of_both_ends_were_cut_a_moment_before()
 /// Without a sign at the caller's end, the callee's overdue poll is the only one, where the event came before
 /// the repeated poll.
 #[test]
-fn a_call_arrives_though_the_callees_connections_were_cut_a_moment_before() {
+fn call_arrives_after_the_callee_lost_its_connections() {
     let tally = tally(&[JACK], 400);
     assert!(tally.lost * 40 <= tally.tries, "{tally:?}");
 }
 
 #[test]
-fn a_call_rings_though_the_callers_connections_were_cut_a_moment_before() {
+fn call_rings_after_the_caller_lost_its_connections() {
     let tally = tally(&[TOM], 200);
     assert_eq!(tally.lost, 0);
 }
 
 #[test]
-fn an_acceptance_that_went_into_a_dead_poll_is_made_good() {
+fn recovers_an_acceptance_lost_in_a_dead_poll() {
     for back in [5, 50] {
         let mut world = World::ringing();
         world.run_for(SECOND * 3);
@@ -114,7 +114,7 @@ fn an_acceptance_that_went_into_a_dead_poll_is_made_good() {
 }
 
 #[test]
-fn a_hang_up_that_went_into_a_dead_poll_ends_the_call() {
+fn recovers_a_hang_up_lost_in_a_dead_poll() {
     let mut world = World::in_call();
     world.drops_messages = true;
     world.run_for(SECOND * 3);
@@ -128,7 +128,7 @@ fn a_hang_up_that_went_into_a_dead_poll_ends_the_call() {
 
 /// The dead poll is alone: it takes the ring, and only that the living one is overdue gives it away.
 #[test]
-fn a_page_that_is_seen_again_finds_the_call_that_it_missed() {
+fn recovers_a_missed_call_when_the_page_becomes_visible() {
     let mut world = World::with(&["Tom", "Jack"]);
     world.keeps_candidates = true;
     world.run_for(SECOND * 10);
@@ -143,7 +143,7 @@ fn a_page_that_is_seen_again_finds_the_call_that_it_missed() {
 
 /// A question costs a request: it is asked for a reason only.
 #[test]
-fn a_quiet_hour_asks_nothing() {
+fn sends_no_extra_requests_while_idle() {
     let mut world = World::with(&["Tom", "Jack"]);
     world.run_for(SECOND * 3600);
     assert_eq!(world.pages[TOM].requests, [""; 0]);
@@ -151,7 +151,7 @@ fn a_quiet_hour_asks_nothing() {
 }
 
 #[test]
-fn candidates_without_a_call_ask_for_it() {
+fn candidates_without_a_call_trigger_recovery() {
     let mut world = World::with(&["Tom", "Jack"]);
     world.run_for(SECOND * 10);
     // The ring goes into the dead poll, the candidates behind it into the living one.
@@ -163,7 +163,7 @@ fn candidates_without_a_call_ask_for_it() {
 
 /// Asking a third time would bring the same.
 #[test]
-fn a_list_that_is_too_long_fails_at_once_and_nothing_else() {
+fn oversized_list_fails_only_its_own_command() {
     let mut world = World::with(&["Tom", "Jack"]);
     let list = world.act(TOM, |call, command, _| call.list(command));
     for _ in 0..2 {

@@ -281,7 +281,7 @@ proptest! {
     })]
 
     #[test]
-    fn every_story_has_an_end(
+    fn every_scenario_settles(
         steps in prop::collection::vec(step(), 1..40),
         timing in timing(),
         seed in any::<u64>(),
@@ -291,7 +291,7 @@ proptest! {
 }
 
 #[test]
-fn stories_that_failed_once_have_an_end() {
+fn regression_scenarios_settle() {
     use Step::{Accept, Call, Close, HangUp, Hide, Lose, TellOnline, Wait, WallIn};
     for steps in [
         vec![Close(0), Call(2, 1), Wait(40), Accept(1), Wait(70), HangUp(2), TellOnline(1)],
@@ -303,7 +303,7 @@ fn stories_that_failed_once_have_an_end() {
 }
 
 #[test]
-fn an_attached_page_that_does_nothing_keeps_its_session() {
+fn idle_page_keeps_its_session() {
     let mut world = World::empty(Timing::like_janus(), 7);
     let page = world.page(CallConfig::default());
     world.run_for(Duration::from_secs(600));

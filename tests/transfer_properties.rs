@@ -105,7 +105,7 @@ proptest! {
     #![proptest_config(config(400))]
 
     #[test]
-    fn on_a_good_channel_everything_arrives_once_and_texts_in_order(
+    fn good_channel_delivers_everything_once_and_texts_in_order(
         steps in prop::collection::vec(honest_step(), 1..40),
         seed in any::<u64>(),
     ) {
@@ -113,7 +113,7 @@ proptest! {
     }
 
     #[test]
-    fn on_a_bad_channel_both_sides_agree_on_what_arrived(
+    fn both_sides_agree_on_the_outcome_on_a_bad_channel(
         steps in prop::collection::vec(step(), 1..40),
         seed in any::<u64>(),
     ) {
@@ -121,7 +121,7 @@ proptest! {
     }
 
     #[test]
-    fn what_a_stranger_does_not_name_is_not_disturbed(
+    fn attacker_cannot_disturb_other_transfers(
         steps in prop::collection::vec(
             prop_oneof![1 => honest_step(), 1 => stranger_step()],
             1..60,
@@ -146,12 +146,12 @@ fn replay(target: &str, check: impl Fn(&[u8])) {
 }
 
 #[test]
-fn the_corpus_of_frames_holds() {
+fn frame_corpus_passes() {
     replay("frame", pair::codec::check);
 }
 
 #[test]
-fn the_corpus_of_links_holds() {
+fn link_corpus_passes() {
     replay("link", |bytes| check(&read(bytes), 0));
 }
 
@@ -176,7 +176,7 @@ proptest! {
     #![proptest_config(config(1000))]
 
     #[test]
-    fn a_frame_is_read_as_it_was_written(
+    fn frame_round_trips(
         kind in 1u8..=9,
         id in any::<u32>(),
         number in 0..1u64 << 53,
@@ -204,7 +204,7 @@ proptest! {
     }
 
     #[test]
-    fn a_frame_that_was_damaged_or_cut_is_none(
+    fn rejects_damaged_and_truncated_frames(
         content in prop::collection::vec(any::<u8>(), 1..300),
         at in any::<prop::sample::Index>(),
         bit in 0u8..8,

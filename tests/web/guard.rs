@@ -31,7 +31,7 @@ fn record(held: &Map) -> Option<JsValue> {
 }
 
 #[wasm_bindgen_test]
-async fn a_call_is_listed_with_its_peer_and_its_files_until_it_is_closed() {
+async fn lists_a_call_with_its_peer_and_files_until_it_closes() {
     let held = Map::new();
     let class: Function = js(ERROR_CLASS).unchecked_into();
     videortc::js::adopt(held.clone(), class.clone());

@@ -134,7 +134,7 @@ async fn wrong_arguments_reject_and_call_c_ko_once() {
 }
 
 #[wasm_bindgen_test]
-async fn an_aborted_signal_sends_nothing() {
+async fn aborted_signal_sends_nothing() {
     let rig = Rig::connected().await;
     let call = ringing(&rig, &UNDEFINED).await;
     let optional = js("{ signal: AbortSignal.abort() }");
@@ -145,7 +145,7 @@ async fn an_aborted_signal_sends_nothing() {
 }
 
 #[wasm_bindgen_test]
-async fn a_signal_cancels_what_is_under_way() {
+async fn signal_cancels_a_running_transfer() {
     let rig = Rig::connected().await;
     let recorder = recorder();
     let call = ringing(&rig, &recorder).await;
@@ -186,7 +186,7 @@ async fn a_signal_cancels_what_is_under_way() {
 }
 
 #[wasm_bindgen_test]
-async fn a_transfer_may_be_cancelled_and_frozen_in_its_own_events() {
+async fn transfer_can_be_cancelled_and_frozen_in_its_own_events() {
     let console = ConsoleSpy::new();
     let rig = Rig::connected().await;
     let recorder = recorder();
@@ -208,7 +208,7 @@ async fn a_transfer_may_be_cancelled_and_frozen_in_its_own_events() {
 }
 
 #[wasm_bindgen_test]
-async fn a_text_to_a_janus_js_peer_is_done_once_it_is_handed_over() {
+async fn text_to_a_janus_js_peer_is_done_once_the_browser_has_it() {
     let rig = Rig::connected().await;
     let recorder = recorder();
     let call = ringing(&rig, &recorder).await;

@@ -37,7 +37,7 @@ fn video(value: JsValue) -> HtmlVideoElement {
 }
 
 #[wasm_bindgen_test]
-async fn elements_of_an_iframe_and_adopted_ones_are_taken() {
+async fn accepts_elements_of_an_iframe_and_adopted_ones() {
     let frame = Frame::new();
     let adopt: Function =
         js("(node) => document.body.appendChild(document.adoptNode(node))").unchecked_into();
@@ -64,7 +64,7 @@ async fn elements_of_an_iframe_and_adopted_ones_are_taken() {
 }
 
 #[wasm_bindgen_test]
-async fn objects_and_functions_of_an_iframe_are_taken() {
+async fn accepts_objects_and_functions_of_an_iframe() {
     let frame = Frame::new();
     let rig = Rig::connected().await;
     let events = frame.js("{ names: [], onGotPeers(names) { this.names.push(...names); } }");
@@ -83,7 +83,7 @@ async fn objects_and_functions_of_an_iframe_are_taken() {
 
 /// Without a call, data that is taken is refused for that; other data is refused before.
 #[wasm_bindgen_test]
-async fn data_of_an_iframe_is_taken() {
+async fn accepts_data_of_an_iframe() {
     let frame = Frame::new();
     let rig = Rig::connected().await;
     let call = rig.video_call(&Listeners::new(), &UNDEFINED).await;

@@ -19,7 +19,7 @@ fn rig(ice_servers: &JsValue, level: &JsValue, options: &JsValue) -> Rig {
 }
 
 #[wasm_bindgen_test]
-async fn the_most_talkative_of_several_levels_counts() {
+async fn most_verbose_of_several_levels_counts() {
     for (level, is_talkative) in
         [("['error', 'debug', 'warn']", true), ("['none', 'error']", false), ("[]", false)]
     {
@@ -36,7 +36,7 @@ async fn the_most_talkative_of_several_levels_counts() {
 }
 
 #[wasm_bindgen_test]
-async fn a_string_in_place_of_options_is_the_api_secret() {
+async fn string_in_place_of_options_is_the_api_secret() {
     let console = ConsoleSpy::new();
     let rig = rig(&UNDEFINED, &"warn".into(), &"S3CRET".into());
     fulfilled(rig.app.connect()).await;
@@ -46,7 +46,7 @@ async fn a_string_in_place_of_options_is_the_api_secret() {
 }
 
 #[wasm_bindgen_test]
-async fn websocket_addresses_are_skipped_while_another_is_left() {
+async fn skips_websocket_addresses_if_there_is_another() {
     let console = ConsoleSpy::new();
     let gateway = Gateway::new();
     let servers = js("['wss://a.test/janus', 'ws://b.test']");
@@ -92,7 +92,7 @@ async fn words_for_resolutions_become_constraints() {
 }
 
 #[wasm_bindgen_test]
-async fn an_empty_device_id_is_the_browsers_choice() {
+async fn empty_device_id_means_the_browsers_choice() {
     let asked = constraints("{ aDeviceId: '', vDeviceId: '' }").await;
     assert!(!asked.contains("deviceId"), "{asked}");
     assert!(asked.contains("\"video\":{}"), "{asked}");
@@ -139,7 +139,7 @@ async fn elements_have_short_names_too() {
 }
 
 #[wasm_bindgen_test]
-async fn a_container_may_be_found_by_a_selector_or_by_jquery() {
+async fn finds_a_container_by_selector_or_jquery() {
     let rig = Rig::connected().await;
     let container = Container::new();
     container.0.set_id("found-videos");
@@ -202,7 +202,7 @@ async fn ice_servers_of(ice_servers: &str) -> Result<String, JsValue> {
 }
 
 #[wasm_bindgen_test]
-async fn ice_servers_may_come_from_a_function() {
+async fn ice_servers_can_come_from_a_function() {
     let clean = "[{\"urls\":\"stun:127.0.0.1:3478\"}]";
     for ice_servers in [
         "[{ url: 'stun:127.0.0.1:3478', other: 1 }]",
@@ -218,7 +218,7 @@ async fn ice_servers_may_come_from_a_function() {
 }
 
 #[wasm_bindgen_test]
-async fn ice_servers_that_cannot_be_had_fail_the_call() {
+async fn failing_ice_server_function_fails_the_call() {
     for (ice_servers, cause) in [
         ("() => { throw new Error('no network') }", "Error: no network"),
         ("() => Promise.reject('no network')", "no network"),
@@ -235,7 +235,7 @@ async fn ice_servers_that_cannot_be_had_fail_the_call() {
 }
 
 #[wasm_bindgen_test]
-async fn a_token_may_come_from_a_method_of_the_options() {
+async fn token_can_come_from_a_method_of_the_options() {
     for options in [
         "{ word: 'T0KEN', token() { return this.word; } }",
         "{ word: 'T0KEN', async token() { return this.word; } }",
@@ -248,7 +248,7 @@ async fn a_token_may_come_from_a_method_of_the_options() {
 }
 
 #[wasm_bindgen_test]
-async fn a_token_that_cannot_be_had_is_unauthorized() {
+async fn failing_token_function_is_unauthorized() {
     for (token, cause) in [
         ("() => { throw new Error('signed out') }", "Error: signed out"),
         ("async () => { throw 'signed out' }", "signed out"),
@@ -264,7 +264,7 @@ async fn a_token_that_cannot_be_had_is_unauthorized() {
 }
 
 #[wasm_bindgen_test]
-async fn a_method_that_is_the_handler_of_an_event_is_meant_without_arguments() {
+async fn method_used_as_event_handler_ignores_the_event() {
     let rig = Rig::connected().await;
     let listeners = Listeners::new();
     let call = rig.registered(&listeners, &UNDEFINED).await;

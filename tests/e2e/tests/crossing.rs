@@ -45,7 +45,7 @@ async fn crossing_calls_become_one_call() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn three_people_calling_round_are_not_stuck() -> Result {
+async fn three_users_calling_in_a_circle_do_not_deadlock() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack, ann) =
         tokio::try_join!(rig.register("Tom"), rig.register("Jack"), rig.register("Ann"))?;

@@ -16,7 +16,7 @@ use videortc_e2e::{Page, Result, Rig, Visitor, accept, call, ring, ring_when_fre
 const GROWTH: i64 = 1 << 20;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everything_arrives_as_it_was_sent() -> Result {
+async fn delivers_all_content_unchanged() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = tokio::try_join!(rig.register("Tom"), rig.register("Jack"))?;
     call(&tom, &jack).await?;
@@ -87,7 +87,7 @@ async fn everything_arrives_as_it_was_sent() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn file_names_arrive_clean() -> Result {
+async fn cleans_file_names() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = data_call(&rig, Value::Null, Value::Null).await?;
 
@@ -125,7 +125,7 @@ async fn file_names_arrive_clean() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_of_256_mib_arrives_bit_by_bit() -> Result {
+async fn delivers_a_file_of_256_mib_exactly() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = data_call(&rig, Value::Null, Value::Null).await?;
 
@@ -157,7 +157,7 @@ async fn a_file_of_256_mib_arrives_bit_by_bit() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hundred_files_at_once_in_both_directions() -> Result {
+async fn delivers_a_hundred_files_in_both_directions() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = data_call(&rig, Value::Null, Value::Null).await?;
 
@@ -202,7 +202,7 @@ async fn a_hundred_files_at_once_in_both_directions() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_overtakes_a_file() -> Result {
+async fn message_overtakes_a_file() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = tokio::try_join!(rig.register("Tom"), rig.register("Jack"))?;
     call(&tom, &jack).await?;
@@ -225,7 +225,7 @@ async fn a_message_overtakes_a_file() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hang_up_in_the_middle_ends_every_transfer() -> Result {
+async fn hang_up_ends_every_transfer() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = data_call(&rig, Value::Null, Value::Null).await?;
 
@@ -263,7 +263,7 @@ async fn a_hang_up_in_the_middle_ends_every_transfer() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_channel_that_closes_in_a_call_fails_what_was_under_way() -> Result {
+async fn closed_channel_fails_running_transfers() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = tokio::try_join!(
         rig.register_as("Tom", quiet_with(Value::Null)),
@@ -296,7 +296,7 @@ async fn a_channel_that_closes_in_a_call_fails_what_was_under_way() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_wanted_is_refused() -> Result {
+async fn refuses_unwanted_content() -> Result {
     let rig = Rig::start().await?;
     let wanted = json!({ "allowedTypes": ["text-plain", "image/*"], "maxSize": 100_000 });
     let (tom, jack) = data_call(&rig, Value::Null, json!({ "dataChannel": wanted })).await?;
@@ -348,7 +348,7 @@ async fn what_is_not_wanted_is_refused() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_side_can_cancel() -> Result {
+async fn both_sides_can_cancel() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = data_call(&rig, Value::Null, Value::Null).await?;
 
@@ -402,7 +402,7 @@ async fn each_side_can_cancel() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_sent_while_it_rings_waits() -> Result {
+async fn queues_transfers_while_ringing() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) =
         tokio::try_join!(rig.register_as("Tom", quiet()), rig.register_as("Jack", quiet()))?;
@@ -453,7 +453,7 @@ async fn what_is_sent_while_it_rings_waits() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_calls_that_cross_bring_what_was_waiting() -> Result {
+async fn crossing_calls_deliver_queued_transfers() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) =
         tokio::try_join!(rig.register_as("Tom", quiet()), rig.register_as("Jack", quiet()))?;
@@ -480,7 +480,7 @@ async fn two_calls_that_cross_bring_what_was_waiting() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn data_that_is_switched_off_says_so() -> Result {
+async fn reports_data_switched_off() -> Result {
     let rig = Rig::start().await?;
     let off = json!({ "dataChannel": { "dataEnabled": false } });
     let (tom, jack) = tokio::try_join!(
@@ -519,7 +519,7 @@ async fn data_that_is_switched_off_says_so() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bad_arguments_are_named() -> Result {
+async fn names_bad_arguments() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = data_call(&rig, Value::Null, Value::Null).await?;
 
@@ -589,7 +589,7 @@ async fn bad_arguments_are_named() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn listeners_that_throw_break_no_transfer() -> Result {
+async fn throwing_listeners_break_no_transfer() -> Result {
     let rig = Rig::start().await?;
     let only = json!({ "dataChannel": { "allowedTypes": ["text/plain", "a/b"] } });
     let (tom, jack) = data_call(&rig, Value::Null, only).await?;
@@ -661,7 +661,7 @@ async fn listeners_that_throw_break_no_transfer() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_janus_js_page_gets_text_and_sends_text_and_bytes() -> Result {
+async fn exchanges_text_and_bytes_with_a_janus_js_page() -> Result {
     let rig = Rig::start().await?;
     let (tom, stock) = tokio::try_join!(rig.register("Tom"), rig.janus_js("Stock", false))?;
 
@@ -737,7 +737,7 @@ async fn a_janus_js_page_gets_text_and_sends_text_and_bytes() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_peer_that_sends_garbage_harms_nothing() -> Result {
+async fn garbage_from_a_peer_does_no_harm() -> Result {
     let rig = Rig::start().await?;
     let careful = Visitor::default().rtc(json!({ "level": "warn" }));
     let (tom, stranger) =

@@ -25,7 +25,7 @@ const HOSTILE: &str = "<img src=x onerror=window.hurt=1>";
 const TURNING: &str = "Ann\u{202e}gnp";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_people_use_the_video_call_page() -> Result {
+async fn two_users_use_the_video_call_page() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = tokio::try_join!(enter(&rig, "Tom"), enter(&rig, "Jack"))?;
 
@@ -49,7 +49,7 @@ async fn two_people_use_the_video_call_page() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_video_call_page_shows_hostile_names_as_text() -> Result {
+async fn video_call_page_shows_hostile_names_as_text() -> Result {
     let rig = Rig::start().await?;
     let (tom, evil) = tokio::try_join!(enter(&rig, "Tom"), enter(&rig, HOSTILE))?;
 
@@ -68,7 +68,7 @@ async fn the_video_call_page_shows_hostile_names_as_text() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_video_call_page_says_in_words_what_went_wrong() -> Result {
+async fn video_call_page_explains_errors() -> Result {
     let rig = Rig::start().await?;
     let _tom = enter(&rig, "Tom").await?;
     let page = rig.browse("somebody", "/videocall/index.html", Devices::Refused).await?;
@@ -83,7 +83,7 @@ async fn the_video_call_page_says_in_words_what_went_wrong() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn people_in_a_call_write_to_each_other_and_send_files() -> Result {
+async fn users_in_a_call_exchange_messages_and_files() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = tokio::try_join!(enter(&rig, "Tom"), enter(&rig, "Jack"))?;
     // Without a call there is nobody to write to.
@@ -139,7 +139,7 @@ async fn people_in_a_call_write_to_each_other_and_send_files() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn files_are_dropped_on_a_call_cancelled_and_cut_off() -> Result {
+async fn files_can_be_dropped_cancelled_and_interrupted() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = tokio::try_join!(enter(&rig, "Tom"), enter(&rig, "Jack"))?;
     meet(&tom, &jack).await?;
@@ -178,7 +178,7 @@ async fn files_are_dropped_on_a_call_cancelled_and_cut_off() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_other_side_refuses_is_said_where_it_was_sent() -> Result {
+async fn sender_sees_that_the_peer_refused_content() -> Result {
     let rig = Rig::start().await?;
     let tom = enter(&rig, "Tom").await?;
     let accepts = json!({ "allowedTypes": ["image/*"], "maxSize": 1000 });
@@ -230,7 +230,7 @@ async fn what_the_other_side_refuses_is_said_where_it_was_sent() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_name_turns_no_sentence_and_a_camera_that_is_off_is_named() -> Result {
+async fn isolates_text_direction_of_names_and_reports_a_muted_camera() -> Result {
     let rig = Rig::start().await?;
     let (tom, ann) = tokio::try_join!(enter(&rig, "Tom"), enter(&rig, TURNING))?;
     let focus = tom.run("return document.activeElement.textContent").await?;
@@ -258,7 +258,7 @@ async fn a_name_turns_no_sentence_and_a_camera_that_is_off_is_named() -> Result 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_files_page_sends_words_and_files() -> Result {
+async fn files_page_sends_messages_and_files() -> Result {
     let rig = Rig::start().await?;
     let path = "/files/index.html";
     let one = rig.browse("one", path, Devices::default()).await?;
@@ -294,7 +294,7 @@ async fn the_files_page_sends_words_and_files() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_quick_start_page_calls() -> Result {
+async fn quick_start_page_calls() -> Result {
     let rig = Rig::start().await?;
     let path = "/quickstart/index.html";
     let one = rig.browse("one", path, Devices::default()).await?;

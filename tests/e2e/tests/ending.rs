@@ -37,7 +37,7 @@ async fn either_side_hangs_up() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hang_up_carries_its_reason() -> Result {
+async fn hang_up_carries_its_reason() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = pair(&rig).await?;
 
@@ -50,7 +50,7 @@ async fn a_hang_up_carries_its_reason() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn both_hang_up_at_once() -> Result {
+async fn both_sides_hang_up_simultaneously() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = pair(&rig).await?;
 
@@ -67,7 +67,7 @@ async fn both_hang_up_at_once() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn hanging_up_twice_is_one_hang_up() -> Result {
+async fn hanging_up_twice_is_idempotent() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = pair(&rig).await?;
 
@@ -143,7 +143,7 @@ async fn ten_calls_in_a_row_with_a_redial_from_on_hang_up() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_closed_tab_ends_the_call_at_the_other_side() -> Result {
+async fn closing_the_tab_ends_the_call_of_the_peer() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = pair(&rig).await?;
 
@@ -179,7 +179,7 @@ async fn a_closed_tab_ends_the_call_at_the_other_side() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_caller_who_closes_the_tab_stops_ringing() -> Result {
+async fn closing_the_callers_tab_stops_the_ringing() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = pair(&rig).await?;
 
@@ -191,7 +191,7 @@ async fn a_caller_who_closes_the_tab_stops_ringing() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_callee_who_closes_the_tab_while_it_rings_is_gone() -> Result {
+async fn closing_the_callees_tab_while_ringing_ends_the_call() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = pair(&rig).await?;
 

@@ -46,7 +46,7 @@ fn passing() -> Vec<(&'static str, Fault)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_poll_that_fails_while_idle() -> Result {
+async fn poll_fails_while_idle() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     for (name, fault) in passing() {
@@ -63,7 +63,7 @@ async fn a_poll_that_fails_while_idle() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_poll_that_fails_while_it_rings_here() -> Result {
+async fn poll_of_the_callee_fails_while_ringing() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     for (name, fault) in passing() {
@@ -80,7 +80,7 @@ async fn a_poll_that_fails_while_it_rings_here() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_poll_that_fails_while_it_rings_there() -> Result {
+async fn poll_of_the_caller_fails_while_ringing() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     for (name, fault) in passing() {
@@ -97,7 +97,7 @@ async fn a_poll_that_fails_while_it_rings_there() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_poll_that_fails_in_a_call() -> Result {
+async fn poll_fails_during_a_call() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     call(&tom, &jack).await?;
@@ -116,7 +116,7 @@ async fn a_poll_that_fails_in_a_call() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hang_up_in_a_poll_that_is_cut_off() -> Result {
+async fn poll_with_a_hang_up_is_truncated() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair_without_data(&rig).await?;
     call(&jack, &tom).await?;
@@ -131,7 +131,7 @@ async fn a_hang_up_in_a_poll_that_is_cut_off() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_incoming_call_in_a_poll_that_is_cut_off() -> Result {
+async fn poll_with_an_incoming_call_is_truncated() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     next_poll(&faults, &jack, Fault::HalfBody).await?;
@@ -142,7 +142,7 @@ async fn an_incoming_call_in_a_poll_that_is_cut_off() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_that_fails_while_idle() -> Result {
+async fn request_fails_while_idle() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     for (name, fault) in passing().into_iter().chain([("no answer", Fault::Hang)]) {
@@ -160,7 +160,7 @@ async fn a_request_that_fails_while_idle() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_call_whose_request_fails() -> Result {
+async fn call_request_fails() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     for (name, fault) in passing().into_iter().chain([("no answer", Fault::Hang)]) {
@@ -176,7 +176,7 @@ async fn a_call_whose_request_fails() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_acceptance_whose_request_fails() -> Result {
+async fn accept_request_fails() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     for (name, fault) in passing().into_iter().chain([("no answer", Fault::Hang)]) {
@@ -194,7 +194,7 @@ async fn an_acceptance_whose_request_fails() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hang_up_whose_request_fails() -> Result {
+async fn hang_up_request_fails() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair_without_data(&rig).await?;
     for (name, fault) in passing().into_iter().chain([("no answer", Fault::Hang)]) {
@@ -214,7 +214,7 @@ async fn a_hang_up_whose_request_fails() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_registration_whose_request_fails() -> Result {
+async fn register_request_fails() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let jack = rig.register_as("Jack", patient()).await?;
     for (at, (name, fault)) in passing().into_iter().chain([("no answer", Fault::Hang)]).enumerate()
@@ -236,7 +236,7 @@ async fn a_registration_whose_request_fails() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn events_that_come_twice_in_a_row() -> Result {
+async fn events_repeat_immediately() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair_without_data(&rig).await?;
     faults.all(Fault::RepeatEvents);
@@ -256,7 +256,7 @@ async fn events_that_come_twice_in_a_row() -> Result {
 
 /// The events that matter come again in the next poll, each in its turn.
 #[tokio::test(flavor = "multi_thread")]
-async fn events_that_come_again_later() -> Result {
+async fn events_repeat_later() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair_without_data(&rig).await?;
     let again = Fault::RepeatEventsLater;
@@ -293,7 +293,7 @@ async fn told_once(page: &Page, calls: usize) -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn events_in_another_order() -> Result {
+async fn events_arrive_out_of_order() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair_without_data(&rig).await?;
     for turned in ["Tom", "Jack"] {
@@ -321,7 +321,7 @@ async fn events_in_another_order() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_incoming_call_that_is_lost() -> Result {
+async fn incoming_call_event_is_lost() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     faults.of("Jack").lose_event("incomingcall");
@@ -332,7 +332,7 @@ async fn an_incoming_call_that_is_lost() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_acceptance_that_is_lost() -> Result {
+async fn accepted_event_is_lost() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     for who in ["Tom", "Jack"] {
@@ -350,7 +350,7 @@ async fn an_acceptance_that_is_lost() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_word_that_it_rings_is_lost() -> Result {
+async fn calling_event_is_lost() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     faults.of("Tom").lose_event("calling");
@@ -362,7 +362,7 @@ async fn the_word_that_it_rings_is_lost() -> Result {
 
 /// The gateway says it three times: plugin, core, plugin. The first, the first two, and all of them are lost.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hang_up_that_is_lost() -> Result {
+async fn hang_up_event_is_lost() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair_without_data(&rig).await?;
     for (who, lost) in [("Jack", 1), ("Jack", 2), ("Jack", 3), ("Tom", 1), ("Tom", 3)] {
@@ -386,7 +386,7 @@ async fn a_hang_up_that_is_lost() -> Result {
 
 /// As above, while it rings: there is no media connection that could tell.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cancelled_call_whose_end_is_lost() -> Result {
+async fn end_event_of_a_cancelled_call_is_lost() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     ring(&tom, &jack).await?;
@@ -403,7 +403,7 @@ async fn a_cancelled_call_whose_end_is_lost() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_forgotten_while_idle() -> Result {
+async fn session_is_lost_while_idle() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     for (name, fault) in lost_sessions() {
@@ -424,7 +424,7 @@ async fn a_session_forgotten_while_idle() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_forgotten_while_it_rings() -> Result {
+async fn session_is_lost_while_ringing() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     for (name, fault) in lost_sessions() {
@@ -450,7 +450,7 @@ async fn a_session_forgotten_while_it_rings() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_forgotten_in_a_call() -> Result {
+async fn session_is_lost_during_a_call() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     for (name, fault) in lost_sessions() {
@@ -479,7 +479,7 @@ async fn a_session_forgotten_in_a_call() -> Result {
 /// To Janus' client it says that the session is gone. Whether the page believes it or asks again, it is there
 /// afterwards.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_poll_that_is_not_found() -> Result {
+async fn poll_is_not_found() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     next_poll(&faults, &tom, Fault::Status(404)).await?;
@@ -493,7 +493,7 @@ async fn a_poll_that_is_not_found() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_gateway_that_stops_and_goes_on() -> Result {
+async fn gateway_pauses_and_resumes() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     for stage in ["idle", "ringing", "in a call"] {
@@ -527,7 +527,7 @@ async fn a_gateway_that_stops_and_goes_on() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_gateway_that_never_comes_back_is_given_up() -> Result {
+async fn gives_up_on_a_gateway_that_never_returns() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let visitor = || {
         Visitor::default()
@@ -563,7 +563,7 @@ async fn a_gateway_that_never_comes_back_is_given_up() -> Result {
 
 /// However the gateway fails, and whatever is going on.
 #[tokio::test(flavor = "multi_thread")]
-async fn leaving_settles_whatever_the_gateway_does() -> Result {
+async fn leaving_settles_with_any_gateway() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     for leave in ["await rtc.disconnect()", "await action.closeUsecase()"] {
         for (name, fault) in lasting() {
@@ -602,7 +602,7 @@ async fn leaving_settles_whatever_the_gateway_does() -> Result {
 
 /// A body without an end fills no memory and does not hold the page up for ever.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_without_an_end() -> Result {
+async fn body_is_endless() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     next_poll(&faults, &tom, Fault::Huge(u64::MAX)).await?;

@@ -38,7 +38,7 @@ enum Stage {
 const STAGES: [Stage; 4] = [Stage::Idle, Stage::RingsThere, Stage::RingsHere, Stage::InACall];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_line_that_is_cut_for_a_moment() -> Result {
+async fn survives_a_brief_disconnection() -> Result {
     let Some(rig) = real(None).await? else { return Ok(()) };
     let (proxy, tom, jack) = behind_a_proxy(&rig).await?;
     for stage in STAGES {
@@ -58,7 +58,7 @@ async fn a_line_that_is_cut_for_a_moment() -> Result {
 /// Browsers repeat a poll that was cut by themselves, on a new connection, so that no poll fails. The gateway has
 /// two then, and gives the next event to the dead one.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_call_that_goes_into_a_poll_that_nobody_reads_rings_all_the_same() -> Result {
+async fn call_lost_in_an_abandoned_poll_rings() -> Result {
     let Some(rig) = real(None).await? else { return Ok(()) };
     let proxy = Proxy::start(&rig.gateway_url()).await?;
     let rtc = json!({ "servers": proxy.url(), "level": "trace" });
@@ -91,7 +91,7 @@ async fn a_call_that_goes_into_a_poll_that_nobody_reads_rings_all_the_same() -> 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_gateways_behind_one_address_are_told_and_not_stormed() -> Result {
+async fn reports_two_gateways_behind_one_address_without_a_storm() -> Result {
     let Some(rig) = real(None).await? else { return Ok(()) };
     let other = Rig::start().await?;
     let turns = Turns::start(&[rig.gateway_url(), other.gateway_url()]).await?;
@@ -119,7 +119,7 @@ async fn two_gateways_behind_one_address_are_told_and_not_stormed() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_line_that_is_down_for_seconds() -> Result {
+async fn survives_a_disconnection_of_seconds() -> Result {
     let Some(rig) = real(None).await? else { return Ok(()) };
     let (proxy, tom, jack) = behind_a_proxy(&rig).await?;
     for stage in STAGES {
@@ -142,7 +142,7 @@ async fn a_line_that_is_down_for_seconds() -> Result {
 
 /// The page finds out by a request that is not answered; its poll is expected to be silent.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_line_that_stalls() -> Result {
+async fn survives_a_stalled_connection() -> Result {
     let Some(rig) = real(None).await? else { return Ok(()) };
     let (proxy, tom, jack) = behind_a_proxy(&rig).await?;
     for stage in STAGES {
@@ -164,7 +164,7 @@ async fn a_line_that_stalls() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_poll_cut_in_the_middle_of_a_hang_up() -> Result {
+async fn recovers_a_hang_up_from_a_truncated_poll() -> Result {
     let Some(rig) = real(None).await? else { return Ok(()) };
     // Else it would be told through the data channel.
     let mute = json!({ "options": { "dataChannel": { "dataEnabled": false } } });
@@ -187,7 +187,7 @@ async fn a_poll_cut_in_the_middle_of_a_hang_up() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_poll_cut_in_the_middle_of_an_incoming_call() -> Result {
+async fn recovers_an_incoming_call_from_a_truncated_poll() -> Result {
     let Some(rig) = real(None).await? else { return Ok(()) };
     let (proxy, tom, jack) = behind_a_proxy(&rig).await?;
     for bytes in [1000, 0] {
@@ -230,7 +230,7 @@ async fn a_poll_cut_in_the_middle_of_an_incoming_call() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_poll_cut_in_the_middle_of_an_answer() -> Result {
+async fn recovers_an_answer_from_a_truncated_poll() -> Result {
     let Some(rig) = real(None).await? else { return Ok(()) };
     let (proxy, tom, jack) = behind_a_proxy(&rig).await?;
     // Before its first byte the browser itself asks again, and nobody sees that something was lost.
@@ -283,7 +283,7 @@ async fn a_poll_cut_in_the_middle_of_an_answer() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn janus_killed_and_started_again() -> Result {
+async fn survives_a_restart_of_janus() -> Result {
     let Some(rig) = real(None).await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     for stage in STAGES {
@@ -313,7 +313,7 @@ async fn janus_killed_and_started_again() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn janus_stopped_for_a_while() -> Result {
+async fn survives_a_brief_pause_of_janus() -> Result {
     let Some(rig) = real(None).await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     for stage in STAGES {
@@ -336,7 +336,7 @@ async fn janus_stopped_for_a_while() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn janus_stopped_for_longer_than_its_sessions_live() -> Result {
+async fn survives_a_pause_of_janus_beyond_the_session_timeout() -> Result {
     let Some(rig) = real(Some(SHORT)).await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     for stage in STAGES {
@@ -356,7 +356,7 @@ async fn janus_stopped_for_longer_than_its_sessions_live() -> Result {
 
 /// A poll waits for 30 s: it is on its way all the time.
 #[tokio::test(flavor = "multi_thread")]
-async fn janus_stopped_for_longer_than_a_poll() -> Result {
+async fn survives_a_pause_of_janus_beyond_a_poll() -> Result {
     let Some(rig) = real(None).await? else { return Ok(()) };
     let patient = || visitor(json!({ "requestTimeout": 3000, "retryLimit": 120_000 }));
     let (tom, jack) =
@@ -372,7 +372,7 @@ async fn janus_stopped_for_longer_than_a_poll() -> Result {
 
 /// Browsers let the timers of a tab that is long in the background fire once a minute.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_tab_in_the_background_keeps_its_session() -> Result {
+async fn background_tab_keeps_its_session() -> Result {
     // Longer than a poll, and shorter than the test.
     let Some(rig) = real(Some(35 * SECOND)).await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
@@ -388,7 +388,7 @@ async fn a_tab_in_the_background_keeps_its_session() -> Result {
 /// The page cannot reach its session on the first of two servers and goes to the second. That is the same Janus,
 /// which keeps the name for the old session until it dies.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_name_that_the_dead_session_still_holds() -> Result {
+async fn registers_a_name_that_a_dead_session_still_holds() -> Result {
     let Some(rig) = real(Some(SHORT)).await? else { return Ok(()) };
     let gateway = rig.gateway_url();
     let (first, second) = (Proxy::start(&gateway).await?, Proxy::start(&gateway).await?);
@@ -409,7 +409,7 @@ async fn a_name_that_the_dead_session_still_holds() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_line_that_stays_down_is_given_up() -> Result {
+async fn gives_up_on_a_permanent_disconnection() -> Result {
     let Some(rig) = real(None).await? else { return Ok(()) };
     for how in ["refused", "stalled"] {
         let proxy = Proxy::start(&rig.gateway_url()).await?;
@@ -448,7 +448,7 @@ async fn a_line_that_stays_down_is_given_up() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hang_up_is_heard_where_the_gateway_cannot_be_told() -> Result {
+async fn hang_up_reaches_the_peer_without_the_gateway() -> Result {
     let Some(rig) = real(None).await? else { return Ok(()) };
     let (proxy, tom, jack) = behind_a_proxy(&rig).await?;
     reach(Stage::InACall, &tom, &jack).await?;
@@ -472,12 +472,12 @@ async fn a_hang_up_is_heard_where_the_gateway_cannot_be_told() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn disconnecting_settles_without_a_gateway() -> Result {
+async fn disconnect_settles_without_a_gateway() -> Result {
     leaving_settles_without_a_gateway("await rtc.disconnect()").await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn closing_settles_without_a_gateway() -> Result {
+async fn close_settles_without_a_gateway() -> Result {
     leaving_settles_without_a_gateway("await action.closeUsecase()").await
 }
 
@@ -526,7 +526,7 @@ async fn leaving_settles_without_a_gateway(leave: &str) -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reload_frees_the_name_and_ends_the_call() -> Result {
+async fn reload_frees_the_name_and_ends_the_call() -> Result {
     let Some(rig) = real(None).await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     for stage in STAGES {
@@ -548,7 +548,7 @@ async fn a_reload_frees_the_name_and_ends_the_call() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_closed_tab_ends_the_call_at_once() -> Result {
+async fn closing_the_tab_ends_the_call_immediately() -> Result {
     let Some(rig) = real(None).await? else { return Ok(()) };
     let jack = rig.register_as("Jack", visitor(json!({}))).await?;
     for stage in STAGES {
@@ -569,7 +569,7 @@ async fn a_closed_tab_ends_the_call_at_once() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_that_is_left_and_comes_back() -> Result {
+async fn page_is_left_and_restored() -> Result {
     let Some(rig) = real(None).await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     for stage in STAGES {
@@ -597,7 +597,7 @@ async fn a_page_that_is_left_and_comes_back() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_browser_without_a_network() -> Result {
+async fn survives_an_offline_browser() -> Result {
     let Some(rig) = real(None).await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     for stage in STAGES {
@@ -623,7 +623,7 @@ async fn a_browser_without_a_network() -> Result {
 /// Another network: the connection that is there gets new ICE credentials, at one end and at both at once, and a
 /// file that is on its way arrives whole.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_media_path_is_negotiated_anew() -> Result {
+async fn restarts_ice() -> Result {
     let Some(rig) = real(None).await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     reach(Stage::InACall, &tom, &jack).await?;

@@ -98,7 +98,7 @@ struct Look {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn call_after_call_leaves_nothing_behind() -> Result {
+async fn repeated_calls_leak_nothing() -> Result {
     if GatewayKind::asked_for()? != GatewayKind::Janus {
         skips("the gateway's handles are the real Janus' here");
         return Ok(());

@@ -48,7 +48,7 @@ async fn the_microphone_can_be_muted_and_unmuted() -> Result {
 
 /// A camera that gives no picture yet, for whatever reason: Chromium then plays nothing of a stream that has one.
 #[tokio::test(flavor = "multi_thread")]
-async fn sound_does_not_wait_for_a_picture() -> Result {
+async fn audio_does_not_wait_for_video() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = tokio::try_join!(rig.register("Tom"), rig.register("Jack"))?;
     jack.run(
@@ -93,7 +93,7 @@ async fn muting_ends_with_the_call() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_gateway_applies_set_call() -> Result {
+async fn gateway_applies_set_call() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = in_a_call(&rig).await?;
 
@@ -129,7 +129,7 @@ async fn the_gateway_applies_set_call() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_devices_are_the_ones_asked_for() -> Result {
+async fn opens_the_requested_devices() -> Result {
     let rig = Rig::start().await?;
     let stream = json!({ "stream": { "frameRate": 10, "resolution": "320x240" } });
     let (tom, jack) = tokio::try_join!(
@@ -156,7 +156,7 @@ async fn the_devices_are_the_ones_asked_for() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_request_pays_a_preflight() -> Result {
+async fn no_request_causes_a_preflight() -> Result {
     let rig = Rig::start().await?;
     let tap = Tap::start(&rig.gateway_url()).await?;
     let through = Visitor::default().rtc(json!({ "servers": tap.url() }));

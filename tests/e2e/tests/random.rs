@@ -223,7 +223,7 @@ struct Play {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_happens_what_is_promised_holds() -> Result {
+async fn guarantees_hold_in_random_scenarios() -> Result {
     if GatewayKind::asked_for()? != GatewayKind::Embedded {
         skips("only the embedded gateway fails on demand");
         return Ok(());

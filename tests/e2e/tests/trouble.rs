@@ -19,7 +19,7 @@ use videortc_e2e::{Answer, Devices, Page, Result, Rig, StrangeGateway, Tap, Visi
 const DEADLINE: Duration = Duration::from_secs(10);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_gateway_that_is_not_there_is_named() -> Result {
+async fn names_an_unreachable_gateway() -> Result {
     let rig = Rig::start().await?;
     let page = rig.open("page", Devices::default()).await?;
     let (nowhere, _port) = dead_address()?;
@@ -40,7 +40,7 @@ async fn a_gateway_that_is_not_there_is_named() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_gateways_the_first_may_be_down() -> Result {
+async fn connects_if_the_first_of_two_gateways_is_down() -> Result {
     let rig = Rig::start().await?;
     let gateway = rig.gateway_url();
     let (down, _port) = dead_address()?;
@@ -60,7 +60,7 @@ async fn of_two_gateways_the_first_may_be_down() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn when_no_gateway_answers_the_error_lists_them_all() -> Result {
+async fn error_lists_all_unreachable_gateways() -> Result {
     let rig = Rig::start().await?;
     let page = rig.open("page", Devices::default()).await?;
     let (down, _port) = dead_address()?;
@@ -74,7 +74,7 @@ async fn when_no_gateway_answers_the_error_lists_them_all() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_gateway_is_told_from_one() -> Result {
+async fn distinguishes_other_servers_from_a_gateway() -> Result {
     let rig = Rig::start().await?;
     let page = rig.open("page", Devices::default()).await?;
 
@@ -94,7 +94,7 @@ async fn what_is_no_gateway_is_told_from_one() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_short_cut_of_the_line_is_survived() -> Result {
+async fn survives_a_short_disconnection() -> Result {
     let rig = Rig::start().await?;
     let (tap, tom, jack) = tapped(&rig, json!({})).await?;
 
@@ -123,7 +123,7 @@ async fn a_short_cut_of_the_line_is_survived() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_gateway_lost_for_good_ends_the_call_and_says_so() -> Result {
+async fn reports_a_gateway_lost_for_good_and_ends_the_call() -> Result {
     let rig = Rig::start().await?;
     let (tap, tom, jack) =
         tapped(&rig, json!({ "retryLimit": 2000, "requestTimeout": 2000 })).await?;
@@ -154,7 +154,7 @@ async fn a_gateway_lost_for_good_ends_the_call_and_says_so() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_command_without_a_line_is_refused_in_time() -> Result {
+async fn rejects_a_command_in_time_while_disconnected() -> Result {
     let rig = Rig::start().await?;
     let tap = Tap::start(&rig.gateway_url()).await?;
     let hasty = json!({ "requestTimeout": 2000, "retryLimit": 2000 });
@@ -172,7 +172,7 @@ async fn a_command_without_a_line_is_refused_in_time() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_gateway_that_forgot_the_session_ends_the_call() -> Result {
+async fn lost_session_ends_the_call() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = tokio::try_join!(rig.register("Tom"), rig.register("Jack"))?;
 
@@ -203,7 +203,7 @@ async fn a_gateway_that_forgot_the_session_ends_the_call() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_gateway_that_forgot_the_session_while_it_rang_ends_the_call() -> Result {
+async fn lost_session_while_ringing_ends_the_call() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = tokio::try_join!(rig.register("Tom"), rig.register("Jack"))?;
 
