@@ -52,7 +52,7 @@ fn hanging_up_twice_ends_the_call_once() {
     let second = world.hang_up(TOM);
     assert_eq!([world.outcome(TOM, first), world.outcome(TOM, second)], ["open", "open"]);
     world.run_for(Duration::from_millis(30));
-    // The gateway knows, though it is not done: there is nothing more to hang up.
+    // The gateway has confirmed the hang-up, although it is still cleaning up.
     assert_eq!([world.outcome(TOM, first), world.outcome(TOM, second)], ["done", "done"]);
     let late = world.hang_up(TOM);
     assert_eq!(world.outcome(TOM, late), "NO_CALL");
@@ -87,7 +87,7 @@ fn buffers_candidates_that_arrive_before_their_call() {
     world.accept(JACK);
     world.run_for(SECOND);
     assert_eq!(world.pages[JACK].candidates.first(), Some(&candidate(1)));
-    // They are not the next call's, and those that come late are not either.
+    // They do not belong to the next call, and neither do candidates that arrive late.
     world.hang_up(JACK);
     world.act(JACK, |call, _, now| {
         call.handle_notice(Notice::Candidates(vec![candidate(1), Candidate::End]), now);
@@ -281,7 +281,7 @@ fn accepts_a_call_back_immediately_after_a_hang_up() {
     }
 }
 
-/// Tom hangs up, and Jack hears it through the data channel: the gateway has not.
+/// Tom hangs up. Jack receives the BYE; the gateway has not received the hang-up.
 fn heard_first() -> World {
     let mut world = World::in_call();
     world.act(TOM, |call, command, now| call.hang_up(command, Some("until tomorrow"), now));
@@ -305,7 +305,7 @@ fn reports_a_bye_before_the_gateway_and_only_once() {
 #[test]
 fn keeps_the_connection_open_until_the_gateway_confirms_a_bye() {
     let mut world = heard_first();
-    // Closing is what the gateway waits for, up to a second, before it lets either call again.
+    // The gateway waits up to a second for the connections to close before it allows another call.
     world.run_for(Duration::from_millis(10));
     assert_eq!(world.pages[JACK].connections, []);
 }

@@ -1,4 +1,4 @@
-//! Addresses and names, checked once.
+//! Gateway addresses and user names.
 
 #![cfg(not(target_family = "wasm"))]
 #![allow(missing_docs, clippy::expect_used, clippy::unwrap_used)]
@@ -6,12 +6,12 @@
 use serde_json::Value;
 use videortc::config::{ServerUrl, UserName};
 
-/// The loader checks addresses too, and reads the same table.
+/// The loader checks addresses too; its tests read the same table.
 fn servers() -> Value {
     serde_json::from_str(include_str!("servers.json")).unwrap()
 }
 
-/// An error as text, after its code.
+/// The message of an error, without its code.
 fn refusal<T: std::fmt::Debug>(result: Result<T, videortc::error::Error>) -> String {
     let error = result.unwrap_err().to_string();
     error.strip_prefix("INVALID_ARGUMENT: ").expect(&error).to_owned()

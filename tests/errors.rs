@@ -1,4 +1,4 @@
-//! What a page sees of every failure: the codes that are documented, one sentence each, and no secret.
+//! Errors as a page sees them: documented codes, one sentence each, and no secret.
 
 #![cfg(not(target_family = "wasm"))]
 // A test may panic: that is how it fails.
@@ -40,7 +40,7 @@ fn declarations_and_reference_list_every_code() {
     assert_eq!(documented.intersection(&codes).count(), codes.len(), "docs/reference.md");
 }
 
-/// An error of each kind that a layer has.
+/// One error of each kind, from every layer.
 fn all() -> Vec<Error> {
     let (name, cause) =
         (|| UserName::parse("Tom").unwrap(), || "NotReadableError: in use".to_owned());
@@ -185,7 +185,7 @@ fn every_error_has_a_code_and_a_message() {
         assert_eq!(error.to_string(), format!("{}: {message}", error.code()));
         assert_ne!(error.cause().as_deref(), Some(""), "{error:?}");
     }
-    // The page's own loader and guard make these two.
+    // The loader and the guard of the page create these two.
     assert_eq!(missing, [Code::LoadFailed, Code::InternalError]);
 }
 
@@ -244,13 +244,13 @@ fn distinguishes_device_errors_of_the_browser() {
     }
 }
 
-/// Errors are passed around a lot, in results that mostly hold none.
+/// Results that are passed around mostly hold no error, so errors must be small.
 #[test]
 fn errors_are_small() {
     assert!(size_of::<Error>() <= 64, "{}", size_of::<Error>());
 }
 
-/// A gateway and a browser that repeat the secret, in every place that has words of theirs.
+/// A gateway and a browser that echo the secret in every text of theirs.
 #[test]
 fn errors_contain_no_secret() {
     let echo = "s3cret \"&\" more";

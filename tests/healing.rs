@@ -1,4 +1,4 @@
-//! What a client brings back by itself, and what it says where it cannot: two pages on a virtual clock.
+//! Recovery of a client, and its errors if it cannot recover: two pages on a virtual clock.
 
 #![cfg(not(target_family = "wasm"))]
 // A test may panic: that is how it fails.
@@ -29,7 +29,7 @@ fn idle() -> World {
     World::with(&["Tom", "Jack"])
 }
 
-/// A new call works from end to end.
+/// Makes a new call from start to end.
 fn assert_can_call(world: &mut World) {
     world.run_for(SECOND * 3);
     let call = world.call(TOM, "Jack");
@@ -74,7 +74,7 @@ fn registers_the_same_names_after_a_gateway_restart() {
     assert_can_call(&mut world);
 }
 
-/// Wherever it is cut: in the request for the session, for the handle, or for the name.
+/// Interrupts recovery at the request for the session, for the handle, or for the name.
 #[test]
 fn survives_a_second_interruption_during_recovery() {
     for after in (0..800).step_by(5).map(Duration::from_millis) {
@@ -146,7 +146,7 @@ fn replaces_a_wedged_handle() {
     }
 }
 
-/// Tom hangs up, which the gateway never makes good, and calls again at once.
+/// Tom hangs up, which wedges the gateway's handle, and redials immediately.
 fn redialled_from_a_stuck_handle() -> (World, Command) {
     let mut world = World::in_call();
     world.jam("Tom");
@@ -237,7 +237,7 @@ fn redial_fails_if_the_name_was_taken_meanwhile() {
     while !world.pages[TOM].events.iter().any(is_reconnecting) {
         world.run_for(Duration::from_millis(1));
     }
-    // The old handle has gone, and the new one has not asked yet.
+    // The old handle is detached, and the new one has not registered yet.
     world.pages[TOM].is_offline = true;
     world.run_for(SECOND);
     let other = world.page(CallConfig::default());
@@ -254,7 +254,7 @@ fn redial_fails_if_the_name_was_taken_meanwhile() {
 #[test]
 fn registers_again_when_the_gateway_frees_the_name_of_a_dead_session() {
     let mut world = idle();
-    // The word that the page is left does not get through.
+    // The last request of the page does not get through.
     world.pages[TOM].is_offline = true;
     world.hide(TOM);
     world.pages[TOM].is_offline = false;
@@ -413,7 +413,7 @@ fn settles_everything_if_the_gateway_never_returns() {
 #[test]
 fn flowing_media_keeps_the_call_beyond_the_retry_limit() {
     let mut world = World::in_call();
-    // Its session stays alive at the gateway, since requests arrive; the answers do not.
+    // Its session stays alive at the gateway, since its requests arrive; the answers are lost.
     for _ in 0..200 {
         world.pages[TOM].loss = Loss::NextPoll;
         world.run_for(SECOND * 2);
@@ -450,13 +450,13 @@ fn simultaneous_ice_restarts_recover_both_sides() {
     }
 }
 
-/// The requests that a page has made, without the questions whether there is a call.
+/// The requests of a page, without the recovery requests.
 fn asked(world: &mut World, page: usize) -> Vec<String> {
     let requests = std::mem::take(&mut world.pages[page].requests);
     requests.into_iter().filter(|request| request != "accept").collect()
 }
 
-/// A call that has been up for a while. Nobody tells the callee that media flows, so it has asked for it.
+/// A call that has been up for a while. The callee was not told that media flows, so it has asked.
 fn settled() -> World {
     let mut world = World::in_call();
     world.run_for(SECOND * 15);
@@ -465,7 +465,7 @@ fn settled() -> World {
     world
 }
 
-/// Browsers say so as well when their estimate of the connection changes.
+/// Browsers fire the event also when their bandwidth estimate changes.
 #[test]
 fn network_change_does_not_restart_ice_while_media_flows() {
     for page in [TOM, JACK] {
@@ -503,7 +503,7 @@ fn restarts_ice_after_a_network_change_before_the_browser_fails() {
     }
 }
 
-/// A page of janus.js may not know what to do about a new offer.
+/// A janus.js page may not handle a new offer.
 #[test]
 fn with_a_foreign_peer_restarts_ice_only_after_failure() {
     let mut world = World::with(&["Tom", "Jack"]);
@@ -522,7 +522,7 @@ fn with_a_foreign_peer_restarts_ice_only_after_failure() {
     assert_eq!(asked(&mut world, TOM), ["set"]);
 }
 
-/// It may want to send nothing.
+/// The peer may send no media on purpose.
 #[test]
 fn foreign_peer_without_media_causes_no_ice_restart() {
     let mut world = World::with(&["Tom", "Jack"]);
@@ -536,7 +536,7 @@ fn foreign_peer_without_media_causes_no_ice_restart() {
     assert_eq!(asked(&mut world, JACK), [""; 0]);
 }
 
-/// What was offered is of the network before.
+/// The offer still describes the previous network.
 #[test]
 fn restarts_ice_after_acceptance_if_the_network_changed_while_ringing() {
     let mut world = World::with_timing(&["Tom", "Jack"], Timing::like_janus(), 3);
@@ -565,7 +565,7 @@ fn rings_once_for_a_repeated_incoming_call() {
 #[test]
 fn abandons_a_dead_poll() {
     let mut world = idle();
-    // Requests get through, and their events go into a poll that nobody reads.
+    // Requests get through, but their events go into an abandoned poll.
     world.pages[TOM].loss = Loss::PollsHang;
     let list = world.act(TOM, |call, command, _| call.list(command));
     world.run_for(Duration::from_millis(10_100));
@@ -575,7 +575,7 @@ fn abandons_a_dead_poll() {
     assert_eq!(world.told(TOM), ["reconnecting GATEWAY_TIMEOUT", "reconnected"]);
 }
 
-/// A firewall, or a limit of requests, is not Janus.
+/// A firewall or a rate limiter answers in place of Janus.
 #[test]
 fn blocked_poll_does_not_end_the_call() {
     let mut world = World::in_call();
@@ -588,7 +588,7 @@ fn blocked_poll_does_not_end_the_call() {
     assert_eq!(world.outcome(TOM, hang_up), "done");
 }
 
-/// Only the beginning of a poll counts as a sign of life.
+/// Only the start of a poll counts as activity for the gateway.
 #[test]
 fn sends_keepalives_if_polls_do_not_keep_the_session_alive() {
     for seconds in [5, 10, 29, 30, 31, 60] {

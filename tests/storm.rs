@@ -1,5 +1,5 @@
-//! A gateway that answers anything at any time, for hours: no sequence of answers makes a client ask more
-//! often than its pauses allow, and every command ends within its limit.
+//! A gateway that answers anything at any time, for hours: no sequence of answers makes a client
+//! send requests faster than its limits, and every command settles within its limit.
 
 #![cfg(not(target_family = "wasm"))]
 // A test may panic: that is how it fails.
@@ -24,7 +24,7 @@ use videortc::event::Event;
 use videortc::usecase::video_call::ConnectionState;
 
 thread_local! {
-    /// The most requests in a minute that any story has seen.
+    /// The most requests per minute in any scenario.
     static RECORD: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -115,7 +115,7 @@ fn gives_up_if_attaching_again_keeps_failing() {
     assert!(storm.most < 30, "{} requests in a minute", storm.most);
 }
 
-/// A name that is taken again and again is not what a list waits for.
+/// A name that is repeatedly taken must not delay a list.
 #[test]
 fn list_fails_if_every_session_refuses_it() {
     let mut storm = Storm::new(well(), 1);
@@ -147,7 +147,7 @@ fn rate_limits_commands_in_a_loop_without_losing_any() {
 
 #[test]
 fn retries_detaching_an_abandoned_handle_with_limits() {
-    // Silence waits for `requestTimeout`; a line that fails says so at once.
+    // Silence lasts for `requestTimeout`; a failed connection is detected immediately.
     for (way, expected) in [(Way::Never, 8..=13), (Way::Fails, 40..=100)] {
         let mut storm = Storm::ready();
         storm.run_for(60_000);
@@ -157,7 +157,8 @@ fn retries_detaching_an_abandoned_handle_with_limits() {
         storm.run_for(500);
         storm.act(Act::Path(ConnectionState::Connected));
         storm.act(Act::HangUp);
-        // The core's word that the connection is closed never comes; nor does an answer to the detach that follows.
+        // The core's `hangup` event never arrives, and neither does an answer to the detach that
+        // follows.
         storm.habits[Kind::Other as usize] = vec![(way, 0)];
         let before = storm.turns.get(&Kind::Other).copied().unwrap_or_default();
         let attached = storm.turns[&Kind::Attach];

@@ -1,4 +1,4 @@
-//! Whatever a stranger sends: the fuzzers' corpus again, and random texts.
+//! Untrusted input: the fuzzers' corpus and random texts.
 
 #![cfg(not(target_family = "wasm"))]
 // A test may panic: that is how it fails.
@@ -15,14 +15,14 @@ mod stranger;
 
 use proptest::prelude::*;
 
-/// What the fuzzers found worth keeping, by file.
+/// The fuzzers' corpus, by file.
 fn replay(target: &str, check: impl Fn(&[u8])) {
     let folder = format!("{}/tests/corpus/{target}", env!("CARGO_MANIFEST_DIR"));
     let files: Vec<_> =
         std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path()).collect();
     assert!(!files.is_empty(), "{folder} is empty");
     for file in files {
-        // The last line before a failure says which it was.
+        // The last line before a failure names the file.
         println!("{}", file.display());
         check(&std::fs::read(&file).unwrap());
     }

@@ -1,4 +1,4 @@
-//! Messages and files between two links: what arrives, what the sender is told, and when.
+//! Messages and files between two links: content, results and timing.
 
 #![cfg(not(target_family = "wasm"))]
 // A test may panic: that is how it fails.
@@ -22,11 +22,10 @@ use videortc::data::{ChannelKind, Key, LONGEST_INLINE, LONGEST_TEXT, Link, Meta,
 use videortc::error::Code;
 
 const MEGABYTE: u64 = 1 << 20;
-/// What a receiver lets be on its way, and what the bulk channel's own buffer may hold.
-/// What a receiver lets be on its way, and what the sender puts into its own channel's buffer.
+/// The receiver's window, and the limit of the bulk channel's send buffer.
 const WINDOW: u64 = 1024 * 1024;
 const BUFFER: u64 = 256 * 1024;
-/// The content of a full message.
+/// The content of a full chunk.
 const CHUNK: u64 = 65_535 - 17;
 
 fn millis(millis: u64) -> Duration {
@@ -37,7 +36,7 @@ fn plain_source(size: u64) -> Source {
     Source { seed: size, size, fails_at: None }
 }
 
-/// A file of so many bytes arrives as it was sent.
+/// Sends a file of this size and checks that it arrives unchanged.
 fn check_file(size: u64) {
     let mut pair = Pair::new();
     let number = pair.file(A, size);
@@ -50,7 +49,7 @@ fn check_file(size: u64) {
     assert_eq!(pair.kept(B), 0);
 }
 
-/// The bytes of a stranger's frame.
+/// The bytes of an attacker's frame.
 fn frame(frame: &Frame<'_>) -> Vec<u8> {
     frame.encode()
 }
@@ -59,7 +58,7 @@ fn hello(seen: bool) -> Vec<u8> {
     frame(&Frame::Hello { version: 1, seen, window: WINDOW.try_into().unwrap() })
 }
 
-// What is sent arrives.
+// Delivery.
 
 #[test]
 fn delivers_a_short_text_in_one_trip_and_confirms_it_in_two() {
@@ -71,7 +70,7 @@ fn delivers_a_short_text_in_one_trip_and_confirms_it_in_two() {
     let delivery = &pair.ends[B].delivered[0];
     assert_eq!(delivery.text.as_deref(), Some("How are you?"));
     assert_eq!(delivery.meta.kind, "text/plain");
-    // Two hops of 5 ms a trip, and what it takes to hand it over.
+    // Two hops of 5 ms per trip, and the time for the delivery.
     assert!(delivery.at - begin <= millis(12), "{:?}", delivery.at - begin);
     assert!(pair.now - begin <= millis(24), "{:?}", pair.now - begin);
 }
@@ -98,7 +97,7 @@ fn preserves_every_character_of_a_text() {
 fn delivers_the_longest_text_of_one_message() {
     let mut pair = Pair::new();
     let text = "x".repeat(LONGEST_INLINE);
-    // With the longest head that there is.
+    // With the longest possible header.
     let number = pair.text_of(A, &"k".repeat(255), &text);
     pair.settle();
     assert_eq!(pair.outcome(A, number), "ok");
@@ -197,7 +196,7 @@ fn preserves_name_and_type_of_a_file() {
     assert_eq!(pair.ends[B].delivered[0].meta, meta);
 }
 
-// Nobody waits for long, and nothing piles up.
+// Latency and queues.
 
 #[test]
 fn message_overtakes_a_file() {
@@ -208,9 +207,9 @@ fn message_overtakes_a_file() {
     let begin = pair.now;
     let text = pair.text(A, "quick");
     pair.run_until(|pair| pair.outcome(A, text) != "open");
-    // A chunk in front of it on each hop, and a trip back; the file itself takes seconds.
+    // One chunk is ahead on each hop, plus a trip back; the file itself takes seconds.
     assert!(pair.now - begin < millis(200), "{:?}", pair.now - begin);
-    // From then on less stands in front of the next.
+    // From then on, fewer bytes are ahead of the next one.
     pair.run_for(millis(1000));
     let begin = pair.now;
     let text = pair.text(A, "quicker");
@@ -255,7 +254,8 @@ fn slow_receiver_slows_the_sender_without_filling_queues() {
     assert!(pair.ends[A].sent.values().all(|(_, result, _)| result.is_ok()));
     assert!(pair.most_on_their_way[A] <= WINDOW, "{}", pair.most_on_their_way[A]);
     assert!(pair.most_on_their_way[A] > WINDOW / 2, "the window is used");
-    // Not all of it at once, once it is seen to be slow. With what is around the chunks:
+    // Less than the whole window, once the connection proves slow. Including the overhead of the
+    // chunks:
     assert!(pair.most_at_gateway(B) as u64 <= WINDOW + 1024, "{}", pair.most_at_gateway(B));
 }
 
@@ -265,7 +265,7 @@ fn slow_uplink_respects_the_buffer_limit_of_the_channel() {
     pair.set_rates(300_000, 50_000_000);
     pair.file(A, 2 * MEGABYTE);
     pair.settle();
-    // What is on the wire besides is one chunk.
+    // Apart from that, one chunk is on the wire.
     assert!(pair.most_on_their_way[A] <= BUFFER + CHUNK, "{}", pair.most_on_their_way[A]);
 }
 
@@ -279,7 +279,7 @@ fn cancelled_file_still_counts_against_the_window() {
         pair.cancel(A, Key::Outgoing(number));
     }
     pair.settle();
-    // What the receiver has settled is not known to be on its way any more.
+    // The receiver's settled bytes are no longer in flight for the sender.
     assert!(pair.most_on_their_way[A] <= 2 * WINDOW, "{}", pair.most_on_their_way[A]);
 }
 
@@ -305,9 +305,9 @@ fn idle_link_sends_nothing_and_has_no_timer() {
     }
 }
 
-// Cancelling.
+// Cancellation.
 
-/// Cancels a file of a size once it has come so far, at one end, and says how it ended at both.
+/// Cancels a file on one side once it has progressed so far, and returns the results of both sides.
 fn cancelled(canceller: usize, size: u64, when: impl Fn(&Pair) -> bool) -> Pair {
     let mut pair = Pair::new();
     pair.set_rates(1_000_000, 1_000_000);
@@ -324,7 +324,7 @@ fn cancelled(canceller: usize, size: u64, when: impl Fn(&Pair) -> bool) -> Pair 
     let arrived = pair.ends[B].delivered.len();
     assert_eq!(pair.outcome(A, number) == "ok", arrived == 1, "both sides agree");
     assert!(pair.ends[B].lost.len() + arrived <= 1);
-    // The link goes on.
+    // The link still works.
     let next = pair.text(A, "next");
     pair.settle();
     assert_eq!(pair.outcome(A, next), "ok");
@@ -446,9 +446,9 @@ fn ignores_cancellation_of_an_unknown_transfer() {
     assert_eq!(pair.ends[A].frames("cancel") + pair.ends[A].frames("result"), 0);
 }
 
-// What the receiver does not want.
+// Refusals.
 
-/// How a transfer of a type ends where these are allowed.
+/// The result of a transfer of a type, with these allowed types.
 fn outcome_among(allowed: &[&str], kind: &str) -> String {
     let allowed = Some(allowed.iter().map(|kind| (*kind).to_owned()).collect());
     let policy = Policy { allowed, ..Policy::default() };
@@ -579,7 +579,7 @@ fn truncates_long_file_names_between_characters() {
     }
 }
 
-// What goes wrong.
+// Failures.
 
 #[test]
 fn unreadable_file_cancels_the_transfer() {
@@ -626,7 +626,7 @@ fn closing_the_link_settles_everything_once_and_in_order() {
     assert_eq!(pair.outcome(A, number), "CALL_ENDED");
     assert!(pair.ends[B].lost.iter().all(|(_, error)| error.code() == Code::CallEnded));
     assert!(!pair.ends[B].lost.is_empty());
-    // What was on its way, being read or handed over comes to a link that is closed.
+    // Messages in flight, reads and deliveries reach a closed link.
     pair.run_for(Duration::from_secs(120));
     for end in [A, B] {
         assert_eq!(pair.ends[end].link.poll_timeout(), None);
@@ -666,7 +666,7 @@ fn silence_fails_pending_transfers_after_a_minute() {
     for number in pair.ends[A].numbers.clone() {
         assert_eq!(pair.outcome(A, number), "TRANSFER_FAILED");
     }
-    // It may come back.
+    // The connection may recover.
     pair.is_cut = false;
     let text = pair.text(A, "again");
     let file = pair.file(A, 100_000);
@@ -782,7 +782,7 @@ fn progress_is_monotonic_and_ends_at_the_size() {
         let told: Vec<u64> =
             pair.ends[end].progress.iter().map(|report| report.transferred).collect();
         assert!(told.is_sorted() && told.iter().all(|told| (1..=size).contains(told)), "{told:?}");
-        // Two seconds and more, at ten reports a second.
+        // More than two seconds, at ten reports per second.
         assert!((15..=30).contains(&told.len()), "{told:?}");
     }
     assert_eq!(pair.ends[A].sent[&number].0.transferred, size);
@@ -801,7 +801,7 @@ fn progress_is_monotonic_despite_resends() {
     }
 }
 
-// Before the call is up, and where there is no data.
+// Before the call is up, and without data.
 
 #[test]
 fn queues_transfers_until_the_call_is_up() {
@@ -843,7 +843,7 @@ fn fails_transfers_after_a_minute_without_hello() {
     for number in [text, file, late] {
         assert_eq!(pair.outcome(A, number), "TRANSFER_FAILED");
     }
-    // It comes after all.
+    // The HELLO arrives after all.
     pair.handle_up(B, Support::Version(1));
     pair.open(B);
     let heard = pair.text(A, "there you are");
@@ -902,7 +902,7 @@ fn hello_exchange_works_in_any_order() {
 
 #[test]
 fn frames_dropped_after_the_hello_are_resent_on_the_next() {
-    // The gateway may let an end be heard a little before it lets it hear.
+    // The gateway may deliver an endpoint's messages slightly before it delivers to the endpoint.
     let mut pair = Pair::waiting([Policy::default(), Policy::default()]);
     let (text, file) = (pair.text(A, "early"), pair.file(A, 100_000));
     pair.begin();
@@ -912,7 +912,7 @@ fn frames_dropped_after_the_hello_are_resent_on_the_next() {
     assert_eq!(pair.ends[B].frames("result"), 0);
     pair.ends[B].is_open = [true, true];
     let begin = pair.now;
-    // One that gets through is not to overtake those that did not.
+    // A message that gets through must not overtake the dropped ones.
     let next = pair.text(A, "next");
     pair.run_for(millis(30));
     let last = pair.text(A, "last");
@@ -948,7 +948,7 @@ fn message_does_not_wait_for_unconfirmed_files() {
     let mut pair = Pair::new();
     pair.set_rates(30_000, 30_000);
     let files: Vec<_> = (0..8).map(|_| pair.file(A, 20_000)).collect();
-    // They are on their way, and nothing has been said of them.
+    // They are in flight and unacknowledged.
     pair.run_for(millis(20));
     pair.inject(A, &hello(false));
     let text = pair.text(A, "now");
@@ -1063,16 +1063,16 @@ fn sends_nothing_after_the_channels_closed() {
     pair.lose_channels(A);
     let text = pair.text(A, "too late");
     pair.cancel(A, Key::Outgoing(file));
-    // What still comes asks for answers, and silence for questions.
+    // Later frames request answers, and silence causes questions.
     pair.run_for(Duration::from_secs(30));
     pair.tell(A, |link, _| link.say_bye("Hung up"));
     pair.close(A);
     assert_eq!([pair.outcome(A, file), pair.outcome(A, text)], ["CALL_ENDED"; 2]);
 }
 
-// Peers that do not speak the protocol.
+// Peers without the protocol.
 
-/// A page in a call with one that uses janus.js.
+/// A page in a call with a janus.js page.
 fn with_plain_peer(policy: Policy) -> Pair {
     let mut pair = Pair::waiting([policy, Policy::default()]);
     pair.handle_up(A, Support::Plain);
@@ -1173,7 +1173,7 @@ fn delivers_plain_text_between_protocol_peers() {
     assert_eq!(pair.ends[B].plain, ["typed into another tool"]);
 }
 
-// What a stranger might say.
+// Attacks.
 
 #[test]
 fn delivers_a_repeated_offer_once() {
@@ -1241,7 +1241,7 @@ fn gives_up_on_a_contradicting_receiver() {
     pair.run_until(|pair| pair.ends[A].frames("chunk") == 2);
     let id = pair.ends[A].ids["the/file"];
     pair.run_for(millis(1000));
-    // The other side has never heard of it, and says so from then on.
+    // The peer does not know the transfer, and says so from then on.
     pair.inject(A, &frame(&Frame::Ack { id, received: 32 * 1024, again: false }));
     pair.is_cut = false;
     pair.settle();
@@ -1263,7 +1263,7 @@ fn drops_a_result_for_a_transfer_not_yet_offered() {
 #[test]
 fn impossible_answer_ends_the_transfer() {
     let mut pair = Pair::new();
-    // The receiver takes both for something longer, which never comes to its end.
+    // The receiver takes both for longer transfers, which never complete.
     for id in [0, 32] {
         let offer = Frame::Offer { id, meta: meta("x", 200_000), content: &[] };
         pair.inject(B, &frame(&offer));
@@ -1340,7 +1340,7 @@ fn limits_warnings_about_a_peer() {
     pair.settle();
     let told = pair.ends[A].refused.len() + pair.ends[A].logs.len();
     assert!((1000..1010).contains(&told), "{told}");
-    // The other side hears of each all the same.
+    // Each still reaches the peer.
     assert_eq!(pair.ends[B].sent.len(), 1000);
 }
 

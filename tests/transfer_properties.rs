@@ -1,5 +1,5 @@
-//! Whatever pages send and cancel, whatever a channel does to it, and whatever a stranger says: what is
-//! sent ends once, both sides agree how, and nothing grows.
+//! Whatever pages send and cancel, whatever a channel loses, and whatever an attacker sends: every
+//! transfer ends once, both sides agree on the outcome, and memory stays bounded.
 
 #![cfg(not(target_family = "wasm"))]
 // A test may panic: that is how it fails.
@@ -21,12 +21,12 @@ use videortc::data::frame::{Frame, Verdict};
 use pair::Faults;
 use pair::story::{Step, check, read, stranger};
 
-/// How long a text may be; mostly short.
+/// The length of a text; mostly short.
 fn text_size() -> impl Strategy<Value = usize> {
     prop_oneof![6 => 0usize..50, 1 => 1_000usize..64_001, 1 => Just(64_000)]
 }
 
-/// Around every place where something changes: a chunk, an acknowledgement, the longest message, a block.
+/// Sizes around every boundary: a chunk, an acknowledgement, the longest message, a block.
 fn file_size() -> impl Strategy<Value = u64> {
     let around = prop_oneof![
         Just(32 * 1024u64),
@@ -53,7 +53,7 @@ fn faults() -> impl Strategy<Value = Faults> {
     })
 }
 
-/// What honest pages do on a channel that is in order.
+/// Actions of honest pages on a good channel.
 fn honest_step() -> impl Strategy<Value = Step> {
     let end = 0..2usize;
     prop_oneof![
@@ -67,7 +67,7 @@ fn honest_step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What may happen besides.
+/// Faults and attacks.
 fn step() -> impl Strategy<Value = Step> {
     let end = 0..2usize;
     prop_oneof![
@@ -94,7 +94,7 @@ fn stranger_step() -> impl Strategy<Value = Step> {
         .prop_map(|(end, message)| Step::Stranger(end, message))
 }
 
-/// So many cases, unless `PROPTEST_CASES` wants more of them.
+/// The number of cases, unless `PROPTEST_CASES` is larger.
 fn config(cases: u32) -> ProptestConfig {
     let wanted = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
     let cases = wanted.unwrap_or(cases);
@@ -132,14 +132,14 @@ proptest! {
     }
 }
 
-/// What the fuzzers found worth keeping goes through the same checks, by file.
+/// Replays the fuzzers' corpus, by file.
 fn replay(target: &str, check: impl Fn(&[u8])) {
     let folder = format!("{}/tests/corpus/{target}", env!("CARGO_MANIFEST_DIR"));
     let files: Vec<_> =
         std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path()).collect();
     assert!(!files.is_empty(), "{folder} is empty");
     for file in files {
-        // The last line before a failure says which it was.
+        // The last line before a failure names the file.
         println!("{}", file.display());
         check(&std::fs::read(&file).unwrap());
     }

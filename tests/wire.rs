@@ -1,4 +1,4 @@
-//! The decoder on messages captured from Janus 1.1.2, and on what no gateway should send.
+//! The decoder, on messages captured from Janus 1.1.2 and on invalid ones.
 
 #![cfg(not(target_family = "wasm"))]
 // A test may panic: that is how it fails.
@@ -18,10 +18,10 @@ use videortc::error::{Code, Error};
 use videortc::signaling::{CoreCode, Message, Notice, parse_batch};
 use videortc::usecase::video_call::{Refusal, parse_plugin_message};
 
-/// Every captured message, and what it is taken for.
+/// Every captured message, and its expected meaning.
 const EXPECTED: &str = include_str!("wire/expected.txt");
 
-/// The captures name their transactions in words; the library's are numbers.
+/// The captures use words as transactions; the library uses numbers.
 fn numbered(text: &str) -> String {
     text.replace("\"transaction ", "\"")
 }
@@ -107,7 +107,7 @@ fn does_not_parse_an_oversized_body() {
     assert!(error.message().contains("8400002 bytes"), "{}", error.message());
 }
 
-/// A batch in which a hang-up follows a message with this reason.
+/// A batch with a hang-up after a message with this reason.
 fn with_reason(reason: &str) -> String {
     format!(
         r#"[{{"janus":"hangup","sender":7,"reason":"{reason}"}},{{"janus":"webrtcup","sender":7}}]"#
@@ -186,7 +186,7 @@ fn rejects_too_deeply_nested_json() {
     assert!(parse_batch(&"[{\"a\":".repeat(150_000)).is_err());
 }
 
-/// The ids that a session can have are those that JavaScript keeps exactly.
+/// Session ids are limited to the integers that JavaScript represents exactly.
 #[test]
 fn parses_ids_exactly() {
     for id in [1, 4_294_967_296, 9_007_199_254_740_991_u64] {
@@ -224,7 +224,7 @@ fn field_of_the_wrong_type_loses_only_that_field() {
     ));
 }
 
-/// RFC 8259, section 4, leaves open which of them counts.
+/// RFC 8259, section 4, does not define which duplicate counts.
 #[test]
 fn duplicate_field_loses_no_message() {
     let body = r#"{"janus":"hangup","sender":7,"reason":"a","reason":"b","sender":7}"#;
@@ -240,7 +240,7 @@ proptest! {
         let _ = parse_batch(&body);
     }
 
-    /// Every string that JSON can hold arrives, however it is escaped.
+    /// Every string that JSON can represent arrives, however it is escaped.
     #[test]
     fn reason_round_trips(reason in any::<String>(), escapes in any::<bool>()) {
         let mut body = serde_json::json!([
@@ -277,7 +277,7 @@ proptest! {
     }
 }
 
-/// JSON that looks like a gateway's often enough to get into every corner.
+/// JSON that resembles a gateway's, to reach every branch.
 fn json(depth: u32) -> impl Strategy<Value = serde_json::Value> {
     let leaf = prop_oneof![
         Just(serde_json::Value::Null),

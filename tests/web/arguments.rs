@@ -1,4 +1,4 @@
-//! Arguments of the page: an error names the wrong value, and nothing of it reaches the gateway.
+//! Arguments of the page: an error names the wrong value, and no request is sent.
 
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -11,7 +11,7 @@ use super::page::{
 
 const INVALID: &str = "INVALID_ARGUMENT";
 
-/// Names that no user has, as JavaScript expressions, and what is said of them.
+/// Invalid names, as JavaScript expressions, and the messages about them.
 const NO_NAMES: [(&str, &str); 6] = [
     ("''", "a user name must not be empty"),
     ("'   '", "a user name must not be empty"),
@@ -97,7 +97,7 @@ async fn errors_carry_the_reason_of_the_gateway() {
     assert_eq!(text(&error, "name"), "VideoRTCError");
     assert_eq!(text(&error, "code"), INVALID);
     assert_eq!(get(&error, "gatewayCode"), UNDEFINED);
-    // It is asked for once more, since a page just reloaded may hold it for a moment.
+    // Retried once, since a page that was just reloaded may still hold the name.
     for _ in 0..2 {
         rig.gateway.script("register", Script::Refusal(476, "Username 'Tom' already taken"));
     }
@@ -109,7 +109,7 @@ async fn errors_carry_the_reason_of_the_gateway() {
     rig.end().await;
 }
 
-/// `new VideoRTC(…)` with arguments that are a JavaScript expression each.
+/// `new VideoRTC(…)` with arguments that are JavaScript expressions.
 fn made(arguments: &str) -> Result<JsValue, JsValue> {
     let arguments: js_sys::Array = js(&format!("[{arguments}]")).unchecked_into();
     let [servers, ice_servers, level, options] = [0, 1, 2, 3].map(|i| arguments.get(i));

@@ -1,4 +1,4 @@
-//! The page's listeners: they may throw, change, and call back, and break nothing.
+//! Listeners of the page: they may throw, change and call back.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -16,7 +16,7 @@ use super::page::{
     set, text, until,
 };
 
-/// A video call that its own listeners can reach, and the promises of what they did.
+/// A video call that its own listeners can use, and the promises of their calls.
 #[derive(Clone, Default)]
 struct Action {
     call: Rc<RefCell<Option<VideoCall>>>,
@@ -24,7 +24,7 @@ struct Action {
 }
 
 impl Action {
-    /// A listener that does something with the call.
+    /// A listener that acts on the call.
     fn act<F>(&self, act: F) -> impl FnMut(JsValue, JsValue) -> JsValue + use<F>
     where
         F: Fn(&VideoCall) -> Promise + 'static,
@@ -225,7 +225,7 @@ async fn reports_errors_without_a_promise_to_on_error() {
     let listeners = Listeners::new();
     rig.video_call(&listeners, &UNDEFINED).await;
     rig.gateway.script("poll", super::gateway::Script::NoNetwork);
-    // The open poll ends with it, and the next one fails.
+    // It ends the open poll, and the next one fails.
     rig.gateway.push(json!({ "janus": "keepalive" }));
     let (error, _) = listeners.heard("onError").await;
     assert_eq!(text(&error, "code"), "SESSION_LOST");

@@ -1,4 +1,4 @@
-//! Pictures and sound, to and from a real peer connection in the same page.
+//! Audio and video, to and from a real peer connection in the same page.
 
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -105,7 +105,7 @@ async fn buffers_candidates_until_the_devices_are_open() {
     devices.asked().await;
     until("all candidates have come", || far.has_gathered() && rig.gateway.is_polled()).await;
     devices.grant(&stream);
-    // It gets none of the page's: only the page can find the way.
+    // It receives no candidates of the page: only the page can find a path.
     far.take_answer(&rig.gateway).await;
     fulfilled(accepting).await;
     listeners.heard("onRemoteStreamReady").await;
@@ -370,7 +370,8 @@ async fn does_not_toggle_an_ended_camera() {
 async fn changed_bandwidth_estimate_is_not_a_network_change() {
     let rig = Rig::connected().await;
     js("navigator.connection?.dispatchEvent(new Event('change'))");
-    // Firefox has no such object. What is asked for at another network is asked for at once.
+    // Firefox has no such object. A recovery request for a network change would be sent
+    // immediately.
     assert!(rig.gateway.requests("keepalive").is_empty());
     rig.end().await;
 }

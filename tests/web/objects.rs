@@ -1,4 +1,4 @@
-//! Objects that end early: dropped, closed or disconnected in the middle of something.
+//! Objects that end early: dropped, closed or disconnected during a command.
 
 use wasm_bindgen::JsCast;
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -10,7 +10,7 @@ use super::page::{
     turn, until,
 };
 
-/// The gateway forgets the session: the end of an object that nobody holds any more.
+/// The gateway drops the session, which ends an object that nobody owns.
 fn forget(gateway: &super::gateway::Gateway) {
     gateway.push(serde_json::json!({ "janus": "timeout" }));
 }
@@ -160,7 +160,7 @@ async fn disconnect_aborts_register() {
     rig.end().await;
 }
 
-/// What ends a call while the user is still being asked for the devices.
+/// The ways to end a call while the permission prompt is open.
 #[derive(Clone, Copy, Debug)]
 enum End {
     HangUp,

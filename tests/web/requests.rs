@@ -1,4 +1,4 @@
-//! What goes out over HTTP, what of it shows in the console, and answers that no gateway gives.
+//! HTTP requests, their secrets in the console, and answers that are not a gateway's.
 
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -149,7 +149,7 @@ async fn leaving_ends_the_session_and_returning_resumes() {
         js(&format!("dispatchEvent(new PageTransitionEvent('{event}', {{ persisted: true }}))"))
     };
     turn("pagehide");
-    // At once, and such that it outlives the page.
+    // Immediately, and with `keepalive`.
     let goodbyes = rig.gateway.requests("destroy");
     assert_eq!(goodbyes.len(), 1);
     assert!(goodbyes[0].is_kept_alive);

@@ -11,7 +11,7 @@ use super::far_end::FarEnd;
 use super::gateway::{Gateway, ME, PEER, Script};
 use super::page::{has_ended, until};
 
-/// The next event for which there is a value.
+/// Waits for the next event that the function maps to a value.
 async fn next<T>(events: &mut Events, wanted: impl Fn(CallEvent) -> Option<T>) -> T {
     loop {
         let event = events.next().await.expect("events go on");
@@ -169,7 +169,7 @@ async fn closing_during_offer_creation_ends_the_events() {
     let calling = call.call(Some(PEER));
     let local = |event| matches!(event, CallEvent::LocalStream(_)).then_some(());
     next(&mut events, local).await;
-    // The browser never settles what it was asked for before the connection was closed.
+    // The browser never settles operations that were pending when the connection was closed.
     call.close().await.unwrap();
     assert_eq!(calling.await.unwrap_err().code(), Code::Closed);
     drop(call);

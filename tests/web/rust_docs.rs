@@ -1,4 +1,4 @@
-//! The samples of `docs/rust.md` run: `tests/docs.rs` looks that each of them occurs here, or in
+//! Runs the samples of `docs/rust.md`. `tests/docs.rs` checks that each of them occurs here or in
 //! `examples/rust-app`.
 
 use std::cell::{Cell, RefCell};
@@ -21,7 +21,7 @@ use super::far_end::FarEnd;
 use super::gateway::{Gateway, ME, PEER, Script};
 use super::page::{js, until};
 
-/// In the samples, the gateway has the documentation's address.
+/// Gives the gateway the address of the samples.
 async fn connected(gateway: &Gateway) -> UseCases {
     VideoRtc::new(gateway.address()).unwrap().connect().await.unwrap()
 }
@@ -140,7 +140,7 @@ async fn transfer_is_a_future() {
     let picture: Blob = js("new Blob(['png'])").into();
     let sending = send_both(&call, picture);
     let (sent, ()) = join(sending, far.answer(&gateway)).await;
-    // The far end of these tests is no videortc.
+    // The peer of these tests does not use videortc.
     assert_eq!(sent.unwrap_err().code(), Code::NotSupportedByPeer);
     drop(events);
     end(&gateway, call).await;
@@ -160,7 +160,7 @@ async fn dropped_transfer_continues_and_a_held_one_keeps_the_call() {
     assert_eq!(held.await.unwrap().state, TransferState::Done);
     until("the end of the session", || !gateway.requests("destroy").is_empty()).await;
     let heard: Vec<_> = events.collect().await;
-    // The far end takes no blob: so it went as far as that.
+    // The peer accepts no blobs, so this is the expected error.
     assert!(heard.iter().any(|event| matches!(event, CallEvent::FileFailed(_))), "{heard:?}");
     assert!(matches!(heard.last(), Some(CallEvent::HangUp { .. })), "{heard:?}");
 }

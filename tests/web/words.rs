@@ -1,4 +1,4 @@
-//! The words of VideoRTC.js' pages, and credentials that a page gives when it is asked.
+//! Option words of VideoRTC.js, and credentials from functions of the page.
 
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -11,7 +11,7 @@ use super::page::{
     rejected, set, text,
 };
 
-/// A page whose connection has these arguments after the address.
+/// A page with these arguments after the address.
 fn rig(ice_servers: &JsValue, level: &JsValue, options: &JsValue) -> Rig {
     let gateway = Gateway::new();
     let app = VideoRtc::new(&gateway.servers(), ice_servers, level, options);
@@ -29,7 +29,7 @@ async fn most_verbose_of_several_levels_counts() {
         rig.end().await;
         assert_eq!(console.count() > 0, is_talkative, "{level}: {}", console.all());
     }
-    // An empty array is the default, which warns of what is unknown.
+    // An empty array means the default level, which warns about unknown keys.
     let console = ConsoleSpy::new();
     rig(&UNDEFINED, &js("[]"), &js("{ unknown: 1 }"));
     assert_eq!(console.count(), 1);
@@ -60,7 +60,7 @@ async fn skips_websocket_addresses_if_there_is_another() {
     assert_eq!(console.count(), 1);
 }
 
-/// The constraints that `getUserMedia` gets for these options of `stream`, as JSON.
+/// The constraints of `getUserMedia` for these options of `stream`, as JSON.
 async fn constraints(stream: &str) -> String {
     let rig = Rig::connected().await;
     let options = format!("{{ stream: {stream} }}");
@@ -177,8 +177,7 @@ async fn finds_a_container_by_selector_or_jquery() {
     rig.end().await;
 }
 
-/// Calls, and gives the ICE servers of the peer connection as JSON, or what the call was refused
-/// with.
+/// Calls, and returns the ICE servers of the peer connection as JSON, or the error of the call.
 async fn ice_servers_of(ice_servers: &str) -> Result<String, JsValue> {
     let rig = rig(&js(ice_servers), &"none".into(), &UNDEFINED);
     fulfilled(rig.app.connect()).await;
@@ -274,7 +273,7 @@ async fn method_used_as_event_handler_ignores_the_event() {
     assert_eq!(rig.gateway.request("hangup").await.body["body"]["reason"], "Cancelled");
     rig.gateway.ring("v=0");
     listeners.heard("onIncomingCall").await;
-    // It accepts: an offer that is none cannot be answered, and says so.
+    // The page accepts: an invalid offer cannot be answered, and causes an error.
     assert_error(&rejected(call.call(&click)).await, "MEDIA_FAILED", "");
     rig.end().await;
 }
