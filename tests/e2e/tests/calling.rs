@@ -1,4 +1,4 @@
-//! From `call()` to both pictures, and every way in which a call does not come about.
+//! From `call()` to video on both sides, and every way in which a call fails.
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -176,7 +176,7 @@ async fn reports_a_declined_call_and_the_next_one_works() -> Result {
     tom.ended("Jack", "In a meeting").await?;
     jack.event("onHangUp").await?;
 
-    // The other way round, at once.
+    // Immediately in the other direction.
     call(&jack, &tom).await?;
     jack.run("await action.hangUp()").await?;
     jack.ended("Tom", "Hung up").await?;
@@ -209,7 +209,7 @@ async fn cancelling_before_ringing_leaves_nothing_open() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = pair(&rig).await?;
 
-    // No await between the two: the devices are only being opened.
+    // No await between the two: the devices are still being opened.
     let refusal = tom
         .refusal("const calling = action.call('Jack'); await action.hangUp(); await calling;")
         .await?;
@@ -217,7 +217,7 @@ async fn cancelling_before_ringing_leaves_nothing_open() -> Result {
     tom.ended("Jack", "Cancelled").await?;
     tom.released(0).await?;
 
-    // It may have rung for a moment, but then it also ended.
+    // It may have rung briefly, but then it also ended.
     call(&tom, &jack).await?;
     let (rung, ended) = (jack.count("onIncomingCall").await?, jack.count("onHangUp").await?);
     ensure!(rung == ended + 1, "{}", jack.history().await);
@@ -244,7 +244,7 @@ async fn reports_busy_during_a_call() -> Result {
     busy(&ann, "Tom").await?;
     ann.released(2).await?;
 
-    // Those two noticed nothing of it.
+    // The first call is not affected.
     tokio::try_join!(tom.sees_both(), jack.sees_both())?;
     for page in [&tom, &jack] {
         ensure!(page.count("onHangUp").await? == 0, "{}", page.history().await);
@@ -364,7 +364,7 @@ async fn caller_without(devices: Devices, code: &str) -> Result {
     tom.released(0).await?;
     ensure!(jack.count("onIncomingCall").await? == 0, "{}", jack.history().await);
 
-    // Neither end is stuck: Jack can still reach Tom.
+    // Neither side is stuck: Jack can still call Tom.
     ring(&jack, &tom).await?;
     jack.run("await action.hangUp()").await?;
     jack.ended("Tom", "Cancelled").await?;

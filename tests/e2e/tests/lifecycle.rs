@@ -1,4 +1,4 @@
-//! From `new VideoRTC()` to `disconnect()`: in every state, twice, and again.
+//! From `new VideoRTC()` to `disconnect()`: in every state, twice, and repeatedly.
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -179,9 +179,9 @@ async fn disconnects_without_a_call() -> Result {
     let page = rig.open("page", Devices::default()).await?;
 
     page.run("window.rtc = new VideoRTC(VIDEORTC_GATEWAY); await rtc.disconnect()").await?;
-    // In the middle of connect(): it settles, one way or the other, and the next one works.
+    // During connect(): it settles either way, and the next one works.
     page.run("const c = rtc.connect().catch(() => null); await rtc.disconnect(); await c").await?;
-    // In the middle of videoCall().
+    // During videoCall().
     page.run(
         "window.usecases = await rtc.connect();
          const attaching = harness.videoCall().catch(() => null);
@@ -189,7 +189,7 @@ async fn disconnects_without_a_call() -> Result {
          await attaching;",
     )
     .await?;
-    // In the middle of register().
+    // During register().
     page.run(
         "window.usecases = await rtc.connect();
          await harness.videoCall();
@@ -200,7 +200,7 @@ async fn disconnects_without_a_call() -> Result {
     .await?;
     page.run("await harness.connect(); await harness.videoCall(); await action.register('Tim')")
         .await?;
-    // Whether Tom's answer came before the end is anybody's guess; Tim's comes.
+    // Tom's answer may come before the end or not; Tim's comes.
     page.wait_event("onRegistered", |args| args == [json!("Tim"), json!(true)]).await?;
     rig.finish().await
 }
@@ -274,14 +274,14 @@ async fn closes_the_use_case_during_a_call() -> Result {
     .await
 }
 
-/// Whether the other side heard of a call before the leaver left.
+/// Whether the other side saw a call before the first one left.
 enum Ringing {
     Yes,
     Perhaps,
 }
 
-/// The frame of those tests: after one side left, both saw one end of the call, nothing is open, the
-/// name is free, and the one who returns under it can be called.
+/// The common part of those tests: after one side left, both saw one end of the call, nothing is
+/// open, the name is free, and the returning user can be called under it.
 async fn leave_and_return<F, L>(leaver: &str, leave: L) -> Result
 where
     L: FnOnce(Arc<Page>, Arc<Page>) -> F,
@@ -380,7 +380,7 @@ async fn throwing_listeners_break_nothing() -> Result {
             let thrown = format!("thrown in {name}");
             ensure!(said.to_string().contains(&thrown), "the console has no {thrown}: {said}");
         }
-        // Browsers count what reportError() prints as a window error; here it is wanted.
+        // Browsers count the output of reportError() as a window error, which is expected here.
         page.pardon("thrown in").await?;
     }
     rig.finish().await

@@ -1,4 +1,4 @@
-//! Names: taking one, being refused one, being given one, and the list of who is there.
+//! Names: registering, refusals, guest names, and the list of users.
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -39,7 +39,7 @@ async fn generates_a_guest_name() -> Test {
     let name = args[0].as_str().unwrap_or_default();
     ensure!(args[1] == true && name.len() > 2, "a guest was registered as {args:?}");
 
-    // The name is a real one: somebody else sees it and can call it.
+    // The name is a real one: another user sees it and can call it.
     let peers = jack.run("return await action.getPeers()").await?;
     ensure!(has(&peers, name) && has(&peers, "Jack"), "{name} is not among {peers}");
     jack.run(&format!("await action.call({})", json!(name))).await?;

@@ -1,4 +1,4 @@
-//! Gateways that are not there, that are no gateways, that go away in the middle of something.
+//! Gateways that are unreachable, that are other servers, or that disappear in the middle.
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -15,7 +15,7 @@ use serde_json::json;
 use tokio::net::TcpSocket;
 use videortc_e2e::{Answer, Devices, Page, Result, Rig, StrangeGateway, Tap, Visitor, call, ring};
 
-/// What `connect()` may take where one request may take 2 s: the retries included.
+/// The time limit of `connect()` with a request timeout of 2 s, including retries.
 const DEADLINE: Duration = Duration::from_secs(10);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -27,12 +27,12 @@ async fn names_an_unreachable_gateway() -> Result {
     let message = connect(&page, json!(nowhere), &["GATEWAY_UNREACHABLE"]).await?;
     ensure!(message.contains(&nowhere), "{nowhere} is not named: {message}");
 
-    // A host that no name server knows: reserved for this by RFC 2606.
+    // An unresolvable host name, reserved for this by RFC 2606.
     let unknown = "http://gateway.invalid/janus";
     let message = connect(&page, json!(unknown), &["GATEWAY_UNREACHABLE"]).await?;
     ensure!(message.contains("gateway.invalid"), "{unknown} is not named: {message}");
 
-    // The same page gets through once the address is right.
+    // The same page connects once the address is right.
     page.run("await harness.connect(); await harness.videoCall(); await action.register('Tom')")
         .await?;
     page.expect("onRegistered", json!(["Tom", true])).await?;
@@ -103,8 +103,8 @@ async fn survives_a_short_disconnection() -> Result {
     cut_until_noticed(&tap, &tom).await?;
     tap.mend();
 
-    // The media never stopped. A hang-up arrives, though a gateway may have given its first event, the one
-    // with the reason, to the poll that was cut.
+    // The media never stopped. A hang-up arrives, although the gateway may have delivered its first
+    // event, the one with the reason, into the cut poll.
     tokio::try_join!(tom.sees_both(), jack.sees_both())?;
     jack.run("await action.hangUp()").await?;
     jack.ended("Tom", "Hung up").await?;
@@ -113,7 +113,7 @@ async fn survives_a_short_disconnection() -> Result {
     ensure!(args[0] == "Jack", "it ended as {args:?}");
     ensure!(reasons.iter().any(|reason| args[1] == **reason), "it ended as {args:?}");
 
-    // From then on nothing is lost, in either direction.
+    // From then on, nothing is lost in either direction.
     call(&jack, &tom).await?;
     hang_up(&tom, &jack).await?;
     for page in [&tom, &jack] {
@@ -131,7 +131,7 @@ async fn reports_a_gateway_lost_for_good_and_ends_the_call() -> Result {
     call(&tom, &jack).await?;
     tokio::try_join!(tom.sees_both(), jack.sees_both())?;
     tap.cut();
-    // The call goes on for as long as its media flows: until the gateway forgets the session.
+    // The call continues while its media flows: until the gateway expires the session.
     let args = tom.event_within("onHangUp", Duration::from_secs(120)).await?;
     let reasons = ["Connection lost", "Session lost", "Media connection failed"];
     ensure!(args[0] == "Jack", "it ended as {args:?}");
@@ -140,7 +140,7 @@ async fn reports_a_gateway_lost_for_good_and_ends_the_call() -> Result {
     tom.skip("onError").await?;
     jack.event_within("onHangUp", Duration::from_secs(90)).await?;
 
-    // Nothing hangs: a command is refused, and a new connection works once the line is back.
+    // Nothing hangs: commands are rejected, and a new connection works once the network is back.
     let begun = Instant::now();
     let refusal = tom.refusal("await action.getPeers()").await?;
     let codes = ["SESSION_LOST", "GATEWAY_UNREACHABLE", "CLOSED", "NOT_CONNECTED"];
@@ -181,7 +181,7 @@ async fn lost_session_ends_the_call() -> Result {
     rig.restart_gateway()?;
     for (page, peer) in [(&tom, "Jack"), (&jack, "Tom")] {
         let args = page.event_within("onHangUp", Duration::from_secs(60)).await?;
-        // With a media server the media may be noticed to be gone before the session is.
+        // With a media server, the media may fail before the session does.
         let reasons = ["Session lost", "Connection lost", "Media connection failed"];
         ensure!(args[0] == peer, "it ended as {args:?}");
         ensure!(reasons.iter().any(|reason| args[1] == **reason), "it ended as {args:?}");
@@ -218,7 +218,7 @@ async fn lost_session_while_ringing_ends_the_call() -> Result {
     rig.finish().await
 }
 
-/// `connect()` must be refused in time with one of these codes; gives the message.
+/// `connect()` must reject in time with one of these codes; returns the message.
 async fn connect(page: &Page, servers: serde_json::Value, codes: &[&str]) -> Result<String> {
     let begun = Instant::now();
     let refusal = page
@@ -235,14 +235,14 @@ async fn connect(page: &Page, servers: serde_json::Value, codes: &[&str]) -> Res
     Ok(refusal.message)
 }
 
-/// An address at which nothing listens, nor will while its port is held.
+/// An address without a listener; its port stays reserved.
 fn dead_address() -> Result<(String, TcpSocket)> {
     let port = TcpSocket::new_v4()?;
     port.bind((Ipv4Addr::LOCALHOST, 0).into())?;
     Ok((format!("http://{}/janus", port.local_addr()?), port))
 }
 
-/// Tom, who reaches the gateway through a tap, and Jack, who does not.
+/// Tom reaches the gateway through a tap, Jack directly.
 async fn tapped(rig: &Rig, options: serde_json::Value) -> Result<(Tap, Arc<Page>, Arc<Page>)> {
     let tap = Tap::start(&rig.gateway_url()).await?;
     let through = Visitor::default().rtc(json!({ "servers": tap.url(), "options": options }));
@@ -250,7 +250,7 @@ async fn tapped(rig: &Rig, options: serde_json::Value) -> Result<(Tap, Arc<Page>
     Ok((tap, tom, jack))
 }
 
-/// Cuts the line and waits until the page has tried again, so that it knows.
+/// Cuts the connection and waits until the page has retried, so that it knows.
 async fn cut_until_noticed(tap: &Tap, page: &Page) -> Result {
     let before = page.run("return harness.requests.length").await?;
     tap.cut();
