@@ -1,11 +1,12 @@
-// The module's bytes from the file beside this one: without them there is no Rust.
+// Fetches the module from the file beside this one. It cannot be Rust: it runs before the module
+// is loaded.
 
 import { VideoRTCError, words } from "./errors.js";
 
-// How long the file may take to come, in milliseconds; the oldest browsers have no such limit.
+// The time limit in milliseconds. Old browsers without `AbortSignal.timeout` have no limit.
 const LONGEST_LOADING = 60000;
 
-// Its size tells it from an error page, from half a file and from another version's in a cache.
+// Checks the size, to detect an error page, a truncated file or a cached file of another version.
 export async function fetchModule(locate, size) {
   let url = "videortc.wasm";
   let why = "a bundler has taken away import.meta.url";

@@ -1,7 +1,7 @@
-// Errors: their class, and how they are put in words. The class extends `Error`, as no exported Rust
-// type can, and is needed before the module is there: so this cannot be Rust.
+// The error class. It cannot be Rust: exported Rust types cannot extend `Error`, and it is needed
+// before the module is loaded.
 
-// `code` is for the program, the message for the person.
+// `code` is for the program, the message for the user.
 export class VideoRTCError extends Error {
   constructor(code, message, gatewayCode, cause) {
     super(message);
@@ -19,7 +19,8 @@ export class VideoRTCError extends Error {
   }
 }
 
-// A thrown value in one line, for `cause`. It may be anything, and may throw when it is read.
+// Describes an exception in one line, for `cause`. Any value can be thrown, and reading it may
+// throw.
 export function words(thrown) {
   try {
     return Object(thrown) === thrown ? `${thrown.name}: ${thrown.message}` : String(thrown);
@@ -28,7 +29,7 @@ export function words(thrown) {
   }
 }
 
-// Runs code that may be the page's. What it throws is reported under `name`, and breaks nothing.
+// Runs code of the page. An exception is reported under `name` and not passed on.
 export function attempt(name, act) {
   try {
     act();
@@ -37,7 +38,7 @@ export function attempt(name, act) {
   }
 }
 
-// A page may ignore a promise: no unhandled rejection shall come of it.
+// Prevents an unhandled rejection if the page ignores the promise.
 export function quiet(promise) {
   promise.catch(() => {});
   return promise;

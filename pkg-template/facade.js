@@ -1,25 +1,26 @@
-// The public class. A page has it as soon as the script has run, and the module comes later: so
-// this cannot be Rust.
+// The public class. It cannot be Rust: a page can use it as soon as the script has run, and the
+// module is loaded later.
 
 import { VideoRTCError, quiet } from "./errors.js";
 import { checkEnvironment } from "./loading.js";
 import { checkedServers } from "./servers.js";
 
-// The key of an object's state. A function returns it: proxies such as Vue's leave those alone.
+// The key of an object's state. The value is a function, since proxies such as Vue's do not wrap
+// the results of functions.
 const STATE = Symbol("videortc");
 const hidden = (value) => ({ value, writable: true, configurable: true });
 
-// Makes the class. `load(debugLevel)` resolves with a fresh instance of the module.
+// Creates the class. `load(debugLevel)` resolves with a new instance of the module.
 export function createApi(version, load) {
-  // The instance that all static calls share.
+  // The module instance that all static methods share.
   let shared;
 
   class VideoRTC {
     constructor(servers, ...rest) {
       const state = { setup: [checkedServers(servers, rest[1]), ...rest], debugLevel: rest[1] };
       const own = { [STATE]: hidden(() => state) };
-      // Bound, to work when taken off their object and through a proxy; but for those that a
-      // subclass has of its own.
+      // Bound methods also work when detached from the object and through a proxy. Methods that a
+      // subclass overrides are left alone.
       for (const name of ["connect", "disconnect", "getDevices"]) {
         const method = VideoRTC.prototype[name];
         if (this[name] === method) own[name] = hidden((...values) => method.apply(this, values));
@@ -65,7 +66,7 @@ export function createApi(version, load) {
     return state.starting;
   }
 
-  // Loads the module, makes its object, and connects. Before that, `giveUp` may end it.
+  // Loads the module, creates its object and connects. `disconnect()` calls `giveUp` to abort it.
   async function start(state) {
     const givenUp = new Promise((_, reject) => (state.giveUp = reject));
     const { setup, debugLevel, giveUp } = state;
@@ -106,7 +107,7 @@ function stateOf(app, name) {
   throw new VideoRTCError("INVALID_ARGUMENT", message);
 }
 
-// One object for all, however often `connect()` is called.
+// Returns the same object for every `connect()`.
 async function useCases(state) {
   const made = await state.inner.connect();
   return (state.useCases = state.useCases ?? made);

@@ -1,26 +1,28 @@
-// An instance of the module, with a guard around all that goes in and out. When the module traps,
-// its memory is trusted no more, and only what is outside can end things: so this cannot be Rust.
+// An instance of the module, with a guard around all calls into it and out of it. It cannot be
+// Rust: after a trap, the module's memory is inconsistent, and only code outside of it can clean
+// up.
 
 import { bindings } from "./bindings.js";
 import { VideoRTCError, attempt, quiet, words } from "./errors.js";
 
 const BROKEN = "videortc broke down: make a new VideoRTC, and report this error with its cause";
 
-// Starts an instance of the compiled module. Each owner has one, so that nothing of another breaks.
+// Starts an instance of the compiled module. Each `VideoRTC` has its own, so that a breakdown does
+// not affect the others.
 export async function instantiate(module, debugLevel) {
-  // What must be let go of when the module breaks down, and how. The module keeps it up to date.
+  // The objects to release after a breakdown, and how. Maintained by the module.
   const held = new Map();
-  // Rejects each promise that the module has still to settle.
+  // The `reject` functions of all unsettled promises.
   const pending = new Set();
-  // Keeps the module's objects from being freed: a call goes on when the page has only listeners.
+  // Keeps the module's objects alive: a call goes on even if the page holds only listeners.
   const objects = new Set();
-  // How many callers on the stack see what is thrown: calls of the page, and the module itself.
-  // Nobody sees what is thrown at a timer or an event of the browser.
+  // The number of callers on the stack that handle exceptions: calls of the page, and the module
+  // itself. It is 0 in a timer or an event of the browser, where nobody would catch an exception.
   let depth = 0;
   let broken;
 
-  // An export. An error that it returns is thrown by the bindings, outside of here. So what is
-  // thrown here is a trap, or went over frames of Rust, whose state is then half changed.
+  // Wraps an export. The bindings throw returned errors outside of this function. So an exception
+  // here is a trap, or it has unwound through Rust frames and left their state inconsistent.
   const guarded = (inner) => (...values) => {
     depth += 1;
     try {
@@ -31,16 +33,16 @@ export async function instantiate(module, debugLevel) {
       depth -= 1;
     }
     if (depth > 0) throw broken;
-    // Of a list without anything in it the bindings take nothing, whatever they expect.
+    // The bindings accept an empty list in place of any result.
     return [];
   };
 
-  // A function that the module calls. Where the page calls the module in it, and breaks it, the
-  // rest of the first caller must not run.
+  // Wraps a function that the module calls. If the page calls the module inside of it and the
+  // module traps, the outer Rust frames must not continue.
   const watched = (outer) => (...values) => {
     const value = outer(...values);
     if (!broken) return value;
-    // It may be a promise whose making broke the module, and which nobody will get.
+    // The value may be a promise, which nobody will handle now.
     quiet(Promise.resolve(value));
     throw broken;
   };
@@ -55,7 +57,7 @@ export async function instantiate(module, debugLevel) {
     objects.clear();
   }
 
-  // Calls the module by `act(exports)`; resolves with what others may have of the result.
+  // Calls the module by `act(exports)`. Resolves with the public form of the result.
   function run(act) {
     return quiet(
       new Promise((resolve, reject) => {
@@ -68,8 +70,8 @@ export async function instantiate(module, debugLevel) {
     );
   }
 
-  // Of an object of the module, which alone has a `free`, others get the methods, bound. It has an
-  // address in the module's memory itself.
+  // The public form of a value. For an object of the module, recognized by its `free`, that is a
+  // frozen object with bound methods: the object itself holds an address in the module's memory.
   function shown(object) {
     if (typeof Object(object).free !== "function") return object;
     objects.add(object);
@@ -79,7 +81,7 @@ export async function instantiate(module, debugLevel) {
       methods[name] = (...values) => {
         const promise = run(() => object[name](...values));
         if (name === "closeUsecase") promise.then(() => objects.delete(object), () => {});
-        // `cKo` of `sendData()`: the module calls it itself, for as long as it can.
+        // After a breakdown, `cKo` of `sendData()` is called here, in place of the module.
         if (name === "sendData" && typeof values[3] === "function") {
           promise.catch((error) => error === broken && attempt("cKo", () => values[3](error)));
         }
@@ -102,7 +104,7 @@ export async function instantiate(module, debugLevel) {
   return { run, isBroken: () => Boolean(broken) };
 }
 
-// A copy of an object, with each function in it replaced.
+// Copies an object and replaces each of its functions.
 function mapped(object, replaced) {
   const copy = {};
   for (const [name, value] of Object.entries(object)) {
@@ -118,11 +120,11 @@ function release(thing, how) {
   } else if (how !== "call") thing[how]();
 }
 
-// Tells the page of a call's end, in place of the module.
+// Reports the end of a call to the page, in place of the module.
 function reportEnd({ events, peer, transfers }, error) {
   const fire = (name, ...values) => attempt(name, () => events?.[name]?.apply?.(events, values));
   for (const transfer of transfers) {
-    // The page may have frozen its object: then it keeps what it has.
+    // `Reflect.set` does not throw if the page has frozen the object.
     Reflect.set(transfer, "state", "failed");
     Reflect.set(transfer, "error", error);
     if (transfer.direction === "outgoing") fire("onFileTransferKo", transfer, error);

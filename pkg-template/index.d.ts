@@ -1,6 +1,6 @@
 /**
- * A stable word for a cause of failure: what a program branches on. It never changes its meaning.
- * The reference lists each with its cause and remedy; new ones may be added.
+ * A stable error code for programs to branch on. A code never changes its meaning. The reference
+ * lists each with its cause and remedy; new ones may be added.
  */
 export type ErrorCode =
   | "INVALID_ARGUMENT"
@@ -38,87 +38,94 @@ export type ErrorCode =
   | "TRANSFER_FAILED";
 
 /**
- * Every error of this library, thrown or rejected with. Pages get it and do not make it.
+ * The class of all errors that this library throws or rejects with. Pages do not construct it.
  *
- * `"" + error` reads well: `VideoRTCError USERNAME_TAKEN: somebody else holds the name "Tom": choose another`.
+ * `"" + error` is readable: `VideoRTCError USERNAME_TAKEN: somebody else holds the name "Tom":
+ * choose another`.
  */
 export class VideoRTCError extends Error {
   private constructor();
   /** Always `"VideoRTCError"`. */
   readonly name: "VideoRTCError";
-  /** For the program: what went wrong. */
+  /** The error code, for the program. */
   readonly code: ErrorCode;
-  /** For the person: what happened, with which value, and what to do about it. */
+  /** The message for the user: what happened, with which value, and what to do. */
   readonly message: string;
-  /** The gateway's own number, where it gave one. */
+  /** The gateway's error number, if it sent one. */
   readonly gatewayCode?: number;
-  /** The browser's or the gateway's own words, where there are any. */
+  /** The error message of the browser or the gateway, if there is one. */
   readonly cause?: unknown;
 }
 
-/** How much goes to the browser's console. No line holds a secret, a token or a credential. */
+/** The level of the console output. No line contains a secret, a token or a credential. */
 export type DebugLevel = "none" | "error" | "warn" | "info" | "debug" | "trace";
 
-/** An ICE server as browsers take it; the old spelling `url` is taken for `urls`. */
+/** An ICE server as browsers accept it. The old key `url` is accepted in place of `urls`. */
 export type IceServer = RTCIceServer | (Omit<RTCIceServer, "urls"> & { url: string | string[] });
 
-/** Gives a credential that expires each time it is asked for one, at once or by a promise. */
+/** A function that returns a fresh credential, or a promise of one. */
 export type Source<T> = () => T | PromiseLike<T>;
 
-/** How to reach the gateway, and how patiently. A key that is not among these is warned about. */
+/** Options of the connection. Unknown keys cause a warning. */
 export interface VideoRTCOptions {
-  /** Janus' `apisecret`, sent with every request. Whoever reads the page can read it. */
+  /** Janus' `apisecret`, sent with every request. Every visitor of the page can read it. */
   apiSecret?: string | null;
   /**
-   * Janus' `token`, sent with every request. A function is asked for it by `connect()`, and again when the gateway
-   * refuses it.
+   * Janus' `token`, sent with every request. A function is called by `connect()`, and again
+   * when the gateway rejects the token.
    */
   token?: string | Source<string> | null;
   /** Shown to the gateway's administrator as the `opaque_id` of every handle. */
   account?: string | null;
-  /** Whether cookies go to a gateway of another origin. Default `false`. */
+  /** Whether to send cookies to a gateway of another origin. Default `false`. */
   withCredentials?: boolean | null;
-  /** `"relay"` hides the page's addresses from the gateway and needs a TURN server. Default: the browser's, `"all"`. */
+  /**
+   * `"relay"` hides the page's addresses from the gateway and needs a TURN server. Default: the
+   * browser's, `"all"`.
+   */
   iceTransportPolicy?: RTCIceTransportPolicy | null;
   /** Default `"max-bundle"`. */
   bundlePolicy?: RTCBundlePolicy | null;
-  /** How long a request may take until its final answer, in milliseconds, 100 to 3600000. Default 10000. */
+  /**
+   * How long a request may take until its final answer, in milliseconds, 100 to 3600000. Default
+   * 10000.
+   */
   requestTimeout?: number | null;
   /**
-   * How long a gateway out of reach is tried again before the session is given up, in milliseconds, 0 to 3600000.
-   * Default 120000. A call whose media flows is not given up for it.
+   * How long to retry an unreachable gateway before the session counts as lost, in milliseconds, 0
+   * to 3600000. Default 120000. A call whose media flows continues beyond it.
    */
   retryLimit?: number | null;
-  /** How many events one long poll may bring, 1 to 100. Default 10. */
+  /** The maximum number of events per long poll, 1 to 100. Default 10. */
   pollEvents?: number | null;
 }
 
-/** Which devices to list. */
+/** The devices to list. */
 export interface DeviceListConfig {
-  /** Only these. Default: all kinds. */
+  /** The kind of devices. Default: all kinds. */
   kind?: MediaDeviceKind | null;
   /**
-   * Open the devices for a moment first, which may ask the user: without a permission, browsers leave labels and
-   * ids empty. Default `false`.
+   * Whether to open the devices briefly first, which may prompt the user. Without a permission,
+   * browsers leave labels and ids empty. Default `false`.
    */
   labels?: boolean | null;
 }
 
 /** A camera, a microphone or a speaker. */
 export interface Device {
-  /** What `aDeviceId` and `vDeviceId` take. Empty without a permission. */
+  /** The id for `aDeviceId` or `vDeviceId`. Empty without a permission. */
   readonly deviceId: string;
-  /** The same for devices of one machine, such as a camera and its microphone. */
+  /** Equal for devices of one unit, such as a camera and its microphone. */
   readonly groupId: string;
-  /** What it is. */
+  /** The kind of device. */
   readonly kind: MediaDeviceKind;
-  /** What a person calls it. Empty without a permission. */
+  /** The name of the device for users. Empty without a permission. */
   readonly label: string;
 }
 
 /**
- * A connection to a Janus gateway: one session, with any number of video calls in it. Its methods are bound: they work
- * when they are taken off the object, and through proxies.
+ * A connection to a Janus gateway: one session with any number of `VideoCall` objects. Its methods
+ * are bound: they also work when detached from the object, and through proxies.
  *
  * ```js
  * const app = new VideoRTC("https://example.com/janus");
@@ -129,14 +136,16 @@ export interface Device {
  */
 export default class VideoRTC {
   /**
-   * Checks `servers`, and touches neither network nor any browser API. `connect()` checks the other arguments, and
-   * rejects with what is wrong with them.
-   * @param servers gateway base URLs, such as `"https://example.com/janus"`, tried in order. WebSocket addresses are
-   * skipped, where there are others
-   * @param iceServers STUN and TURN servers, or a function that gives them before each peer connection. Default: none
-   * @param debugLevel how much goes to the console; of several words the most talkative counts. Default `"error"`
-   * @param options secrets, tuning; a string is the API secret
-   * @throws {VideoRTCError} `INVALID_ARGUMENT`, which names the address and what is wrong with it
+   * Checks `servers`. Uses neither the network nor any browser API. `connect()` checks the other
+   * arguments and rejects if one is wrong.
+   * @param servers gateway base URLs, such as `"https://example.com/janus"`, tried in order.
+   * WebSocket addresses are skipped if there are others
+   * @param iceServers STUN and TURN servers, or a function that returns them before each peer
+   * connection. Default: none
+   * @param debugLevel the level of the console output; of several, the most verbose one. Default
+   * `"error"`
+   * @param options further options; a string is the API secret
+   * @throws {VideoRTCError} `INVALID_ARGUMENT`, with the address and the reason
    */
   constructor(
     servers: string | readonly string[],
@@ -145,14 +154,14 @@ export default class VideoRTC {
     options?: VideoRTCOptions | string | null,
   );
   /**
-   * Makes a session on the first server that answers, and loads the WebAssembly module if it is not there yet.
-   * While connected, resolves with the same use cases. If no server answers, rejects with one error that lists
-   * what each said.
+   * Creates a session on the first server that answers. Loads the WebAssembly module first, if
+   * necessary. While connected, resolves with the same use cases. If no server answers, rejects
+   * with one error that lists the failure of each.
    */
   connect(): Promise<UseCases>;
   /**
-   * Ends calls, frees names, stops polling and releases every device, within 5 s and whatever the gateway does.
-   * Safe to call at any time and twice; `connect()` works again afterwards. Never rejects.
+   * Ends calls, frees names, stops polling and releases all devices. Takes at most 5 s, whatever
+   * the gateway does. Idempotent, at any time; `connect()` works again afterwards. Never rejects.
    */
   disconnect(): Promise<void>;
   /** Lists cameras, microphones and speakers. */
@@ -160,8 +169,8 @@ export default class VideoRTC {
   /** The version of the library, such as `"1.2.3"`. */
   static readonly version: string;
   /**
-   * Whether this browser, and this page in it, can make video calls: WebRTC, WebAssembly, a Content-Security-Policy
-   * that allows it, and `https` or `localhost`. Never throws.
+   * Whether this browser and this page can make video calls. Requires WebRTC, WebAssembly, a
+   * Content-Security-Policy that allows it, and `https` or `localhost`. Never throws.
    */
   static isSupported(): boolean;
   /** Lists cameras, microphones and speakers. */
@@ -170,13 +179,14 @@ export default class VideoRTC {
 
 export { VideoRTC };
 
-/** What `connect()` resolves with: the same frozen object each time, with methods that are bound. */
+/** The result of `connect()`: always the same frozen object. Its methods are bound. */
 export interface UseCases {
   /**
-   * Attaches to the gateway's video call plugin. Opens no device: devices open when a call starts or is accepted,
-   * and close when it ends.
+   * Attaches to the gateway's video call plugin. Opens no device: devices open when a call starts
+   * or is accepted, and close when it ends.
    * @param onEvents listeners; each is looked up when its event fires
-   * @param domElements where the pictures go. Default: nowhere; the streams come by their events alone
+   * @param domElements the elements that show the videos. Default: none; the streams come with
+   * their events only
    */
   videoCall(
     onEvents?: VideoCallEvents | null,
@@ -185,135 +195,140 @@ export interface UseCases {
   ): Promise<VideoCall>;
 }
 
-/** What `setCall()` set; what it left alone is absent. */
+/** The settings that `setCall()` applied; unchanged ones are absent. */
 export interface CallSettings {
-  /** Whether the gateway passes my sound on. */
+  /** Whether the gateway forwards the local audio. */
   audio?: boolean;
-  /** Whether the gateway passes my picture on. */
+  /** Whether the gateway forwards the local video. */
   video?: boolean;
-  /** The ceiling of my picture in bits per second; 0 is none. */
+  /** The bitrate limit of the local video in bits per second; 0 is no limit. */
   bitrate?: number;
 }
 
-/** The gateway reports lost packets. */
+/** A report of lost packets by the gateway. */
 export interface SlowLinkInfo {
-  /** Which of the two. */
+  /** The affected media. */
   readonly media: "audio" | "video";
-  /** `true` if what this side sends gets lost. */
+  /** `true` if packets from this side are lost, `false` if packets to it. */
   readonly uplink: boolean;
   /** Packets lost since the last report. */
   readonly lost: number;
 }
 
-/** A message or file on its way, in either direction. */
+/** The transfer of a message or file, in either direction. */
 export interface Transfer {
-  /** Which way it goes. */
+  /** The direction. */
   readonly direction: "outgoing" | "incoming";
   /** A MIME type, or any word that both pages know. */
   readonly type: string;
   /**
-   * The file name, where there is one, as it arrives: without path, dots at the ends, control, direction and
-   * zero-width characters, and cut to 255 bytes.
+   * The file name as the receiver gets it, if there is one: without path, leading or trailing dots,
+   * control, direction and zero-width characters, truncated to 255 bytes.
    */
   readonly filename: string | undefined;
-  /** Its size in bytes; of a string, in UTF-8. */
+  /** The size in bytes; for a string, of its UTF-8 form. */
   readonly size: number;
-  /** How many bytes the receiver has. */
+  /** The number of bytes that the receiver has. */
   readonly transferred: number;
-  /** Where it stands: `"done"` means that the receiver has it whole. */
+  /** The state. `"done"` means that the receiver has everything. */
   readonly state: "active" | "done" | "failed";
-  /** Who is at the other end. */
+  /** The other side. */
   readonly userName: string;
-  /** Why it failed. */
+  /** The error of a failed transfer. */
   readonly error?: VideoRTCError;
-  /** Ends it, at either side. Does nothing where it has ended. */
+  /** Cancels the transfer, on both sides. Does nothing if it has ended. */
   cancel(): void;
 }
 
 /**
- * Listeners, all optional, called as methods of this object. One that throws is reported to the console and breaks
- * nothing. Every method of the library may be called from inside.
+ * Listeners, all optional, called as methods of this object. The exception of a listener is logged
+ * to the console and has no other effect. A listener may call every method of the library.
  */
 export interface VideoCallEvents {
   /**
-   * The answer to `register()` is there; `isRegistered` is `false` when the name was refused. Fires again when the name
-   * is taken again after a session was lost.
+   * The result of `register()`: `isRegistered` is `false` if the registration failed. Fires again
+   * when the name is registered again after a lost session.
    */
   onRegistered?(userName: string, isRegistered: boolean): void;
-  /** The answer to `getPeers()` is there: what that promise resolves with. */
+  /** `getPeers()` resolved with this list. */
   onGotPeers?(list: string[]): void;
-  /** My call rings at `userName`; once per call. */
+  /** The callee's side is ringing. Fires once per call. */
   onCalling?(userName: string): void;
-  /** `userName` calls me: `acceptCall()` or `hangUp()`. */
+  /** `userName` is calling: answer with `acceptCall()` or `hangUp()`. */
   onIncomingCall?(userName: string): void;
-  /** The call with `userName` is up, at either end. */
+  /** The call with `userName` was accepted, on either side. */
   onAccepted?(userName: string): void;
-  /** The call ended, was declined or was refused: exactly once per call. */
+  /** The call ended, or was declined or refused. Fires exactly once per call. */
   onHangUp?(userName: string, reason: string): void;
-  /** A message or file arrived whole: a string as a string, everything else as a `Blob` of that type. */
-  onDataReceived?(type: string, data: string | Blob, filename: string | undefined, userName: string): void;
+  /** A complete message or file arrived: a string, or for everything else a `Blob` of that type. */
+  onDataReceived?(
+    type: string,
+    data: string | Blob,
+    filename: string | undefined,
+    userName: string,
+  ): void;
   /** The gateway applied `setCall()`. */
   onSetCall?(settings: CallSettings): void;
-  /** My devices are open, before the call is sent or the answer is. */
+  /** The local devices are open. Fires before the offer or answer is sent. */
   onReadyLocalStream?(stream: MediaStream): void;
-  /** The first packet of the other side's sound or picture arrived. */
+  /** The first packet of the peer's audio or video arrived. */
   onRemoteStreamReady?(stream: MediaStream, userName: string): void;
-  /** The link is losing packets. */
+  /** The connection is losing packets. */
   onSlowLink?(info: SlowLinkInfo): void;
-  /** An outgoing file was received whole by the peer. */
+  /** The peer has received an outgoing file completely. */
   onFileTransferOk?(transfer: Transfer): void;
-  /** An outgoing file was not received. Not for what `sendData()` refuses before it begins. */
+  /** An outgoing file failed. Does not fire if `sendData()` rejects before the transfer begins. */
   onFileTransferKo?(transfer: Transfer, error: VideoRTCError): void;
-  /** Bytes moved, in either direction. */
+  /** A transfer of either direction made progress. */
   onTransferProgress?(transfer: Transfer): void;
   /**
-   * The gateway is out of reach (a `GATEWAY_` code), the session is lost (`SESSION_LOST`) or nothing comes through a
-   * call's media connection (`MEDIA_FAILED`): the library brings it back. Ends with `onReconnected`, or with `onError`
-   * and the object's end.
+   * The gateway is unreachable (a `GATEWAY_` code), the session is lost (`SESSION_LOST`) or the
+   * media connection of a call is interrupted (`MEDIA_FAILED`). The library reconnects;
+   * `onReconnected` follows, or `onError` and the end of the object.
    */
   onReconnecting?(cause: VideoRTCError): void;
-  /** All is there again, the name too; or what was lost has ended with its call, and `onHangUp` came before this. */
+  /** Everything is restored, the name too; or the affected call has ended, after its `onHangUp`. */
   onReconnected?(): void;
   /**
-   * Anything that no promise was there to report: a session that was given up (`SESSION_LOST`, `UNAUTHORIZED`), a name
-   * that could not be taken again (`USERNAME_TAKEN`), something of the peer's that was refused, an object that the
-   * gateway closed (`CLOSED`), a breakdown.
+   * An error that no promise could report: the session is lost for good (`SESSION_LOST`,
+   * `UNAUTHORIZED`), the name could not be registered again (`USERNAME_TAKEN`), this side refused
+   * data of the peer, the gateway closed the object (`CLOSED`), or the library broke down.
    */
   onError?(error: VideoRTCError): void;
 }
 
-/** A jQuery object, or anything like it. */
+/** A jQuery object, or a similar one. */
 export interface ElementList {
-  /** The version of the library that made it. */
+  /** The version of jQuery. */
   readonly jquery: string;
-  /** How many elements are in it. */
+  /** The number of elements. */
   readonly length: number;
-  /** Each of them. */
+  /** The elements. */
   readonly [index: number]: Element;
 }
 
-/** Where the pictures go: a container for elements made here, or elements of the page. */
+/** The elements that show the videos: a container for created elements, or elements of the page. */
 export interface DomElements {
   /**
-   * A `<video>` is appended for each picture without an element of its own, and removed when the call ends. A selector
-   * or a jQuery object must find one element.
+   * The container. A `<video>` is appended for each video without an element of its own, and
+   * removed when the call ends. A selector or a jQuery object must match exactly one element.
    */
   videos?: Element | string | ElementList | null;
-  /** For my own picture; it is muted. */
+  /** The element for the local video. It is muted. */
   localVideo?: HTMLVideoElement | null;
-  /** The same as `localVideo`, which counts where both are given. */
+  /** The same as `localVideo`, which takes precedence. */
   local?: HTMLVideoElement | null;
-  /** For the other side's picture. */
+  /** The element for the remote video. */
   remoteVideo?: HTMLVideoElement | null;
-  /** The same as `remoteVideo`, which counts where both are given. */
+  /** The same as `remoteVideo`, which takes precedence. */
   remote?: HTMLVideoElement | null;
-  /** For my own screen. Has no effect yet. */
+  /** The element for the local screen. Has no effect yet. */
   screenLocal?: unknown;
-  /** For the other side's screen. Has no effect yet. */
+  /** The element for the remote screen. Has no effect yet. */
   screenRemote?: unknown;
 }
 
-/** What a call sends, and from which devices. */
+/** The audio and video that a call sends, and their devices. */
 export interface StreamOptions {
   /** Open and send a microphone. Default `true`. */
   audioEnabled?: boolean | null;
@@ -321,71 +336,80 @@ export interface StreamOptions {
   videoEnabled?: boolean | null;
   /** Whether calls carry data; `false` here or in `dataChannel` is enough. Default `true`. */
   dataEnabled?: boolean | null;
-  /** This microphone and no other: a `deviceId` of `getDevices()`. `""` is the browser's choice. */
+  /** The required microphone: a `deviceId` of `getDevices()`. `""` is the browser's choice. */
   aDeviceId?: string | null;
-  /** This camera and no other: a `deviceId` of `getDevices()`. `""` is the browser's choice. */
+  /** The required camera: a `deviceId` of `getDevices()`. `""` is the browser's choice. */
   vDeviceId?: string | null;
   /**
-   * A wish in pixels, such as `"640x480"`: whole sides, 1 to 8192. Or a word: `"qvga"`, `"vga"`, `"fwvga"`, `"hd"`,
-   * `"full-hd"`, `"4k"`, `"8k"`.
+   * The ideal resolution in pixels, such as `"640x480"`: integers from 1 to 8192. Or a word:
+   * `"qvga"`, `"vga"`, `"fwvga"`, `"hd"`, `"full-hd"`, `"4k"`, `"8k"`.
    */
   resolution?: string | { width: number; height: number } | null;
-  /** A wish in frames per second, 1 to 240. */
+  /** The ideal frame rate in frames per second, 1 to 240. */
   frameRate?: number | null;
   /** Echo cancellation, noise suppression and automatic gain. Default `true`. */
   voiceProcessor?: boolean | null;
 }
 
-/** What a peer may send. */
+/** The data that a page accepts. */
 export interface DataChannelOptions {
   /** Whether calls carry data. Default `true`. */
   dataEnabled?: boolean | null;
-  /** The MIME types accepted from the peer, such as `"text/plain"` or `"image/*"`; absent means every type. */
+  /**
+   * The MIME types accepted from the peer, such as `"text/plain"` or `"image/*"`. Default: every
+   * type.
+   */
   allowedTypes?: readonly string[] | null;
   /**
-   * The largest message or file accepted from the peer, in bytes. Default 1073741824 (1 GiB); a string is never more
-   * than 16 MiB.
+   * The largest message or file accepted from the peer, in bytes. Default 1073741824 (1 GiB). A
+   * string never exceeds 16 MiB.
    */
   maxSize?: number | null;
 }
 
-/** Options of `videoCall()`. A key that is not among these is warned about. */
+/** Options of `videoCall()`. Unknown keys cause a warning. */
 export interface VideoCallOptions {
-  /** What a call sends, and from which devices. */
+  /** The audio and video that a call sends, and their devices. */
   stream?: StreamOptions | null;
-  /** What a peer may send. */
+  /** The data that the page accepts. */
   dataChannel?: DataChannelOptions | null;
-  /** How long a call may ring at either end, in milliseconds, 1000 to 3600000. Default 60000. */
+  /** How long a call may ring, on either side, in milliseconds, 1000 to 3600000. Default 60000. */
   ringTimeout?: number | null;
   /**
-   * How long the media connection may take once a call is accepted, and to come back when it was lost, in milliseconds,
-   * 1000 to 3600000. Default 30000.
+   * How long the media connection may take once a call is accepted, and to recover once it was
+   * lost, in milliseconds, 1000 to 3600000. Default 30000.
    */
   connectTimeout?: number | null;
-  /** Shown to the gateway's administrator as the `opaque_id` of this handle. Default: that of the connection. */
+  /**
+   * Shown to the gateway's administrator as the `opaque_id` of this handle. Default: that of the
+   * connection.
+   */
   account?: string | null;
 }
 
-/** How `sendData()` sends. */
+/** Options of `sendData()`. */
 export interface SendDataOptions {
-  /** The name under which the peer gets it. Default: the `File`'s own. */
+  /** The file name that the peer receives. Default: the name of the `File`. */
   filename?: string | null;
-  /** Called when bytes moved, at most every 100 ms, and at the end. Not for strings of up to 64,000 bytes. */
+  /**
+   * Called on progress, at most every 100 ms, and at the end. Not called for strings of up to
+   * 64,000 bytes.
+   */
   onProgress?: ((transfer: Transfer) => void) | null;
   /** Cancels the transfer. */
   signal?: AbortSignal | null;
 }
 
 /**
- * The action object of one video call, frozen: a name, and one call at a time. Every method is bound and returns a
- * promise; one that is ignored never causes an unhandled rejection.
+ * A video call object: one name, and one call at a time. It is frozen. Every method is bound and
+ * returns a promise, which never causes an unhandled rejection if it is ignored.
  */
 export interface VideoCall {
-  /** Takes a name of 1 to 128 characters; without one, a readable guest name. Resolves with the name. */
+  /** Registers a name of 1 to 128 characters, or a readable guest name. Resolves with the name. */
   register(userName?: string | null): Promise<string>;
   /**
-   * The names that the gateway knows, my own included.
-   * @param filter a part of the name, a `RegExp`, or a function that gets a name
+   * Lists the names that are registered at the gateway, including this one.
+   * @param filter a substring, a `RegExp`, or a function that receives a name
    * @param order by code point. Default: the gateway's order
    */
   getPeers(
@@ -393,32 +417,35 @@ export interface VideoCall {
     order?: "asc" | "desc" | null,
   ): Promise<string[]>;
   /**
-   * Calls somebody; resolves when it rings there. While a call rings here, `call()` and `call(thatCaller)` accept it,
-   * as `acceptCall()`.
+   * Calls a user. Resolves when the callee's side rings. While an incoming call rings, `call()` and
+   * `call(thatCaller)` accept it, as `acceptCall()` does.
    */
   call(userName?: string | null): Promise<void>;
-  /** Answers; resolves when the gateway has confirmed. */
+  /** Accepts the incoming call. Resolves when the gateway has confirmed. */
   acceptCall(): Promise<void>;
-  /** Hangs up, cancels or declines. `reason` is what the other side gets in `onHangUp`, cut to 200 characters. */
+  /**
+   * Hangs up, cancels or declines. The peer's `onHangUp` receives `reason`, truncated to 200
+   * characters.
+   */
   hangUp(reason?: string | null): Promise<void>;
   /**
-   * Whether the gateway passes on what I send, and the ceiling of my picture: bits per second, or a word for them.
-   * Resolves with what was set.
+   * Sets whether the gateway forwards the local audio and video, and the bitrate limit of the local
+   * video: bits per second, or a word. Resolves with the applied settings.
    */
   setCall(
     audio?: boolean | null,
     video?: boolean | null,
     quality?: number | "low" | "medium" | "high" | "ultra" | "max" | null,
   ): Promise<CallSettings>;
-  /** Mutes and unmutes me. Resolves with the new state: `true` if I am heard. */
+  /** Mutes or unmutes the microphone. Resolves with the new state: `true` if audio is sent. */
   toggleAudio(): Promise<boolean>;
-  /** Hides and shows me. Resolves with the new state: `true` if I am seen. */
+  /** Mutes or unmutes the camera. Resolves with the new state: `true` if video is sent. */
   toggleVideo(): Promise<boolean>;
   /**
-   * Sends a message or a file to the other side. Exactly one of `cOk` and `cKo` is called; `cOk` only once the peer
-   * has it whole.
-   * @param type its MIME type
-   * @param optional a file name, or more
+   * Sends a message or a file to the peer. Exactly one of `cOk` and `cKo` is called; `cOk` only
+   * once the peer has received everything.
+   * @param type the MIME type
+   * @param optional a file name, or options
    */
   sendData(
     type: string,
@@ -427,6 +454,6 @@ export interface VideoCall {
     cKo?: ((error: VideoRTCError) => void) | null,
     optional?: string | SendDataOptions | null,
   ): Promise<Transfer>;
-  /** Ends the call, frees the name and detaches. Twice is once; never rejects. */
+  /** Ends the call, frees the name and closes the object. Idempotent; never rejects. */
   closeUsecase(): Promise<void>;
 }

@@ -1,4 +1,5 @@
-// The module's bytes from this script, which has them as Base64: without them there is no Rust.
+// Decodes the module, which this script contains as Base64. It cannot be Rust: it runs before the
+// module is loaded.
 
 export function decoded(base64) {
   const text = atob(base64);

@@ -1,14 +1,15 @@
-// From the module's bytes to a compiled module, and what is said where calls cannot be made. It
-// comes before there is a module: so it cannot be Rust.
+// Compiles the module and checks the environment. It cannot be Rust: it runs before the module is
+// loaded.
 
 import { VideoRTCError, attempt, words } from "./errors.js";
 
-// A module of one type, `(externref) => ()`. A browser that compiles it knows all that ours needs,
-// since reference types came last; others are too old, or obey a Content-Security-Policy.
+// A module with one type, `(externref) => ()`. Of all features that our module needs, browsers
+// added reference types last: so a browser that compiles this one supports ours. Compiling fails if
+// the browser is too old or a Content-Security-Policy forbids it.
 const PROBE = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 1, 111, 0];
 
-// What forbids WebAssembly: an error, or `null`. Tried once per page, since each violation of a
-// policy is reported to the page's owner.
+// The error of the probe, or `null`. Probed once per page, since each violation of a policy is
+// reported to the page's owner.
 let refusal;
 
 function checkWebAssembly() {
@@ -34,7 +35,7 @@ function probe() {
   }
 }
 
-// Throws where calls cannot be made.
+// Throws if calls are impossible here.
 export function checkEnvironment() {
   for (const name of ["RTCPeerConnection", "fetch", "AbortController", "crypto", "performance"]) {
     if (globalThis[name]) continue;
@@ -45,9 +46,9 @@ export function checkEnvironment() {
   checkWebAssembly();
 }
 
-// Returns `load(…)`, which resolves with `instantiate(module, …)`. The module is compiled once, as
-// soon as the page has time for it; where that failed, the next `load()` tries again. Never at once:
-// Chromium before 115 compiles no more than 4 kB on the page's main thread.
+// Returns `load(…)`, which resolves with `instantiate(module, …)`. The module is compiled once,
+// when the page is idle; if that fails, the next `load()` retries. Compiling is always
+// asynchronous: Chromium before 115 compiles at most 4 kB synchronously on the main thread.
 export function createLoad(getBytes, instantiate) {
   let compiling;
   async function compile() {

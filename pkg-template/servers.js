@@ -1,9 +1,9 @@
-// The check of the gateway addresses. `new VideoRTC` must throw at once, when the module may still
-// have to come over the network: so this cannot be Rust.
+// Checks the gateway addresses. It cannot be Rust: `new VideoRTC` must throw synchronously, before
+// the module is loaded.
 
 import { VideoRTCError, attempt } from "./errors.js";
 
-// Returns the usable addresses, trimmed. Throws where there is none, or where one cannot be meant.
+// Returns the usable addresses, trimmed. Throws if there is none or if one is invalid.
 export function checkedServers(servers, debugLevel) {
   if (typeof servers === "string") return [checkedServer(servers)];
   const wanted = "a gateway address, or an array of them";
@@ -24,11 +24,11 @@ export function checkedServers(servers, debugLevel) {
   return spoken.map(checkedServer);
 }
 
-// Refuses what could never be a gateway's address. All else is the browser's to judge (RFC 3986).
+// Rejects texts that cannot be a gateway address. The browser checks the rest (RFC 3986).
 function checkedServer(address) {
   const url = address.trim();
   const [, scheme, rest] = /^([^]*?):\/\/([^]*)$/.exec(url) ?? [undefined, undefined, url];
-  // Where a password or a token may stand, nothing is quoted.
+  // These addresses may contain a password or a token, so the message does not quote them.
   const secret =
     /^[^/?#]*@/.test(rest)
       ? "holds a user name, which browsers refuse to send: leave out what stands before the @"

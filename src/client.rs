@@ -286,7 +286,7 @@ impl Client {
     /// Attaches a new video call object.
     pub fn video_call(&mut self, command: Command, config: CallConfig, now: Time) {
         let call = VideoCall::new(config, self.random.clone());
-        self.add(command, UseCase::VideoCall(call), now);
+        self.add(command, UseCase::VideoCall(Box::new(call)), now);
     }
 
     fn add(&mut self, command: Command, usecase: UseCase, now: Time) {
@@ -306,7 +306,7 @@ impl Client {
     /// Attaches a new echo test object.
     pub fn echo_test(&mut self, command: Command, config: EchoConfig, now: Time) {
         let test = EchoTest::new(config, self.random.clone());
-        self.add(command, UseCase::EchoTest(test), now);
+        self.add(command, UseCase::EchoTest(Box::new(test)), now);
     }
 
     /// Does something with a video call object; a command of the page for one that has ended is refused.

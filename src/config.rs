@@ -1,4 +1,4 @@
-//! What the user may set, checked once: whoever holds one of these values need not check again.
+//! Settings of the user. Each value is checked when it is created, and valid from then on.
 
 use std::fmt;
 use std::time::Duration;
@@ -15,18 +15,17 @@ use crate::log::excerpt;
 pub struct ServerUrl(String);
 
 impl ServerUrl {
-    /// An address that was checked before.
+    /// Takes an address that was checked before.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// Refuses what could never be a gateway's address. All else is the browser's to judge (RFC
-    /// 3986).
+    /// Rejects texts that cannot be a gateway address. The browser checks the rest (RFC 3986).
     ///
     /// # Errors
     ///
-    /// [`Code::InvalidArgument`](crate::error::Code::InvalidArgument), which says what is wrong. A
-    /// secret that stands in the address is not repeated.
+    /// [`Code::InvalidArgument`](crate::error::Code::InvalidArgument), with the reason. The message
+    /// never repeats a secret from the address.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let url = trim(text);
         let (scheme, rest) = split(url)?;
@@ -42,11 +41,11 @@ impl ServerUrl {
         Ok(Self(format!("{base}{slash}")))
     }
 
-    /// Parses a list of addresses. Those of WebSocket transports are skipped while another is left.
+    /// Parses a list of addresses. Skips WebSocket addresses if the list has any other.
     ///
     /// # Errors
     ///
-    /// As [`ServerUrl::parse`]; also where the list is empty.
+    /// As [`ServerUrl::parse`]; also if the list is empty.
     pub fn parse_list(texts: &[String]) -> Result<Vec<Self>, Error> {
         let Some(first) = texts.first() else {
             let message = "servers is an empty array: it must hold a gateway address";
@@ -59,18 +58,18 @@ impl ServerUrl {
         }
     }
 
-    /// Tells whether an address belongs to a WebSocket transport, which is not spoken here.
+    /// Whether an address belongs to a WebSocket transport, which this library does not support.
     pub fn is_websocket(text: &str) -> bool {
         trim(text).split_once("://").is_some_and(|(scheme, _)| is_websocket(scheme))
     }
 
-    /// The URL as the page wrote it, but for white space around it and all slashes at its end but
-    /// one.
+    /// The URL as the page wrote it, without surrounding white space and with at most one trailing
+    /// slash.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The URL of something below this one; the base itself for an empty path.
+    /// Appends a path. An empty path gives the base itself.
     pub fn join(&self, path: &str) -> String {
         match path {
             "" => self.0.clone(),
@@ -81,8 +80,8 @@ impl ServerUrl {
     }
 }
 
-/// Scheme and rest of an address; an error where a secret may stand in it, before anything is
-/// quoted.
+/// Splits an address into scheme and rest. Rejects an address that may contain a secret here,
+/// before any error message quotes it.
 fn split(url: &str) -> Result<(Option<&str>, &str), Error> {
     let (scheme, rest) = match url.split_once("://") {
         Some((scheme, rest)) => (Some(scheme), rest),
@@ -104,11 +103,11 @@ fn split(url: &str) -> Result<(Option<&str>, &str), Error> {
     Ok((scheme, rest))
 }
 
-/// The fault of an address, if it has one.
+/// The first problem of an address.
 fn fault(scheme: Option<&str>, rest: &str) -> Option<&'static str> {
     let Some(scheme) = scheme else { return Some("it has no http:// or https://") };
     let host = rest.split('/').next().unwrap_or_default();
-    // Colons before a bracket are those of an IPv6 address.
+    // Colons before a bracket belong to an IPv6 address.
     let after_brackets = host.rsplit_once(']').map_or(host, |(_, after)| after);
     let port = after_brackets.split_once(':').map(|(_, port)| port);
     if is_websocket(scheme) {
@@ -138,7 +137,7 @@ fn is_foreign_to_urls(c: char) -> bool {
     is_space(c) || c.is_control() || matches!(c, '<' | '>' | '"' | '\\')
 }
 
-/// White space as JavaScript's `trim()` has it.
+/// White space as defined by JavaScript's `trim()`.
 fn is_space(c: char) -> bool {
     c.is_whitespace() || c == '\u{feff}'
 }
@@ -147,8 +146,8 @@ fn trim(text: &str) -> &str {
     text.trim_matches(is_space)
 }
 
-/// The name of a user at the gateway: 1 to 128 characters, none of them a control character (the
-/// gateway's JSON parser refuses NUL, and the others have no place in a name).
+/// The name of a user at the gateway: 1 to 128 characters without control characters. The gateway's
+/// JSON parser rejects NUL.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct UserName(String);
 
@@ -156,12 +155,12 @@ impl UserName {
     /// The longest name, in characters.
     pub const LONGEST: usize = 128;
 
-    /// A name that fits.
+    /// Checks a name.
     pub fn parse(text: &str) -> Option<Self> {
         Self::checked(text).ok()
     }
 
-    /// A name that fits, or what is wrong with it.
+    /// Checks a name; the error says what is wrong with it.
     ///
     /// # Errors
     ///
@@ -187,9 +186,9 @@ impl UserName {
         Ok(Self(text.to_owned()))
     }
 
-    /// A name that the gateway reports. Others may have chosen what this library would refuse, so
-    /// it is cut, not refused.
-    pub(crate) fn of_stranger(text: &str) -> Self {
+    /// Takes a name that the gateway reports. Other clients may use names that this library would
+    /// reject, so it is truncated instead.
+    pub(crate) fn truncated(text: &str) -> Self {
         Self(text.chars().take(Self::LONGEST).collect())
     }
 
@@ -205,7 +204,7 @@ impl fmt::Display for UserName {
     }
 }
 
-/// A text that must not show up in a log line or an error.
+/// A text that must not appear in log lines or errors.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -229,16 +228,16 @@ impl fmt::Debug for Secret {
 /// Where the gateway's token comes from.
 #[derive(Clone, Debug, Default)]
 pub enum Token {
-    /// There is none.
+    /// No token.
     #[default]
     None,
-    /// It is always the same.
+    /// One fixed token.
     Fixed(Secret),
-    /// The page gives it: at every `connect()`, and whenever the gateway refuses the one before.
+    /// The page supplies it at every `connect()`, and again when the gateway rejects it.
     Asked,
 }
 
-/// How to reach the gateway, and how patiently.
+/// The addresses, credentials and time limits of the gateway.
 #[derive(Clone, Debug)]
 pub struct GatewayConfig {
     /// Tried in order; never empty.
@@ -249,13 +248,12 @@ pub struct GatewayConfig {
     pub token: Token,
     /// Shown to the gateway's administrator as the `opaque_id` of every handle.
     pub account: Option<String>,
-    /// How long one request may take until its final answer. Default 10 s, as Janus cuts a request
-    /// then.
+    /// How long a request may take until its final answer. Default 10 s, after which Janus gives up
+    /// on a request too.
     pub request_timeout: Duration,
-    /// How long a gateway out of reach is tried again before the session counts as lost for good.
-    /// Default 120 s.
+    /// How long to retry an unreachable gateway before the session counts as lost. Default 120 s.
     pub retry_limit: Duration,
-    /// How many events one long poll may bring (Janus' `maxev`). Default 10.
+    /// Maximum number of events per long poll (Janus' `maxev`). Default 10.
     pub poll_events: u32,
 }
 

@@ -1,19 +1,19 @@
-//! What a log line may be, and how loud. No line ever holds a secret, a token or an SDP.
+//! The log levels. No line ever contains a secret, a token or an SDP.
 //!
-//! | level | means |
+//! | level | used for |
 //! | --- | --- |
-//! | error | a listener of the page threw, or something of ours is broken: somebody must act |
-//! | warn | the page, the peer or the gateway did something wrong, and we went on |
+//! | error | a listener of the page threw, or this library has a bug: a developer must act |
+//! | warn | the page, the peer or the gateway did something wrong; the call continues |
 //! | info | a milestone: connected, registered, ringing, in a call, ended |
 //! | debug | every request and every event, by kind |
 //! | trace | every HTTP exchange and every stage of a call |
 
-/// How loud a line is. The order is from the loudest to the quietest.
+/// The level of a log line, from the most to the least severe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// Somebody must act.
+    /// A developer must act.
     Error,
-    /// Something was wrong, and we went on.
+    /// Something went wrong; the call continues.
     Warn,
     /// A milestone.
     Info,
@@ -24,7 +24,7 @@ pub enum Level {
 }
 
 impl Level {
-    /// The words for what a log may hold, from nothing to everything.
+    /// The values of `debugLevel`, from no output to all.
     pub const WORDS: [&str; 6] = ["none", "error", "warn", "info", "debug", "trace"];
 
     /// Reads the page's `debugLevel`; the outer `None` is an unknown word, the inner one `"none"`.
@@ -39,7 +39,7 @@ impl Level {
     }
 }
 
-/// A stranger's text, made fit for a message or a log line: short, and on one line.
+/// Makes a foreign text fit for a message or a log line: truncates it and puts it on one line.
 pub(crate) fn excerpt(text: &str) -> String {
     const LIMIT: usize = 120;
     let mut short: String =

@@ -1,5 +1,5 @@
-//! The objects that a page passes, key by key: name, type and default. The classes of `js/` read the
-//! page's objects by these tables, and `tests/table.rs` compares `pkg-template/index.d.ts` and
+//! The objects that a page passes: name, type and default of each key. The classes of `js/` read
+//! the page's objects by these tables, and `tests/table.rs` compares `pkg-template/index.d.ts` and
 //! `docs/reference.md` with them.
 
 use std::borrow::Cow;
@@ -22,7 +22,7 @@ pub struct Field {
     pub name: &'static str,
     /// The type of its value.
     pub kind: Kind,
-    /// The default as the reference has it; empty if it has none.
+    /// The default as the reference states it; empty if there is none.
     pub default: &'static str,
 }
 
@@ -31,23 +31,23 @@ pub struct Field {
 pub enum Kind {
     /// A string.
     Text,
-    /// A string, or a function that gives one or a promise of one.
+    /// A string, or a function that returns one or a promise of one.
     Credential,
     /// A boolean.
     Flag,
     /// A function.
     Function,
-    /// An object, whose keys have a table of their own.
+    /// An object with a table of its own.
     Object,
     /// One of these strings.
     Word(&'static [&'static str]),
     /// A number within these limits, both included.
     Number {
-        /// In which it counts.
+        /// The unit.
         unit: &'static str,
-        /// The least.
+        /// The minimum.
         least: u32,
-        /// The most.
+        /// The maximum.
         most: u32,
     },
     /// A whole number of bytes.
@@ -66,7 +66,7 @@ pub enum Kind {
     Later(&'static str),
 }
 
-/// The longest side of a picture, in pixels.
+/// The largest width or height of a video, in pixels.
 pub const LONGEST_SIDE: u32 = 8192;
 
 /// The words for a resolution: width and height in pixels.
@@ -80,14 +80,14 @@ pub const RESOLUTIONS: [(&str, (u32, u32)); 7] = [
     ("8k", (7680, 4320)),
 ];
 
-/// The words for the ceiling of a picture, in bits per second; 0 takes it away.
+/// The words for the bitrate limit of a video, in bits per second; 0 removes the limit.
 pub const QUALITIES: [(&str, u32); 5] =
     [("low", 128_000), ("medium", 512_000), ("high", 2_000_000), ("ultra", 512_000), ("max", 0)];
 
-/// The highest ceiling that can be set, in bits per second.
+/// The highest bitrate limit, in bits per second.
 pub const HIGHEST_BITRATE: u32 = 1_000_000_000;
 
-/// An hour: the longest time that a page can set, in milliseconds.
+/// The longest time that a page can set, in milliseconds: one hour.
 const LONGEST: u32 = 3_600_000;
 
 impl Kind {
@@ -119,7 +119,7 @@ impl Kind {
         })
     }
 
-    /// The limits of a number, as the documentation has them.
+    /// The limits of a number as the documentation states them.
     pub fn range(&self) -> Option<String> {
         match self {
             Self::Number { least, most, .. } => Some(format!("{least} to {most}")),
@@ -129,7 +129,7 @@ impl Kind {
     }
 }
 
-/// Width and height in pixels, from a text such as `640x480` or a word for them.
+/// Parses width and height from a text such as `640x480` or a word.
 pub fn resolution(text: &str) -> Option<(u32, u32)> {
     let word = RESOLUTIONS.into_iter().find(|(word, _)| *word == text);
     word.map(|(_, sides)| sides).or_else(|| {
@@ -155,8 +155,8 @@ pub fn wanted_quality() -> String {
     format!("\"{words}\" or bits per second from 0 to {HIGHEST_BITRATE}")
 }
 
-/// A module for each object: its table, and a constant for each key, so that no key is written
-/// twice.
+/// Defines a module for each object, with its table and a constant for each key. So no key is
+/// written twice.
 macro_rules! tables {
     ($(
         $(#[$doc:meta])*

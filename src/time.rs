@@ -1,13 +1,13 @@
-//! The clock that the core is told of: milliseconds on a line that only moves forward.
+//! The clock of the core, in milliseconds. The caller passes the time in; it must never go back.
 
 use std::time::Duration;
 
-/// A moment, in milliseconds since an origin that the caller chose and keeps.
+/// A point in time, in milliseconds since an origin that the caller chooses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Time(u64);
 
 impl Time {
-    /// The moment so many milliseconds after the origin.
+    /// The time `millis` milliseconds after the origin.
     pub fn from_millis(millis: u64) -> Self {
         Self(millis)
     }
@@ -17,7 +17,7 @@ impl Time {
         self.0
     }
 
-    /// How long after `earlier` this is; zero if it is not.
+    /// The duration since `earlier`; zero if `earlier` is later.
     pub fn since(self, earlier: Time) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
@@ -31,12 +31,12 @@ impl std::ops::Add<Duration> for Time {
     }
 }
 
-/// Whole milliseconds, in the 64 bits that [`Time`] has.
+/// A duration in whole milliseconds.
 pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The earlier of two deadlines, where either may be absent.
+/// The earlier of two optional deadlines.
 pub(crate) fn earliest(a: Option<Time>, b: Option<Time>) -> Option<Time> {
     match (a, b) {
         (Some(a), Some(b)) => Some(a.min(b)),

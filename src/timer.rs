@@ -2,8 +2,8 @@
 
 use crate::time::Time;
 
-/// At most one deadline for each timer. `K` is an enum: its variants say who sets a timer and who stops it, and
-/// their order is that in which timers that are due together fire.
+/// At most one deadline per timer. `K` is an enum whose variants document who sets and who stops
+/// the timer. Timers that are due together fire in the order of the variants.
 #[derive(Debug)]
 pub(crate) struct TimerTable<K>(Vec<(K, Time)>);
 
@@ -14,7 +14,7 @@ impl<K> Default for TimerTable<K> {
 }
 
 impl<K: Copy + Ord> TimerTable<K> {
-    /// Sets a timer, in place of the deadline that it had.
+    /// Sets a timer, replacing its deadline.
     pub(crate) fn set(&mut self, timer: K, due: Time) {
         self.stop(timer);
         self.0.push((timer, due));
@@ -47,7 +47,7 @@ impl<K: Copy + Ord> TimerTable<K> {
         self.0.iter().map(|(_, due)| *due).min()
     }
 
-    /// Stops a timer that is due, and returns it. To be called until there is none.
+    /// Stops and returns a timer that is due. Call it until it returns `None`.
     pub(crate) fn pop_expired(&mut self, now: Time) -> Option<K> {
         let expired = self.0.iter().filter(|(_, due)| *due <= now).map(|(timer, _)| *timer).min();
         if let Some(timer) = expired {

@@ -36,7 +36,7 @@ fn assert_nothing_is_left(world: &World) {
 }
 
 #[test]
-fn a_call_is_made_accepted_and_hung_up() {
+fn completes_a_call() {
     let mut world = World::in_call();
     let hang_up = world.hang_up(TOM);
     world.run_for(SECOND * 2);
@@ -47,13 +47,13 @@ fn a_call_is_made_accepted_and_hung_up() {
 }
 
 #[test]
-fn hanging_up_twice_is_hanging_up_once() {
+fn hanging_up_twice_ends_the_call_once() {
     let mut world = World::in_call();
     let first = world.hang_up(TOM);
     let second = world.hang_up(TOM);
     assert_eq!([world.outcome(TOM, first), world.outcome(TOM, second)], ["open", "open"]);
     world.run_for(Duration::from_millis(30));
-    // The gateway knows, though it is not done: there is nothing more to hang up.
+    // The gateway has confirmed the hang-up, although it is still cleaning up.
     assert_eq!([world.outcome(TOM, first), world.outcome(TOM, second)], ["done", "done"]);
     let late = world.hang_up(TOM);
     assert_eq!(world.outcome(TOM, late), "NO_CALL");
@@ -62,7 +62,7 @@ fn hanging_up_twice_is_hanging_up_once() {
 }
 
 #[test]
-fn call_accepts_what_rings() {
+fn call_accepts_the_incoming_call() {
     let mut world = World::with(&["Tom", "Jack"]);
     world.call(TOM, "Jack");
     world.run_for(SECOND);
@@ -73,7 +73,7 @@ fn call_accepts_what_rings() {
 }
 
 #[test]
-fn candidates_that_come_before_their_call_are_kept_for_it() {
+fn buffers_candidates_that_arrive_before_their_call() {
     let candidate = |number: u16| Candidate::Found {
         candidate: format!("candidate:{number} 1 udp 1 192.0.2.1 5000 typ host"),
         mid: None,
@@ -88,7 +88,7 @@ fn candidates_that_come_before_their_call_are_kept_for_it() {
     world.accept(JACK);
     world.run_for(SECOND);
     assert_eq!(world.pages[JACK].candidates.first(), Some(&candidate(1)));
-    // They are not the next call's, and those that come late are not either.
+    // They do not belong to the next call, and neither do candidates that arrive late.
     world.hang_up(JACK);
     world.act(JACK, |call, _, now| {
         call.handle_notice(Notice::Candidates(vec![candidate(1), Candidate::End]), now);
@@ -104,7 +104,7 @@ fn candidates_that_come_before_their_call_are_kept_for_it() {
 }
 
 #[test]
-fn declining_tells_the_caller() {
+fn reports_a_decline_to_the_caller() {
     let mut world = World::with(&["Tom", "Jack"]);
     let call = world.call(TOM, "Jack");
     world.run_for(SECOND);
@@ -117,7 +117,7 @@ fn declining_tells_the_caller() {
 }
 
 #[test]
-fn cancelling_tells_the_callee() {
+fn reports_a_cancellation_to_the_callee() {
     let mut world = World::with(&["Tom", "Jack"]);
     world.call(TOM, "Jack");
     world.run_for(SECOND);
@@ -129,7 +129,7 @@ fn cancelling_tells_the_callee() {
 }
 
 #[test]
-fn cancelling_before_anything_was_sent_asks_nothing_of_the_gateway() {
+fn cancelling_before_the_offer_sends_no_request() {
     let mut world = World::with(&["Tom", "Jack"]);
     let call = world.call(TOM, "Jack");
     world.hang_up(TOM);
@@ -141,7 +141,7 @@ fn cancelling_before_anything_was_sent_asks_nothing_of_the_gateway() {
 }
 
 #[test]
-fn nobody_answers() {
+fn ends_an_unanswered_call() {
     let mut world = World::with(&["Tom", "Jack"]);
     world.call(TOM, "Jack");
     world.run_for(SECOND * 70);
@@ -151,7 +151,7 @@ fn nobody_answers() {
 }
 
 #[test]
-fn the_ring_timeout_can_be_set() {
+fn respects_the_ring_timeout() {
     let mut world = World::empty(Timing::like_janus(), 1);
     let config = CallConfig { ring_timeout: SECOND * 5, ..CallConfig::default() };
     for name in ["Tom", "Jack"] {
@@ -167,7 +167,7 @@ fn the_ring_timeout_can_be_set() {
 }
 
 #[test]
-fn busy_is_told_from_declined() {
+fn reports_busy_and_declined_separately() {
     let mut world = World::with(&["Tom", "Jack", "Ann"]);
     world.call(TOM, "Jack");
     world.run_for(SECOND);
@@ -182,7 +182,7 @@ fn busy_is_told_from_declined() {
 }
 
 #[test]
-fn nobody_of_that_name() {
+fn reports_an_unknown_user() {
     let mut world = World::with(&["Tom"]);
     for _ in 0..2 {
         let call = world.call(TOM, "Nobody");
@@ -195,7 +195,7 @@ fn nobody_of_that_name() {
 }
 
 #[test]
-fn calling_oneself_is_refused_before_it_is_sent() {
+fn rejects_a_call_to_oneself_without_a_request() {
     let mut world = World::with(&["Tom"]);
     let call = world.call(TOM, "Tom");
     assert_eq!(world.outcome(TOM, call), "CALLING_SELF");
@@ -204,7 +204,7 @@ fn calling_oneself_is_refused_before_it_is_sent() {
 }
 
 #[test]
-fn a_second_call_is_refused_before_it_is_sent() {
+fn rejects_a_second_call_without_a_request() {
     let mut world = World::with(&["Tom", "Jack", "Ann"]);
     world.call(TOM, "Jack");
     world.run_for(SECOND);
@@ -219,7 +219,7 @@ fn a_second_call_is_refused_before_it_is_sent() {
 }
 
 #[test]
-fn calling_without_a_name_is_refused_before_it_is_sent() {
+fn rejects_a_call_without_registration_or_request() {
     let mut world = World::empty(Timing::like_janus(), 1);
     world.page(CallConfig::default());
     let call = world.call(TOM, "Jack");
@@ -228,7 +228,7 @@ fn calling_without_a_name_is_refused_before_it_is_sent() {
 }
 
 #[test]
-fn there_is_nothing_to_accept_or_hang_up() {
+fn rejects_accept_and_hang_up_without_a_call() {
     let mut world = World::with(&["Tom"]);
     let accept = world.accept(TOM);
     assert_eq!(world.outcome(TOM, accept), "NO_CALL");
@@ -239,7 +239,7 @@ fn there_is_nothing_to_accept_or_hang_up() {
 }
 
 #[test]
-fn one_may_redial_at_once_after_a_hang_up() {
+fn redials_immediately_after_a_hang_up() {
     for ender in [TOM, JACK] {
         let mut world = World::in_call();
         for _ in 0..10 {
@@ -261,7 +261,7 @@ fn one_may_redial_at_once_after_a_hang_up() {
 }
 
 #[test]
-fn the_other_side_may_call_back_at_once() {
+fn accepts_a_call_back_immediately_after_a_hang_up() {
     let mut world = World::in_call();
     for _ in 0..10 {
         world.hang_up(TOM);
@@ -282,7 +282,7 @@ fn the_other_side_may_call_back_at_once() {
     }
 }
 
-/// Tom hangs up, and Jack hears it through the data channel: the gateway has not.
+/// Tom hangs up. Jack receives the BYE; the gateway has not received the hang-up.
 fn heard_first() -> World {
     let mut world = World::in_call();
     world.act(TOM, |call, command, now| call.hang_up(command, Some("until tomorrow"), now));
@@ -294,7 +294,7 @@ fn heard_first() -> World {
 }
 
 #[test]
-fn a_hang_up_is_heard_before_the_gateway_knows_and_is_one() {
+fn reports_a_bye_before_the_gateway_and_only_once() {
     let mut world = heard_first();
     world.run_for(SECOND * 3);
     assert_eq!(world.told(JACK), Vec::<String>::new());
@@ -304,15 +304,15 @@ fn a_hang_up_is_heard_before_the_gateway_knows_and_is_one() {
 }
 
 #[test]
-fn who_heard_the_hang_up_first_closes_once_the_gateway_knows() {
+fn keeps_the_connection_open_until_the_gateway_confirms_a_bye() {
     let mut world = heard_first();
-    // Closing is what the gateway waits for, up to a second, before it lets either call again.
+    // The gateway waits up to a second for the connections to close before it allows another call.
     world.run_for(Duration::from_millis(10));
     assert_eq!(world.pages[JACK].connections, []);
 }
 
 #[test]
-fn a_bye_is_one_end_whatever_it_says() {
+fn any_bye_ends_the_call_once() {
     let long = "x".repeat(255);
     let words =
         ["videortc: once more", "videortc: crossing calls", "Remote WebRTC hangup", "", &long];
@@ -330,7 +330,7 @@ fn a_bye_is_one_end_whatever_it_says() {
 }
 
 #[test]
-fn a_gateway_that_hears_late_has_its_time_to_clear_up() {
+fn redial_waits_for_a_slow_gateway_to_clean_up() {
     for seed in 0..30 {
         let mut world = World::with_timing(&["Tom", "Jack", "Ann"], Timing::like_janus(), seed);
         world.call(TOM, "Jack");
@@ -351,7 +351,7 @@ fn a_gateway_that_hears_late_has_its_time_to_clear_up() {
 }
 
 #[test]
-fn both_may_call_again_before_the_gateway_knows_of_the_hang_up() {
+fn both_sides_redial_before_the_gateway_confirms_the_hang_up() {
     for caller in [TOM, JACK] {
         let mut world = heard_first();
         let names = ["Tom", "Jack"];
@@ -368,7 +368,7 @@ fn both_may_call_again_before_the_gateway_knows_of_the_hang_up() {
 }
 
 #[test]
-fn an_object_that_heard_the_hang_up_first_closes_with_nothing_left() {
+fn closing_after_a_bye_leaves_nothing_open() {
     for (is_known, disconnect) in [(true, false), (true, true), (false, false), (false, true)] {
         let mut world = World::in_call();
         world.pages[TOM].is_offline = !is_known;
@@ -387,7 +387,7 @@ fn an_object_that_heard_the_hang_up_first_closes_with_nothing_left() {
 }
 
 #[test]
-fn a_gateway_that_never_hears_of_the_hang_up_is_told_by_the_connection() {
+fn closing_the_connection_ends_a_call_that_the_gateway_still_has() {
     let mut world = World::in_call();
     world.pages[TOM].is_offline = true;
     world.hang_up(TOM);
@@ -399,7 +399,7 @@ fn a_gateway_that_never_hears_of_the_hang_up_is_told_by_the_connection() {
 }
 
 #[test]
-fn a_caller_without_devices_does_not_ring() {
+fn caller_without_devices_does_not_ring() {
     let mut world = World::with(&["Tom", "Jack"]);
     world.pages[TOM].refuses_devices = true;
     let call = world.call(TOM, "Jack");
@@ -411,7 +411,7 @@ fn a_caller_without_devices_does_not_ring() {
 }
 
 #[test]
-fn a_callee_without_devices_lets_nobody_wait() {
+fn callee_without_devices_declines() {
     let mut world = World::with(&["Tom", "Jack"]);
     world.pages[JACK].refuses_devices = true;
     world.call(TOM, "Jack");
@@ -425,7 +425,7 @@ fn a_callee_without_devices_lets_nobody_wait() {
 }
 
 #[test]
-fn media_that_never_comes_up_ends_the_call_at_both_ends() {
+fn media_that_never_connects_ends_the_call_on_both_sides() {
     let mut world = World::with(&["Tom", "Jack"]);
     world.pages[TOM].is_walled_in = true;
     world.call(TOM, "Jack");
@@ -440,7 +440,7 @@ fn media_that_never_comes_up_ends_the_call_at_both_ends() {
 }
 
 #[test]
-fn media_that_fails_ends_the_call_at_both_ends() {
+fn failed_media_ends_the_call_on_both_sides() {
     let mut world = World::in_call();
     world.pages[JACK].is_walled_in = true;
     world.fail_media(JACK);
@@ -454,7 +454,7 @@ fn media_that_fails_ends_the_call_at_both_ends() {
 }
 
 #[test]
-fn a_page_that_vanishes_ends_the_call_at_the_other() {
+fn vanished_page_ends_the_call_of_the_peer() {
     let mut world = World::in_call();
     world.pages[TOM].is_offline = true;
     world.pages[TOM].is_walled_in = true;
@@ -473,7 +473,7 @@ fn a_page_that_vanishes_ends_the_call_at_the_other() {
 }
 
 #[test]
-fn who_is_taken_for_gone_and_is_not_hears_that_the_connection_was_lost() {
+fn reports_connection_lost_to_a_page_that_was_presumed_gone() {
     let mut world = World::in_call();
     world.pages[TOM].is_offline = true;
     world.run_for(SECOND * 100);
@@ -485,7 +485,7 @@ fn who_is_taken_for_gone_and_is_not_hears_that_the_connection_was_lost() {
 }
 
 #[test]
-fn closing_in_a_call_frees_the_name() {
+fn closing_during_a_call_frees_the_name() {
     let mut world = World::in_call();
     let close = world.close(TOM);
     world.run_for(SECOND * 3);
@@ -501,7 +501,7 @@ fn closing_in_a_call_frees_the_name() {
 }
 
 #[test]
-fn disconnecting_in_a_call_ends_it_and_connecting_works_again() {
+fn disconnecting_ends_the_call_and_allows_reconnecting() {
     let mut world = World::in_call();
     let disconnect = world.disconnect(TOM);
     let again = world.command(TOM, |client, command, now| client.connect(command, now));
@@ -517,7 +517,7 @@ fn disconnecting_in_a_call_ends_it_and_connecting_works_again() {
 }
 
 #[test]
-fn a_taken_name_is_refused_and_another_is_taken() {
+fn rejects_a_taken_name_and_accepts_another() {
     let mut world = World::with(&["Tom"]);
     let page = world.page(CallConfig::default());
     let taken = world.register(page, "Tom");
@@ -534,7 +534,7 @@ fn a_taken_name_is_refused_and_another_is_taken() {
 }
 
 #[test]
-fn a_name_that_a_reloaded_page_still_holds_is_asked_for_once_more() {
+fn retries_a_name_that_a_reloaded_page_still_holds() {
     let mut world = World::with(&["Tom"]);
     let page = world.page(CallConfig::default());
     let register = world.register(page, "Tom");
@@ -548,7 +548,7 @@ fn a_name_that_a_reloaded_page_still_holds_is_asked_for_once_more() {
 }
 
 #[test]
-fn a_guest_gets_a_readable_name() {
+fn generates_a_readable_guest_name() {
     let mut world = World::empty(Timing::like_janus(), 1);
     let page = world.page(CallConfig::default());
     let register = world.act(page, |call, command, now| call.register(command, None, now));
@@ -559,7 +559,7 @@ fn a_guest_gets_a_readable_name() {
 }
 
 #[test]
-fn a_registration_whose_answer_was_lost_is_asked_for_again() {
+fn repeats_a_registration_whose_answer_was_lost() {
     let mut world = World::empty(Timing::like_janus(), 1);
     let page = world.page(CallConfig::default());
     world.pages[page].loss = Loss::NextPoll;

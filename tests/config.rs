@@ -1,4 +1,4 @@
-//! Addresses and names, checked once.
+//! Gateway addresses and user names.
 
 #![cfg(not(target_family = "wasm"))]
 #![allow(missing_docs, clippy::expect_used, clippy::unwrap_used)]
@@ -6,26 +6,26 @@
 use serde_json::Value;
 use videortc::config::{ServerUrl, UserName};
 
-/// The loader checks addresses too, and reads the same table.
+/// The loader checks addresses too; its tests read the same table.
 fn servers() -> Value {
     serde_json::from_str(include_str!("servers.json")).unwrap()
 }
 
-/// An error as text, after its code.
+/// The message of an error, without its code.
 fn refusal<T: std::fmt::Debug>(result: Result<T, videortc::error::Error>) -> String {
     let error = result.unwrap_err().to_string();
     error.strip_prefix("INVALID_ARGUMENT: ").expect(&error).to_owned()
 }
 
 #[test]
-fn keeps_an_address_but_for_white_space_and_repeated_slashes() {
+fn trims_white_space_and_repeated_slashes_of_an_address() {
     for (address, taken) in servers()["taken"].as_object().unwrap() {
         assert_eq!(ServerUrl::parse(address).unwrap().as_str(), taken, "{address:?}");
     }
 }
 
 #[test]
-fn refuses_a_wrong_address_without_repeating_a_secret() {
+fn rejects_a_wrong_address_without_quoting_a_secret() {
     for (address, sentence) in servers()["refused"].as_object().unwrap() {
         let refusal = refusal(ServerUrl::parse(address));
         assert_eq!(&refusal, sentence, "{address:?}");
@@ -36,7 +36,7 @@ fn refuses_a_wrong_address_without_repeating_a_secret() {
 }
 
 #[test]
-fn skips_websocket_addresses_while_another_is_left() {
+fn skips_websocket_addresses_if_there_are_others() {
     for list in servers()["lists"].as_array().unwrap() {
         let texts: Vec<String> = serde_json::from_value(list["servers"].clone()).unwrap();
         let parsed = ServerUrl::parse_list(&texts);
@@ -52,7 +52,7 @@ fn skips_websocket_addresses_while_another_is_left() {
 }
 
 #[test]
-fn joins_a_path_by_one_slash() {
+fn joins_a_path_with_one_slash() {
     for (base, path, joined) in [
         ("https://gateway.test/janus", "12/3", "https://gateway.test/janus/12/3"),
         ("https://gateway.test/janus/", "12/3", "https://gateway.test/janus/12/3"),
@@ -65,7 +65,7 @@ fn joins_a_path_by_one_slash() {
 }
 
 #[test]
-fn names_are_one_to_128_characters_without_control_characters() {
+fn accepts_names_of_1_to_128_characters_without_controls() {
     let longest = "é".repeat(128);
     for good in ["T", " Tom ", "<img src=x onerror=alert(1)>", "Σωκράτης", longest.as_str()]
     {

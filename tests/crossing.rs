@@ -1,4 +1,4 @@
-//! Two people call each other at once: both wanted it, so they end in one call.
+//! Two users call each other simultaneously: the calls become one call.
 
 #![cfg(not(target_family = "wasm"))]
 // A test may panic: that is how it fails.
@@ -21,7 +21,7 @@ const TOM: usize = 0;
 const JACK: usize = 1;
 const ANN: usize = 2;
 
-/// The gateway with a plugin that lags, so that both calls get to it.
+/// A gateway whose plugin thread is slow, so that both calls reach it.
 fn lagging() -> Timing {
     Timing {
         plugin: Duration::from_millis(20)..=Duration::from_millis(20),
@@ -42,7 +42,7 @@ fn assert_one_call(world: &mut World) {
 }
 
 #[test]
-fn crossing_calls_end_in_one() {
+fn crossing_calls_become_one_call() {
     for timing in [Timing::default(), Timing::like_janus(), lagging()] {
         for skew in 0..80 {
             for first in [TOM, JACK] {
@@ -52,7 +52,8 @@ fn crossing_calls_end_in_one() {
                 world.run_for(Duration::from_millis(skew));
                 world.call(1 - first, names[first]);
                 world.run_for(Duration::from_secs(12));
-                // Late enough, the second call accepts what rings; else it has to be sorted out.
+                // A late second call accepts the ringing one. Otherwise, the library has to resolve
+                // the crossing.
                 assert_one_call(&mut world);
             }
         }
@@ -60,11 +61,11 @@ fn crossing_calls_end_in_one() {
 }
 
 #[test]
-fn a_third_who_calls_meanwhile_hears_that_it_is_busy() {
+fn reports_busy_to_a_third_caller_while_calls_cross() {
     let mut world = World::with(&["Tom", "Jack", "Ann"]);
     world.call(TOM, "Jack");
     world.run_for(Duration::from_millis(10));
-    // Tom's devices are not open yet: for the gateway he is free.
+    // Tom's devices are not open yet, so the gateway still considers him free.
     world.call(ANN, "Tom");
     world.run_for(Duration::from_secs(6));
     world.accept(JACK);

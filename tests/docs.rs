@@ -1,5 +1,5 @@
-//! What the documents say in Rust is code that is compiled for the browser, of the example and of
-//! tests that run there. What they say is there, or is not, is declared, or is not.
+//! Rust samples of the documents must match code that is compiled for the browser, in the example
+//! or in its tests. Features that the documents list must be declared, and missing ones must not.
 
 #![cfg(not(target_family = "wasm"))]
 // A test may panic: that is how it fails.
@@ -11,14 +11,14 @@ use videortc::table::{
     Field, Kind, call, data_channel, devices, elements, events, options, sending, stream,
 };
 
-/// Where the samples of Rust come from.
+/// The files that contain the Rust samples.
 const SOURCES: [&str; 2] = ["examples/rust-app/src/lib.rs", "tests/web/rust_docs.rs"];
 
 fn read(path: &str) -> String {
     fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap()
 }
 
-/// The lines of every sample in a language, and of which line of the document it is.
+/// The lines of every sample in a language, with the line number in the document.
 fn samples(document: &str, language: &str) -> Vec<(usize, Vec<String>)> {
     let mut samples = Vec::new();
     let mut lines = document.lines().enumerate();
@@ -32,13 +32,13 @@ fn samples(document: &str, language: &str) -> Vec<(usize, Vec<String>)> {
     samples
 }
 
-/// Whether the lines stand together in a source, however far they are indented.
+/// Whether the source contains these lines, with any indentation.
 fn holds(source: &str, sample: &[String]) -> bool {
     let lines: Vec<_> = source.lines().map(str::trim).collect();
     lines.windows(sample.len()).any(|window| window == sample)
 }
 
-/// README.md and all of `docs/`, each with its path.
+/// README.md and all of `docs/`, with their paths.
 fn documents() -> Vec<(String, String)> {
     let folder = fs::read_dir(format!("{}/docs", env!("CARGO_MANIFEST_DIR"))).unwrap();
     let names = folder.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -47,7 +47,7 @@ fn documents() -> Vec<(String, String)> {
 }
 
 #[test]
-fn samples_of_rust_are_code_that_is_compiled_for_the_browser() {
+fn rust_samples_match_compiled_code() {
     let sources = SOURCES.map(read);
     let mut found = 0;
     for (path, text) in documents() {
@@ -61,13 +61,13 @@ fn samples_of_rust_are_code_that_is_compiled_for_the_browser() {
 }
 
 #[test]
-fn samples_of_a_manifest_are_the_example_s() {
+fn manifest_samples_match_the_example() {
     let manifest = read("examples/rust-app/Cargo.toml");
     let all = documents();
     let samples: Vec<_> = all.iter().flat_map(|(_, text)| samples(text, "toml")).collect();
     assert!(!samples.is_empty(), "no samples are found");
     for (at, sample) in samples {
-        // A reader's dependencies need no target of their own.
+        // An app's own dependencies need no target section.
         for line in sample.iter().filter(|line| *line != "[dependencies]") {
             let line = line.replace("../videortc", "../..");
             assert!(manifest.lines().any(|one| one.trim() == line), "line {at}: {line}");
@@ -86,8 +86,8 @@ const TABLES: [&[Field]; 8] = [
     sending::TABLE.fields,
 ];
 
-/// The rows below a heading, up to the next one: the names in code of the first cell, and the
-/// second cell.
+/// The rows below a heading, up to the next one: the code names of the first cell, and the second
+/// cell.
 fn rows<'a>(document: &'a str, heading: &str) -> Vec<(Vec<&'a str>, &'a str)> {
     let (_, text) = document.split_once(&format!("\n## {heading}\n")).unwrap();
     let section = text.split("\n## ").next().unwrap();
@@ -96,7 +96,7 @@ fn rows<'a>(document: &'a str, heading: &str) -> Vec<(Vec<&'a str>, &'a str)> {
     cells.map(|(names, here)| (names.split('`').skip(1).step_by(2).collect(), here)).collect()
 }
 
-/// Whether a page can use a name: it is declared, and it is no key without an effect.
+/// Whether a page can use a name: it is declared, and it is not a key without effect.
 fn is_there(name: &str) -> bool {
     let declarations = read("pkg-template/index.d.ts");
     let word = |c: char| c.is_alphanumeric();
@@ -111,7 +111,7 @@ fn is_there(name: &str) -> bool {
 }
 
 #[test]
-fn what_is_there_of_videortc_js_and_what_is_not_is_so() {
+fn migration_tables_match_the_declarations() {
     let document = read("docs/migrating.md");
     for heading in ["By use case", "By name"] {
         let rows = rows(&document, heading);
@@ -125,12 +125,12 @@ fn what_is_there_of_videortc_js_and_what_is_not_is_so() {
 }
 
 #[test]
-fn what_is_not_there_yet_is_not_there() {
+fn missing_features_are_not_declared() {
     let document = read("docs/reference.md");
     let rows = rows(&document, "Not there yet");
     let names: Vec<_> = rows.into_iter().flat_map(|(names, _)| names).collect();
     assert!(names.len() > 10, "no names are found");
-    // The object that the elements of a row are in.
+    // `domElements` is only the object that contains the elements of a row.
     for name in names.into_iter().filter(|name| *name != "domElements") {
         assert!(!is_there(name), "{name} is there");
     }

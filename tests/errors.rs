@@ -1,4 +1,4 @@
-//! What a page sees of every failure: the codes that are documented, one sentence each, and no secret.
+//! Errors as a page sees them: documented codes, one sentence each, and no secret.
 
 #![cfg(not(target_family = "wasm"))]
 // A test may panic: that is how it fails.
@@ -32,7 +32,7 @@ fn words<'a>(text: &'a str, begin: &str, end: &str) -> BTreeSet<&'a str> {
 }
 
 #[test]
-fn the_declarations_and_the_reference_name_every_code() {
+fn declarations_and_reference_list_every_code() {
     let codes: BTreeSet<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
     assert_eq!(codes.len(), Code::ALL.len(), "a word stands for two codes");
     let declared = include_str!("../pkg-template/index.d.ts").replace(';', "\"");
@@ -41,7 +41,7 @@ fn the_declarations_and_the_reference_name_every_code() {
     assert_eq!(documented.intersection(&codes).count(), codes.len(), "docs/reference.md");
 }
 
-/// An error of each kind that a layer has.
+/// One error of each kind, from every layer.
 fn all() -> Vec<Error> {
     let (name, cause) =
         (|| UserName::parse("Tom").unwrap(), || "NotReadableError: in use".to_owned());
@@ -176,7 +176,7 @@ fn all() -> Vec<Error> {
 }
 
 #[test]
-fn every_error_has_a_code_and_a_sentence() {
+fn every_error_has_a_code_and_a_message() {
     let mut missing: Vec<Code> = Code::ALL.to_vec();
     for error in all() {
         missing.retain(|code| *code != error.code());
@@ -186,12 +186,12 @@ fn every_error_has_a_code_and_a_sentence() {
         assert_eq!(error.to_string(), format!("{}: {message}", error.code()));
         assert_ne!(error.cause().as_deref(), Some(""), "{error:?}");
     }
-    // The page's own loader and guard make these two.
+    // The loader and the guard of the page create these two.
     assert_eq!(missing, [Code::LoadFailed, Code::InternalError]);
 }
 
 #[test]
-fn one_number_of_the_gateway_means_what_the_one_who_gave_it_means() {
+fn interprets_gateway_codes_by_their_origin() {
     let reason = || "Unauthorized (wrong token)".to_owned();
     let core = signaling::Error::Refused { code: CoreCode::TOKEN_NOT_FOUND, reason: reason() };
     let core = Error::from(video_call::Error::from(core));
@@ -205,7 +205,7 @@ fn one_number_of_the_gateway_means_what_the_one_who_gave_it_means() {
 }
 
 #[test]
-fn a_list_of_servers_has_the_code_that_all_share() {
+fn error_of_several_servers_has_their_common_code() {
     let unreachable = || signaling::Error::Unreachable { cause: "TypeError".into() };
     let full = || signaling::Error::Refused { code: CoreCode(472), reason: "Full".into() };
     let of = |failures: Vec<signaling::Error>| {
@@ -228,7 +228,7 @@ fn a_list_of_servers_has_the_code_that_all_share() {
 }
 
 #[test]
-fn what_the_browser_refuses_devices_with_is_told_apart() {
+fn distinguishes_device_errors_of_the_browser() {
     for (name, code) in [
         ("NotAllowedError", Code::PermissionDenied),
         ("SecurityError", Code::PermissionDenied),
@@ -245,15 +245,15 @@ fn what_the_browser_refuses_devices_with_is_told_apart() {
     }
 }
 
-/// Errors are passed around a lot, in results that mostly hold none.
+/// Results that are passed around mostly hold no error, so errors must be small.
 #[test]
 fn errors_are_small() {
     assert!(size_of::<Error>() <= 64, "{}", size_of::<Error>());
 }
 
-/// A gateway and a browser that repeat the secret, in every place that has words of theirs.
+/// A gateway and a browser that echo the secret in every text of theirs.
 #[test]
-fn an_error_that_leaves_the_client_holds_no_secret() {
+fn errors_contain_no_secret() {
     let echo = "s3cret \"&\" more";
     for response in [
         HttpResponse::Failed(format!("TypeError: {echo}")),

@@ -1,4 +1,4 @@
-//! What a client brings back by itself, and what it says where it cannot: two pages on a virtual clock.
+//! Recovery of a client, and its errors if it cannot recover: two pages on a virtual clock.
 
 #![cfg(not(target_family = "wasm"))]
 // A test may panic: that is how it fails.
@@ -29,7 +29,7 @@ fn idle() -> World {
     World::with(&["Tom", "Jack"])
 }
 
-/// A new call works from end to end.
+/// Makes a new call from start to end.
 fn assert_can_call(world: &mut World) {
     world.run_for(SECOND * 3);
     let call = world.call(TOM, "Jack");
@@ -40,7 +40,7 @@ fn assert_can_call(world: &mut World) {
 }
 
 #[test]
-fn a_poll_that_fails_in_a_call_is_told_and_costs_nothing() {
+fn reports_a_failed_poll_and_keeps_the_call() {
     let mut world = World::in_call();
     world.pages[TOM].loss = Loss::NextPoll;
     world.run_for(SECOND * 60);
@@ -53,7 +53,7 @@ fn a_poll_that_fails_in_a_call_is_told_and_costs_nothing() {
 }
 
 #[test]
-fn an_offer_that_the_gateway_forgot_is_made_once_more() {
+fn redials_if_the_gateway_forgot_the_offer() {
     let mut world = World::ringing();
     world.pages[JACK].loss = Loss::NextOffer;
     let accept = world.accept(JACK);
@@ -64,7 +64,7 @@ fn an_offer_that_the_gateway_forgot_is_made_once_more() {
 }
 
 #[test]
-fn a_restarted_gateway_gets_the_same_names_again() {
+fn registers_the_same_names_after_a_gateway_restart() {
     let mut world = idle();
     world.restart_gateway();
     world.run_for(SECOND * 5);
@@ -74,9 +74,9 @@ fn a_restarted_gateway_gets_the_same_names_again() {
     assert_can_call(&mut world);
 }
 
-/// Wherever it is cut: in the request for the session, for the handle, or for the name.
+/// Interrupts recovery at the request for the session, for the handle, or for the name.
 #[test]
-fn a_second_cut_while_a_lost_session_is_made_anew_costs_nothing() {
+fn survives_a_second_interruption_during_recovery() {
     for after in (0..800).step_by(5).map(Duration::from_millis) {
         let mut world = idle();
         world.restart_gateway();
@@ -98,7 +98,7 @@ fn a_second_cut_while_a_lost_session_is_made_anew_costs_nothing() {
 }
 
 #[test]
-fn a_call_that_the_other_side_ended_meanwhile_is_over_before_all_is_well() {
+fn reports_a_missed_hang_up_before_reconnected() {
     let mut world = World::in_call();
     world.drops_messages = true;
     world.pages[TOM].is_offline = true;
@@ -115,7 +115,7 @@ fn a_call_that_the_other_side_ended_meanwhile_is_over_before_all_is_well() {
 }
 
 #[test]
-fn a_gateway_that_restarts_in_a_call_ends_it_once() {
+fn gateway_restart_ends_the_call_once() {
     let mut world = World::in_call();
     world.restart_gateway();
     world.run_for(SECOND * 5);
@@ -133,7 +133,7 @@ fn a_gateway_that_restarts_in_a_call_ends_it_once() {
 }
 
 #[test]
-fn a_connection_that_the_gateway_never_closes_costs_a_handle() {
+fn replaces_a_wedged_handle() {
     for (page, name) in [(TOM, "Tom"), (JACK, "Jack")] {
         let mut world = World::in_call();
         world.jam(name);
@@ -146,7 +146,7 @@ fn a_connection_that_the_gateway_never_closes_costs_a_handle() {
     }
 }
 
-/// Tom hangs up, which the gateway never makes good, and calls again at once.
+/// Tom hangs up, which wedges the gateway's handle, and redials immediately.
 fn redialled_from_a_stuck_handle() -> (World, Command) {
     let mut world = World::in_call();
     world.jam("Tom");
@@ -156,7 +156,7 @@ fn redialled_from_a_stuck_handle() -> (World, Command) {
 }
 
 #[test]
-fn a_redial_waits_for_the_handle_that_takes_the_place_of_a_stuck_one() {
+fn redial_waits_for_the_replacement_of_a_wedged_handle() {
     let (mut world, again) = redialled_from_a_stuck_handle();
     world.run_for(SECOND * 4);
     assert_eq!(world.outcome(TOM, again), "done");
@@ -166,7 +166,7 @@ fn a_redial_waits_for_the_handle_that_takes_the_place_of_a_stuck_one() {
 }
 
 #[test]
-fn a_redial_reaches_a_peer_whose_handle_is_stuck() {
+fn redial_reaches_a_peer_with_a_wedged_handle() {
     for pause in (0..2500).step_by(5) {
         let mut world = World::in_call();
         world.jam("Jack");
@@ -179,7 +179,7 @@ fn a_redial_reaches_a_peer_whose_handle_is_stuck() {
 }
 
 #[test]
-fn a_redial_waits_for_another_handle_where_the_gateway_was_out_of_reach() {
+fn redial_waits_for_a_new_handle_after_an_unreachable_gateway() {
     for outage in (1000..6000).step_by(100) {
         let mut world = World::in_call();
         world.jam("Tom");
@@ -199,7 +199,7 @@ fn a_redial_waits_for_another_handle_where_the_gateway_was_out_of_reach() {
 }
 
 #[test]
-fn a_stuck_handle_that_cannot_be_told_keeps_the_name_no_longer_than_that() {
+fn wedged_handle_that_cannot_detach_does_not_hold_the_name() {
     for outage in [5, 10, 11, 15, 30] {
         let mut world = World::in_call();
         world.jam("Tom");
@@ -215,7 +215,7 @@ fn a_stuck_handle_that_cannot_be_told_keeps_the_name_no_longer_than_that() {
 }
 
 #[test]
-fn a_stuck_handle_is_given_up_once_the_gateway_is_in_reach_again() {
+fn replaces_a_wedged_handle_once_the_gateway_is_reachable() {
     let mut world = World::in_call();
     world.jam("Tom");
     world.pages[TOM].loss = Loss::NextPoll;
@@ -231,13 +231,13 @@ fn a_stuck_handle_is_given_up_once_the_gateway_is_in_reach_again() {
 }
 
 #[test]
-fn a_redial_whose_name_was_taken_meanwhile_ends() {
+fn redial_fails_if_the_name_was_taken_meanwhile() {
     let (mut world, again) = redialled_from_a_stuck_handle();
     let is_reconnecting = |event: &Event| matches!(event, Event::Reconnecting(_));
     while !world.pages[TOM].events.iter().any(is_reconnecting) {
         world.run_for(Duration::from_millis(1));
     }
-    // The old handle has gone, and the new one has not asked yet.
+    // The old handle is detached, and the new one has not registered yet.
     world.pages[TOM].is_offline = true;
     world.run_for(SECOND);
     let other = world.page(CallConfig::default());
@@ -252,9 +252,9 @@ fn a_redial_whose_name_was_taken_meanwhile_ends() {
 }
 
 #[test]
-fn a_name_that_the_dead_session_holds_is_taken_when_the_gateway_lets_it_go() {
+fn registers_again_when_the_gateway_frees_the_name_of_a_dead_session() {
     let mut world = idle();
-    // The word that the page is left does not get through.
+    // The last request of the page does not get through.
     world.pages[TOM].is_offline = true;
     world.hide(TOM);
     world.pages[TOM].is_offline = false;
@@ -269,7 +269,7 @@ fn a_name_that_the_dead_session_holds_is_taken_when_the_gateway_lets_it_go() {
 }
 
 #[test]
-fn a_name_that_somebody_else_took_meanwhile_is_told() {
+fn reports_a_name_that_another_user_took() {
     let mut world = idle();
     world.hide(TOM);
     world.run_for(SECOND);
@@ -289,7 +289,7 @@ fn a_name_that_somebody_else_took_meanwhile_is_told() {
 }
 
 #[test]
-fn a_page_that_is_left_ends_its_call_at_once() {
+fn leaving_the_page_ends_the_call_immediately() {
     let mut world = World::in_call();
     world.hide(TOM);
     world.run_for(SECOND);
@@ -302,7 +302,7 @@ fn a_page_that_is_left_ends_its_call_at_once() {
 }
 
 #[test]
-fn a_call_that_was_missed_comes_once_more() {
+fn redials_a_call_that_the_callee_missed() {
     let mut world = idle();
     world.pages[JACK].loss = Loss::NextPoll;
     let call = world.call(TOM, "Jack");
@@ -320,7 +320,7 @@ fn a_call_that_was_missed_comes_once_more() {
 }
 
 #[test]
-fn an_acceptance_that_was_missed_is_made_good_without_the_pages_noticing() {
+fn recovers_a_missed_acceptance_silently() {
     let mut world = World::ringing();
     world.pages[TOM].loss = Loss::NextPoll;
     let accept = world.accept(JACK);
@@ -338,7 +338,7 @@ fn an_acceptance_that_was_missed_is_made_good_without_the_pages_noticing() {
 }
 
 #[test]
-fn a_hang_up_that_was_missed_ends_the_call_all_the_same() {
+fn recovers_a_missed_hang_up() {
     let mut world = World::in_call();
     world.drops_messages = true;
     world.pages[TOM].loss = Loss::NextPoll;
@@ -353,7 +353,7 @@ fn a_hang_up_that_was_missed_ends_the_call_all_the_same() {
 }
 
 #[test]
-fn a_request_whose_post_is_not_answered_is_done_all_the_same() {
+fn completes_a_request_whose_post_was_not_answered() {
     let mut world = idle();
     world.pages[TOM].loss = Loss::NextPost;
     let call = world.call(TOM, "Jack");
@@ -379,7 +379,7 @@ fn a_request_whose_post_is_not_answered_is_done_all_the_same() {
 }
 
 #[test]
-fn what_can_wait_for_the_next_session_waits_and_what_cannot_is_refused() {
+fn queues_idempotent_commands_during_recovery_and_rejects_others() {
     let mut world = idle();
     world.pages[TOM].is_offline = true;
     world.hide(TOM);
@@ -398,7 +398,7 @@ fn what_can_wait_for_the_next_session_waits_and_what_cannot_is_refused() {
 }
 
 #[test]
-fn a_gateway_that_never_comes_back_is_given_up_and_everything_settles() {
+fn settles_everything_if_the_gateway_never_returns() {
     let mut world = idle();
     world.pages[TOM].is_offline = true;
     world.run_for(SECOND);
@@ -411,9 +411,9 @@ fn a_gateway_that_never_comes_back_is_given_up_and_everything_settles() {
 }
 
 #[test]
-fn a_call_whose_media_flows_outlives_the_limit() {
+fn flowing_media_keeps_the_call_beyond_the_retry_limit() {
     let mut world = World::in_call();
-    // Its session stays alive at the gateway, since requests arrive; the answers do not.
+    // Its session stays alive at the gateway, since its requests arrive; the answers are lost.
     for _ in 0..200 {
         world.pages[TOM].loss = Loss::NextPoll;
         world.run_for(SECOND * 2);
@@ -426,7 +426,7 @@ fn a_call_whose_media_flows_outlives_the_limit() {
 }
 
 #[test]
-fn a_lost_media_path_is_mended_on_the_same_connection() {
+fn restarts_ice_on_the_same_connection() {
     let mut world = World::in_call();
     world.cut_media(TOM);
     world.run_for(SECOND * 12);
@@ -436,7 +436,7 @@ fn a_lost_media_path_is_mended_on_the_same_connection() {
 }
 
 #[test]
-fn media_that_both_ends_mend_at_once_comes_back_at_both() {
+fn simultaneous_ice_restarts_recover_both_sides() {
     for lag in [0, 3, 7, 12] {
         let mut world = World::in_call();
         world.cut_media(TOM);
@@ -450,13 +450,13 @@ fn media_that_both_ends_mend_at_once_comes_back_at_both() {
     }
 }
 
-/// The requests that a page has made, without the questions whether there is a call.
+/// The requests of a page, without the recovery requests.
 fn asked(world: &mut World, page: usize) -> Vec<String> {
     let requests = std::mem::take(&mut world.pages[page].requests);
     requests.into_iter().filter(|request| request != "accept").collect()
 }
 
-/// A call that has been up for a while. Nobody tells the callee that media flows, so it has asked for it.
+/// A call that has been up for a while. The callee was not told that media flows, so it has asked.
 fn settled() -> World {
     let mut world = World::in_call();
     world.run_for(SECOND * 15);
@@ -465,9 +465,9 @@ fn settled() -> World {
     world
 }
 
-/// Browsers say so as well when their estimate of the connection changes.
+/// Browsers fire the event also when their bandwidth estimate changes.
 #[test]
-fn a_path_that_flows_is_left_alone_when_the_network_may_have_changed() {
+fn network_change_does_not_restart_ice_while_media_flows() {
     for page in [TOM, JACK] {
         let mut world = settled();
         for _ in 0..10 {
@@ -480,7 +480,7 @@ fn a_path_that_flows_is_left_alone_when_the_network_may_have_changed() {
 }
 
 #[test]
-fn a_path_that_goes_with_the_network_is_mended_before_the_browser_gives_it_up() {
+fn restarts_ice_after_a_network_change_before_the_browser_fails() {
     for (page, pause) in [(TOM, SECOND), (JACK, SECOND * 3)] {
         for lost_first in [true, false] {
             let mut world = settled();
@@ -503,9 +503,9 @@ fn a_path_that_goes_with_the_network_is_mended_before_the_browser_gives_it_up() 
     }
 }
 
-/// A page of janus.js may not know what to do about a new offer.
+/// A janus.js page may not handle a new offer.
 #[test]
-fn with_a_stranger_only_a_path_that_is_lost_for_good_is_negotiated_anew() {
+fn with_a_foreign_peer_restarts_ice_only_after_failure() {
     let mut world = World::with(&["Tom", "Jack"]);
     world.pages[JACK].is_stranger = true;
     world.call(TOM, "Jack");
@@ -522,9 +522,9 @@ fn with_a_stranger_only_a_path_that_is_lost_for_good_is_negotiated_anew() {
     assert_eq!(asked(&mut world, TOM), ["set"]);
 }
 
-/// It may want to send nothing.
+/// The peer may send no media on purpose.
 #[test]
-fn a_stranger_that_sends_no_media_is_not_asked_for_it() {
+fn foreign_peer_without_media_causes_no_ice_restart() {
     let mut world = World::with(&["Tom", "Jack"]);
     world.pages[TOM].is_stranger = true;
     world.call(TOM, "Jack");
@@ -536,9 +536,9 @@ fn a_stranger_that_sends_no_media_is_not_asked_for_it() {
     assert_eq!(asked(&mut world, JACK), [""; 0]);
 }
 
-/// What was offered is of the network before.
+/// The offer still describes the previous network.
 #[test]
-fn another_network_while_it_rings_is_negotiated_when_the_call_is_up() {
+fn restarts_ice_after_acceptance_if_the_network_changed_while_ringing() {
     let mut world = World::with_timing(&["Tom", "Jack"], Timing::like_janus(), 3);
     world.call(TOM, "Jack");
     world.run_for(SECOND * 3);
@@ -551,7 +551,7 @@ fn another_network_while_it_rings_is_negotiated_when_the_call_is_up() {
 }
 
 #[test]
-fn a_call_told_twice_rings_once() {
+fn rings_once_for_a_repeated_incoming_call() {
     let mut world = World::with_timing(&["Tom", "Jack"], Timing::like_janus(), 3);
     world.pages[JACK].loss = Loss::RepeatPoll;
     world.call(TOM, "Jack");
@@ -563,9 +563,9 @@ fn a_call_told_twice_rings_once() {
 }
 
 #[test]
-fn a_poll_that_is_dead_without_knowing_it_is_given_up() {
+fn abandons_a_dead_poll() {
     let mut world = idle();
-    // Requests get through, and their events go into a poll that nobody reads.
+    // Requests get through, but their events go into an abandoned poll.
     world.pages[TOM].loss = Loss::PollsHang;
     let list = world.act(TOM, |call, command, _| call.list(command));
     world.run_for(Duration::from_millis(10_100));
@@ -575,9 +575,9 @@ fn a_poll_that_is_dead_without_knowing_it_is_given_up() {
     assert_eq!(world.told(TOM), ["reconnecting GATEWAY_TIMEOUT", "reconnected"]);
 }
 
-/// A firewall, or a limit of requests, is not Janus.
+/// A firewall or a rate limiter answers in place of Janus.
 #[test]
-fn a_page_that_forbids_a_poll_ends_no_call() {
+fn blocked_poll_does_not_end_the_call() {
     let mut world = World::in_call();
     world.pages[TOM].loss = Loss::NextPollForbidden;
     world.run_for(SECOND * 60);
@@ -588,9 +588,9 @@ fn a_page_that_forbids_a_poll_ends_no_call() {
     assert_eq!(world.outcome(TOM, hang_up), "done");
 }
 
-/// Only the beginning of a poll counts as a sign of life.
+/// Only the start of a poll counts as activity for the gateway.
 #[test]
-fn a_gateway_that_forgets_polling_sessions_is_told_that_they_are_in_use() {
+fn sends_keepalives_if_polls_do_not_keep_the_session_alive() {
     for seconds in [5, 10, 29, 30, 31, 60] {
         let mut world = World::with_session_timeout(SECOND * seconds);
         let page = world.page(CallConfig::default());

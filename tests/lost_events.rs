@@ -1,4 +1,4 @@
-//! Events that Janus gives to a poll that nobody reads any more, though no poll has failed: two pages on a
+//! Events that Janus delivers into an abandoned poll, although no poll has failed: two pages on a
 //! virtual clock.
 
 #![cfg(not(target_family = "wasm"))]
@@ -25,18 +25,18 @@ const JACK: usize = 1;
 const SECOND: Duration = Duration::from_secs(1);
 const MS: Duration = Duration::from_millis(1);
 
-/// What became of calls at the moment in which all connections were cut.
+/// The outcome of calls when all connections were cut.
 #[derive(Debug, Default)]
 struct Tally {
     tries: usize,
-    /// It never rang at the other side.
+    /// It never rang on the other side.
     lost: usize,
-    /// It rang there later than after two seconds.
+    /// It rang on the other side after more than two seconds.
     late: usize,
     latest: Duration,
 }
 
-/// Numbers that look random, the same in every run.
+/// Pseudo-random numbers, equal in every run.
 fn dice(seed: &mut u64, below: u64) -> u64 {
     *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     (*seed >> 33) % below
@@ -47,11 +47,11 @@ fn tally(cut: &[usize], tries: u64) -> Tally {
     let mut seed = 7;
     for round in 0..tries {
         let mut world = World::with_timing(&["Tom", "Jack"], Timing::like_janus(), round);
-        // Its candidates would give a lost call away.
+        // Its candidates would reveal a lost call.
         world.keeps_candidates = true;
         world.run_for(MS * u32::try_from(dice(&mut seed, 30_000)).unwrap());
         for page in cut {
-            // A new connection takes a round trip, and TLS two more.
+            // A new connection takes one round trip, and TLS two more.
             let back = 1 + dice(&mut seed, 60);
             world.cut_connections(*page, MS * u32::try_from(back).unwrap());
         }
@@ -79,27 +79,27 @@ fn tally(cut: &[usize], tries: u64) -> Tally {
 }
 
 #[test]
-fn a_call_arrives_though_all_connections_of_both_ends_were_cut_a_moment_before() {
+fn call_arrives_after_both_sides_lost_their_connections() {
     let tally = tally(&[TOM, JACK], 400);
     assert!(tally.lost * 50 <= tally.tries, "{tally:?}");
 }
 
-/// Without a sign at the caller's end, the callee's overdue poll is the only one, where the event came before
-/// the repeated poll.
+/// The caller notices nothing here. The only sign is the callee's overdue poll, if the event came
+/// before the repeated poll.
 #[test]
-fn a_call_arrives_though_the_callees_connections_were_cut_a_moment_before() {
+fn call_arrives_after_the_callee_lost_its_connections() {
     let tally = tally(&[JACK], 400);
     assert!(tally.lost * 40 <= tally.tries, "{tally:?}");
 }
 
 #[test]
-fn a_call_rings_though_the_callers_connections_were_cut_a_moment_before() {
+fn call_rings_after_the_caller_lost_its_connections() {
     let tally = tally(&[TOM], 200);
     assert_eq!(tally.lost, 0);
 }
 
 #[test]
-fn an_acceptance_that_went_into_a_dead_poll_is_made_good() {
+fn recovers_an_acceptance_lost_in_a_dead_poll() {
     for back in [5, 50] {
         let mut world = World::ringing();
         world.run_for(SECOND * 3);
@@ -114,7 +114,7 @@ fn an_acceptance_that_went_into_a_dead_poll_is_made_good() {
 }
 
 #[test]
-fn a_hang_up_that_went_into_a_dead_poll_ends_the_call() {
+fn recovers_a_hang_up_lost_in_a_dead_poll() {
     let mut world = World::in_call();
     world.drops_messages = true;
     world.run_for(SECOND * 3);
@@ -126,9 +126,9 @@ fn a_hang_up_that_went_into_a_dead_poll_ends_the_call() {
     assert!(told.len() == 1 && told[0].starts_with("hang-up Jack"), "{told:?}");
 }
 
-/// The dead poll is alone: it takes the ring, and only that the living one is overdue gives it away.
+/// The dead poll takes the event, and the only sign is that the live poll is overdue.
 #[test]
-fn a_page_that_is_seen_again_finds_the_call_that_it_missed() {
+fn recovers_a_missed_call_when_the_page_becomes_visible() {
     let mut world = World::with(&["Tom", "Jack"]);
     world.keeps_candidates = true;
     world.run_for(SECOND * 10);
@@ -141,9 +141,9 @@ fn a_page_that_is_seen_again_finds_the_call_that_it_missed() {
     assert_eq!(world.told(JACK), ["incoming Tom"]);
 }
 
-/// A question costs a request: it is asked for a reason only.
+/// A recovery request has a cost, so there must be a reason for it.
 #[test]
-fn a_quiet_hour_asks_nothing() {
+fn sends_no_extra_requests_while_idle() {
     let mut world = World::with(&["Tom", "Jack"]);
     world.run_for(SECOND * 3600);
     assert_eq!(world.pages[TOM].requests, [""; 0]);
@@ -151,19 +151,19 @@ fn a_quiet_hour_asks_nothing() {
 }
 
 #[test]
-fn candidates_without_a_call_ask_for_it() {
+fn candidates_without_a_call_trigger_recovery() {
     let mut world = World::with(&["Tom", "Jack"]);
     world.run_for(SECOND * 10);
-    // The ring goes into the dead poll, the candidates behind it into the living one.
+    // The incoming call goes into the dead poll, its candidates into the live one.
     world.cut_connections(JACK, MS * 500);
     world.call(TOM, "Jack");
     world.run_for(SECOND * 4);
     assert_eq!(world.told(JACK), ["incoming Tom"]);
 }
 
-/// Asking a third time would bring the same.
+/// A third request would return the same result.
 #[test]
-fn a_list_that_is_too_long_fails_at_once_and_nothing_else() {
+fn oversized_list_fails_only_its_own_command() {
     let mut world = World::with(&["Tom", "Jack"]);
     let list = world.act(TOM, |call, command, _| call.list(command));
     for _ in 0..2 {

@@ -1,5 +1,5 @@
-//! Whatever users do and whatever gets lost: every command ends, every call ends once, nothing stays
-//! open, and nothing is asked that the gateway forbids.
+//! Whatever users do and whatever gets lost: every command settles, every call ends once, nothing
+//! stays open, and no request violates the gateway's rules.
 
 #![cfg(not(target_family = "wasm"))]
 // A test may panic: that is how it fails.
@@ -91,7 +91,7 @@ fn timing() -> impl Strategy<Value = Timing> {
     ]
 }
 
-/// Counts the calls that a page was told of, and those it was told the end of.
+/// Counts the calls that were reported to a page, and their ends.
 #[derive(Default)]
 struct Ledger {
     is_in_call: bool,
@@ -101,7 +101,7 @@ struct Ledger {
 }
 
 impl Ledger {
-    /// Events must tell of one call after the other, each with one end.
+    /// Events must report one call after the other, each with one end.
     fn read(&mut self, events: &[Event]) {
         for event in events {
             self.history.push(short(event));
@@ -132,7 +132,7 @@ impl Ledger {
 fn check(steps: Vec<Step>, timing: Timing, seed: u64) {
     let mut world = World::with_tokens(&NAMES, timing, seed);
     let mut ledgers: [Ledger; 3] = Default::default();
-    // A page whose object was closed gives no more commands.
+    // A page whose object was closed issues no more commands.
     let mut gone = [false; 3];
     let mut attempts = [0; 3];
     let mut revoked = Vec::new();
@@ -179,13 +179,13 @@ fn check(steps: Vec<Step>, timing: Timing, seed: u64) {
         }
         read(&mut world, &mut ledgers);
     }
-    // A token that is refused as soon as the page has given it ends the session.
+    // A token that is refused immediately after the page supplied it ends the session.
     let lives_long = |pair: &[Duration]| pair[1] - pair[0] > Duration::from_secs(60);
     let tokens_last = revoked.windows(2).all(lives_long);
     for page in 0..3 {
         world.show(page);
     }
-    // Every wait has a deadline: after the longest of them, only calls that are up remain.
+    // Every wait has a deadline: after the longest one, only established calls remain.
     world.run_for(Duration::from_secs(600));
     read(&mut world, &mut ledgers);
     for (page, ledger) in ledgers.iter().enumerate() {
@@ -226,7 +226,7 @@ fn check(steps: Vec<Step>, timing: Timing, seed: u64) {
     }
 }
 
-/// Once all is as it should be, two pages that were not told that they are closed can call each other.
+/// Two pages whose objects are open must be able to call each other after recovery.
 fn check_use(world: &mut World, ledgers: &mut [Ledger; 3], attempts: &mut [usize; 3]) {
     for page in 0..3 {
         world.pages[page].is_offline = false;
@@ -272,7 +272,7 @@ fn read(world: &mut World, ledgers: &mut [Ledger; 3]) {
 }
 
 proptest! {
-    // A seed is worth nothing once the steps change: a story that failed is kept below.
+    // A seed becomes useless when the steps change, so failed scenarios are kept below.
     #![proptest_config(ProptestConfig {
         cases: 1500,
         max_shrink_iters: 2000,
@@ -281,7 +281,7 @@ proptest! {
     })]
 
     #[test]
-    fn every_story_has_an_end(
+    fn every_scenario_settles(
         steps in prop::collection::vec(step(), 1..40),
         timing in timing(),
         seed in any::<u64>(),
@@ -291,7 +291,7 @@ proptest! {
 }
 
 #[test]
-fn stories_that_failed_once_have_an_end() {
+fn regression_scenarios_settle() {
     use Step::{Accept, Call, Close, HangUp, Hide, Lose, TellOnline, Wait, WallIn};
     for steps in [
         vec![Close(0), Call(2, 1), Wait(40), Accept(1), Wait(70), HangUp(2), TellOnline(1)],
@@ -303,7 +303,7 @@ fn stories_that_failed_once_have_an_end() {
 }
 
 #[test]
-fn an_attached_page_that_does_nothing_keeps_its_session() {
+fn idle_page_keeps_its_session() {
     let mut world = World::empty(Timing::like_janus(), 7);
     let page = world.page(CallConfig::default());
     world.run_for(Duration::from_secs(600));

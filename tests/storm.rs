@@ -1,5 +1,5 @@
-//! A gateway that answers anything at any time, for hours: no sequence of answers makes a client ask more
-//! often than its pauses allow, and every command ends within its limit.
+//! A gateway that answers anything at any time, for hours: no sequence of answers makes a client
+//! send requests faster than its limits, and every command settles within its limit.
 
 #![cfg(not(target_family = "wasm"))]
 // A test may panic: that is how it fails.
@@ -24,7 +24,7 @@ use videortc::peer::ConnectionState;
 use videortc::usecase::video_call::Event;
 
 thread_local! {
-    /// The most requests in a minute that any story has seen.
+    /// The most requests per minute in any scenario.
     static RECORD: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -44,7 +44,7 @@ proptest! {
     })]
 
     #[test]
-    fn no_gateway_makes_a_client_ask_without_a_pause_or_an_end(
+    fn no_gateway_causes_a_request_storm(
         habits in habits(),
         acts in acts(),
         seed in any::<u64>(),
@@ -55,7 +55,7 @@ proptest! {
     }
 
     #[test]
-    fn nor_does_one_that_refuses_tokens(
+    fn no_gateway_that_refuses_tokens_causes_a_request_storm(
         habits in habits(),
         acts in acts(),
         seed in any::<u64>(),
@@ -68,7 +68,7 @@ proptest! {
 }
 
 #[test]
-fn two_gateways_behind_one_address_are_told_within_the_limit() {
+fn reports_two_gateways_behind_one_address() {
     for seed in 0..20 {
         let mut storm = Storm::new(well(), seed);
         storm.gateways = Some([Vec::new(), Vec::new()]);
@@ -84,7 +84,7 @@ fn two_gateways_behind_one_address_are_told_within_the_limit() {
 }
 
 #[test]
-fn a_session_that_is_lost_before_its_handle_costs_the_object_nothing() {
+fn object_survives_a_session_lost_before_its_handle() {
     let mut storm = Storm::new(well(), 1);
     let [well, unknown] = [Way::Well, Way::Core(458)].map(|way| (way, 2));
     // Turns are counted from one.
@@ -104,7 +104,7 @@ fn a_session_that_is_lost_before_its_handle_costs_the_object_nothing() {
 }
 
 #[test]
-fn a_handle_that_is_never_given_again_is_given_up_within_the_limit() {
+fn gives_up_if_attaching_again_keeps_failing() {
     let mut storm = Storm::ready();
     storm.run_for(60_000);
     storm.habits[Kind::Attach as usize] = vec![(Way::Never, 0)];
@@ -115,9 +115,9 @@ fn a_handle_that_is_never_given_again_is_given_up_within_the_limit() {
     assert!(storm.most < 30, "{} requests in a minute", storm.most);
 }
 
-/// A name that is taken again and again is not what a list waits for.
+/// A name that is repeatedly taken must not delay a list.
 #[test]
-fn a_list_that_every_session_refuses_ends_though_each_takes_the_name() {
+fn list_fails_if_every_session_refuses_it() {
     let mut storm = Storm::new(well(), 1);
     storm.habits[Kind::Keepalive as usize] = vec![(Way::Core(457), 1)];
     storm.habits[Kind::Register as usize] = vec![(Way::Never, 0), (Way::Well, 0)];
@@ -130,7 +130,7 @@ fn a_list_that_every_session_refuses_ends_though_each_takes_the_name() {
 }
 
 #[test]
-fn a_page_that_asks_in_a_loop_is_held_to_the_rate_and_loses_nothing() {
+fn rate_limits_commands_in_a_loop_without_losing_any() {
     let mut storm = Storm::ready();
     storm.run_for(60_000);
     let before = storm.total;
@@ -146,8 +146,8 @@ fn a_page_that_asks_in_a_loop_is_held_to_the_rate_and_loses_nothing() {
 }
 
 #[test]
-fn a_handle_that_was_given_up_is_detached_with_pauses_and_not_for_ever() {
-    // Silence waits for `requestTimeout`; a line that fails says so at once.
+fn retries_detaching_an_abandoned_handle_with_limits() {
+    // Silence lasts for `requestTimeout`; a failed connection is detected immediately.
     for (way, expected) in [(Way::Never, 8..=13), (Way::Fails, 40..=100)] {
         let mut storm = Storm::ready();
         storm.run_for(60_000);
@@ -157,7 +157,8 @@ fn a_handle_that_was_given_up_is_detached_with_pauses_and_not_for_ever() {
         storm.run_for(500);
         storm.act(Act::Path(ConnectionState::Connected));
         storm.act(Act::HangUp);
-        // The core's word that the connection is closed never comes; nor does an answer to the detach that follows.
+        // The core's `hangup` event never arrives, and neither does an answer to the detach that
+        // follows.
         storm.habits[Kind::Other as usize] = vec![(way, 0)];
         let before = storm.turns.get(&Kind::Other).copied().unwrap_or_default();
         let attached = storm.turns[&Kind::Attach];
@@ -170,7 +171,7 @@ fn a_handle_that_was_given_up_is_detached_with_pauses_and_not_for_ever() {
 }
 
 #[test]
-fn a_page_that_is_hidden_while_it_leaves_connects_again_when_it_is_seen() {
+fn page_hidden_while_leaving_reconnects_when_visible() {
     let mut storm = Storm::ready();
     storm.act(Act::Disconnect);
     storm.act(Act::Connect);
@@ -186,7 +187,7 @@ fn a_page_that_is_hidden_while_it_leaves_connects_again_when_it_is_seen() {
 }
 
 #[test]
-fn a_handle_with_an_account_is_nobody_elses() {
+fn does_not_share_a_handle_with_another_account() {
     let mut storm = Storm::ready();
     storm.act(Act::VideoCall(true));
     storm.run_for(1000);
@@ -205,7 +206,7 @@ fn a_handle_with_an_account_is_nobody_elses() {
 }
 
 #[test]
-fn polls_that_are_always_refused_end_the_session_whoever_gives_the_token() {
+fn permanently_refused_polls_end_the_session() {
     for mut storm in [Storm::new(well(), 1), Storm::with_tokens(5, well(), 1)] {
         storm.begin();
         storm.habits[Kind::Poll as usize] = vec![(Way::Core(403), 2)];
@@ -218,7 +219,7 @@ fn polls_that_are_always_refused_end_the_session_whoever_gives_the_token() {
 }
 
 #[test]
-fn a_token_that_is_taken_and_refused_in_turn_keeps_no_command_and_is_asked_for_with_pauses() {
+fn alternating_token_refusals_settle_commands_and_are_rate_limited() {
     for delay in [5, 9000] {
         let mut storm = Storm::with_tokens(delay, well(), 1);
         storm.habits[Kind::Register as usize] = vec![(Way::Ack, 2)];
@@ -232,7 +233,7 @@ fn a_token_that_is_taken_and_refused_in_turn_keeps_no_command_and_is_asked_for_w
 }
 
 #[test]
-fn calls_without_an_offer_do_not_hold_up_who_leaves() {
+fn calls_without_an_offer_do_not_delay_leaving() {
     let mut storm = Storm::ready();
     storm.habits[Kind::Poll as usize] = vec![(Way::Event(4), 3)];
     storm.habits[Kind::Message as usize] = vec![(Way::Well, 5)];
@@ -244,7 +245,7 @@ fn calls_without_an_offer_do_not_hold_up_who_leaves() {
 }
 
 #[test]
-fn an_object_that_is_closed_while_its_session_is_lost_ends_once() {
+fn closing_during_a_lost_session_ends_the_object_once() {
     let mut storm = Storm::ready();
     storm.happens(3);
     storm.run_for(100);
@@ -255,7 +256,7 @@ fn an_object_that_is_closed_while_its_session_is_lost_ends_once() {
 }
 
 #[test]
-fn an_object_whose_handle_the_gateway_detached_is_told_so_and_ends() {
+fn closes_an_object_whose_handle_the_gateway_detached() {
     let mut storm = Storm::ready();
     storm.happens(2);
     storm.run_for(1000);
@@ -266,7 +267,7 @@ fn an_object_whose_handle_the_gateway_detached_is_told_so_and_ends() {
 }
 
 #[test]
-fn who_disconnects_while_an_object_is_attached_anew_hears_no_error() {
+fn disconnecting_during_reattachment_reports_no_error() {
     let mut storm = Storm::ready();
     storm.habits[Kind::Attach as usize] = vec![(Way::Never, 0)];
     storm.happens(0);

@@ -1,4 +1,4 @@
-//! Whatever a stranger sends: the fuzzers' corpus again, and random texts.
+//! Untrusted input: the fuzzers' corpus and random texts.
 
 #![cfg(not(target_family = "wasm"))]
 // A test may panic: that is how it fails.
@@ -15,14 +15,14 @@ mod stranger;
 
 use proptest::prelude::*;
 
-/// What the fuzzers found worth keeping, by file.
+/// The fuzzers' corpus, by file.
 fn replay(target: &str, check: impl Fn(&[u8])) {
     let folder = format!("{}/tests/corpus/{target}", env!("CARGO_MANIFEST_DIR"));
     let files: Vec<_> =
         std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path()).collect();
     assert!(!files.is_empty(), "{folder} is empty");
     for file in files {
-        // The last line before a failure says which it was.
+        // The last line before a failure names the file.
         println!("{}", file.display());
         check(&std::fs::read(&file).unwrap());
     }
@@ -33,24 +33,24 @@ fn replay_texts(target: &str, check: impl Fn(&str)) {
 }
 
 #[test]
-fn the_corpus_of_gateways_holds() {
+fn gateway_corpus_passes() {
     replay("gateway", stranger::gateway::check);
 }
 
 #[test]
-fn the_corpus_of_descriptions_holds() {
+fn description_corpus_passes() {
     replay_texts("sdp", stranger::sdp::check);
 }
 
 #[test]
-fn a_peer_that_asks_for_the_call_again_and_again_is_given_up() {
+fn limits_redials_that_a_peer_requests() {
     let calls = stranger::gateway::calls_of_a_peer_that_is_never_content();
     assert!((2..=6).contains(&calls), "{calls} calls");
 }
 
 proptest! {
     #[test]
-    fn any_gateway_leaves_an_end(
+    fn everything_settles_with_any_gateway(
         lines in prop::collection::vec(
             prop_oneof![
                 "c[rglcahsxdeuyzovpq]",
@@ -70,7 +70,7 @@ proptest! {
     }
 
     #[test]
-    fn any_description_says_what_was_announced(
+    fn any_description_keeps_the_announced_version(
         lines in prop::collection::vec(
             prop_oneof![
                 "m=(audio|application) [09] (UDP/DTLS/SCTP|RTP)( webrtc-datachannel)?",

@@ -98,7 +98,7 @@ fn says(text: &str, words: &str) -> bool {
 }
 
 #[test]
-fn the_declarations_have_every_key_and_its_range() {
+fn declarations_list_every_key_and_its_range() {
     for (table, interface, ..) in DOCUMENTED {
         let members = members(interface);
         let declared: Vec<_> = members.iter().map(|member| member.key.as_str()).collect();
@@ -132,7 +132,7 @@ fn is_literal(default: &str) -> bool {
 }
 
 #[test]
-fn the_reference_has_every_key_with_its_range_and_default() {
+fn reference_lists_every_key_with_its_range_and_default() {
     for (table, _, section, head) in DOCUMENTED {
         let rows = rows(section, head);
         let key = |row: &[(String, String)]| cell(row, "key").unwrap().trim_matches('`').to_owned();
@@ -158,7 +158,7 @@ fn the_reference_has_every_key_with_its_range_and_default() {
 }
 
 #[test]
-fn the_words_of_set_call_and_of_resolutions_are_documented() {
+fn documents_the_words_for_quality_and_resolution() {
     let quality = DECLARATIONS.split_once("quality?:").unwrap().1;
     let quality = quality.split_once('\n').unwrap().0;
     let rows = rows("**`setCall`**", "`quality`");
@@ -185,7 +185,7 @@ fn the_words_of_set_call_and_of_resolutions_are_documented() {
 }
 
 #[test]
-fn the_defaults_are_those_of_the_code() {
+fn documented_defaults_match_the_code() {
     let number = |field: &table::Field| field.default.parse::<u64>().unwrap();
     let gateway = GatewayConfig::new(Vec::new());
     assert_eq!(u128::from(number(&options::REQUEST_TIMEOUT)), gateway.request_timeout.as_millis());
@@ -198,7 +198,7 @@ fn the_defaults_are_those_of_the_code() {
 }
 
 #[test]
-fn resolutions_are_two_whole_sides_or_a_word() {
+fn parses_resolutions() {
     for (text, sides) in [
         ("640x480", (640, 480)),
         (" 640 x 480 ", (640, 480)),
@@ -232,7 +232,7 @@ fn resolutions_are_two_whole_sides_or_a_word() {
 }
 
 #[test]
-fn levels_are_ordered_by_how_much_they_write() {
+fn levels_are_ordered_by_verbosity() {
     let levels = Level::WORDS.map(|word| Level::parse(word).unwrap());
     assert!(levels.is_sorted());
     assert_eq!(Level::parse("loud"), None);

@@ -1,4 +1,4 @@
-//! Messages and files between two links: what arrives, what the sender is told, and when.
+//! Messages and files between two links: content, results and timing.
 
 #![cfg(not(target_family = "wasm"))]
 // A test may panic: that is how it fails.
@@ -18,15 +18,14 @@ use pair::{A, B, Faults, Pair, Source, hash, meta, sealed};
 use videortc::data::Policy;
 use videortc::data::frame::{Frame, Verdict};
 use videortc::data::sdp::Support;
-use videortc::data::{Key, LONGEST_INLINE, LONGEST_TEXT, Lane, Link, Meta, Output};
+use videortc::data::{ChannelKind, Key, LONGEST_INLINE, LONGEST_TEXT, Link, Meta, Output};
 use videortc::error::Code;
 
 const MEGABYTE: u64 = 1 << 20;
-/// What a receiver lets be on its way, and what the bulk channel's own buffer may hold.
-/// What a receiver lets be on its way, and what the sender puts into its own channel's buffer.
+/// The receiver's window, and the limit of the bulk channel's send buffer.
 const WINDOW: u64 = 1024 * 1024;
 const BUFFER: u64 = 256 * 1024;
-/// The content of a full message.
+/// The content of a full chunk.
 const CHUNK: u64 = 65_535 - 17;
 
 fn millis(millis: u64) -> Duration {
@@ -37,7 +36,7 @@ fn plain_source(size: u64) -> Source {
     Source { seed: size, size, fails_at: None }
 }
 
-/// A file of so many bytes arrives as it was sent.
+/// Sends a file of this size and checks that it arrives unchanged.
 fn check_file(size: u64) {
     let mut pair = Pair::new();
     let number = pair.file(A, size);
@@ -50,7 +49,7 @@ fn check_file(size: u64) {
     assert_eq!(pair.kept(B), 0);
 }
 
-/// The bytes of a stranger's frame.
+/// The bytes of an attacker's frame.
 fn frame(frame: &Frame<'_>) -> Vec<u8> {
     frame.encode()
 }
@@ -59,10 +58,10 @@ fn hello(seen: bool) -> Vec<u8> {
     frame(&Frame::Hello { version: 1, seen, window: WINDOW.try_into().unwrap() })
 }
 
-// What is sent arrives.
+// Delivery.
 
 #[test]
-fn a_short_text_arrives_in_one_trip_and_the_sender_knows_in_two() {
+fn delivers_a_short_text_in_one_trip_and_confirms_it_in_two() {
     let mut pair = Pair::new();
     let begin = pair.now;
     let number = pair.text(A, "How are you?");
@@ -71,13 +70,13 @@ fn a_short_text_arrives_in_one_trip_and_the_sender_knows_in_two() {
     let delivery = &pair.ends[B].delivered[0];
     assert_eq!(delivery.text.as_deref(), Some("How are you?"));
     assert_eq!(delivery.meta.kind, "text/plain");
-    // Two hops of 5 ms a trip, and what it takes to hand it over.
+    // Two hops of 5 ms per trip, and the time for the delivery.
     assert!(delivery.at - begin <= millis(12), "{:?}", delivery.at - begin);
     assert!(pair.now - begin <= millis(24), "{:?}", pair.now - begin);
 }
 
 #[test]
-fn an_empty_text_arrives() {
+fn delivers_an_empty_text() {
     let mut pair = Pair::new();
     let number = pair.text(A, "");
     pair.settle();
@@ -86,7 +85,7 @@ fn an_empty_text_arrives() {
 }
 
 #[test]
-fn texts_keep_every_character() {
+fn preserves_every_character_of_a_text() {
     let mut pair = Pair::new();
     let text = "Grüße, 世界, 👩‍👩‍👧 \u{0} \u{202e}\r\n";
     pair.text(A, text);
@@ -95,10 +94,10 @@ fn texts_keep_every_character() {
 }
 
 #[test]
-fn the_longest_text_in_one_message_arrives() {
+fn delivers_the_longest_text_of_one_message() {
     let mut pair = Pair::new();
     let text = "x".repeat(LONGEST_INLINE);
-    // With the longest head that there is.
+    // With the longest possible header.
     let number = pair.text_of(A, &"k".repeat(255), &text);
     pair.settle();
     assert_eq!(pair.outcome(A, number), "ok");
@@ -106,7 +105,7 @@ fn the_longest_text_in_one_message_arrives() {
 }
 
 #[test]
-fn a_text_that_is_read_in_parts_arrives_as_text() {
+fn delivers_a_text_read_in_blocks_as_text() {
     let mut pair = Pair::new();
     let meta = Meta { is_text: true, ..meta("text/plain", 100_000) };
     pair.source(A, meta.clone(), plain_source(100_000));
@@ -116,24 +115,24 @@ fn a_text_that_is_read_in_parts_arrives_as_text() {
 }
 
 #[test]
-fn an_empty_file_arrives() {
+fn delivers_an_empty_file() {
     check_file(0);
 }
 
 #[test]
-fn a_file_of_one_byte_arrives() {
+fn delivers_a_file_of_one_byte() {
     check_file(1);
 }
 
 #[test]
-fn files_around_the_longest_message_arrive() {
+fn delivers_files_around_the_longest_message() {
     for size in [65_534, 65_535, 65_536, 65_537] {
         check_file(size);
     }
 }
 
 #[test]
-fn files_around_a_chunk_an_acknowledgement_and_a_block_arrive() {
+fn delivers_files_around_chunk_ack_and_block_sizes() {
     for at in [32 * 1024, 64 * 1024, 128 * 1024, 512 * 1024] {
         for size in [at - 1, at, at + 1] {
             check_file(size);
@@ -142,12 +141,12 @@ fn files_around_a_chunk_an_acknowledgement_and_a_block_arrive() {
 }
 
 #[test]
-fn a_file_of_20_megabytes_arrives() {
+fn delivers_a_file_of_20_megabytes() {
     check_file(20 * MEGABYTE);
 }
 
 #[test]
-fn a_hundred_files_at_once_arrive() {
+fn delivers_a_hundred_files_at_once() {
     let mut pair = Pair::new();
     let sizes: Vec<u64> = (0..100).map(|n| n * 1777).collect();
     for (n, size) in sizes.iter().enumerate() {
@@ -163,7 +162,7 @@ fn a_hundred_files_at_once_arrive() {
 }
 
 #[test]
-fn a_thousand_messages_at_once_arrive_in_order() {
+fn delivers_a_thousand_messages_in_order() {
     let mut pair = Pair::new();
     let texts: Vec<String> = (0..1000).map(|n| format!("{n}")).collect();
     for text in &texts {
@@ -174,7 +173,7 @@ fn a_thousand_messages_at_once_arrive_in_order() {
 }
 
 #[test]
-fn both_directions_at_once_do_not_disturb_each_other() {
+fn both_directions_are_independent() {
     let mut pair = Pair::new();
     for end in [A, B] {
         pair.file(end, 3 * MEGABYTE);
@@ -189,7 +188,7 @@ fn both_directions_at_once_do_not_disturb_each_other() {
 }
 
 #[test]
-fn a_file_keeps_its_name_and_type() {
+fn preserves_name_and_type_of_a_file() {
     let mut pair = Pair::new();
     let meta = Meta { filename: Some("Übersicht 2.pdf".into()), ..meta("application/pdf", 9) };
     pair.source(A, meta.clone(), plain_source(9));
@@ -197,10 +196,10 @@ fn a_file_keeps_its_name_and_type() {
     assert_eq!(pair.ends[B].delivered[0].meta, meta);
 }
 
-// Nobody waits for long, and nothing piles up.
+// Latency and queues.
 
 #[test]
-fn a_message_overtakes_a_file() {
+fn message_overtakes_a_file() {
     let mut pair = Pair::new();
     pair.set_rates(1_000_000, 1_000_000);
     pair.file(A, 5 * MEGABYTE);
@@ -208,9 +207,9 @@ fn a_message_overtakes_a_file() {
     let begin = pair.now;
     let text = pair.text(A, "quick");
     pair.run_until(|pair| pair.outcome(A, text) != "open");
-    // A chunk in front of it on each hop, and a trip back; the file itself takes seconds.
+    // One chunk is ahead on each hop, plus a trip back; the file itself takes seconds.
     assert!(pair.now - begin < millis(200), "{:?}", pair.now - begin);
-    // From then on less stands in front of the next.
+    // From then on, fewer bytes are ahead of the next one.
     pair.run_for(millis(1000));
     let begin = pair.now;
     let text = pair.text(A, "quicker");
@@ -221,7 +220,7 @@ fn a_message_overtakes_a_file() {
 }
 
 #[test]
-fn two_files_share_the_link() {
+fn two_files_share_the_bandwidth() {
     let mut pair = Pair::new();
     pair.set_rates(2_000_000, 2_000_000);
     let first = pair.file(A, 4 * MEGABYTE);
@@ -234,7 +233,7 @@ fn two_files_share_the_link() {
 }
 
 #[test]
-fn a_short_file_does_not_wait_for_a_long_one() {
+fn short_file_does_not_wait_for_a_long_one() {
     let mut pair = Pair::new();
     let long = pair.file(A, 20 * MEGABYTE);
     let short = pair.file(A, 1000);
@@ -245,7 +244,7 @@ fn a_short_file_does_not_wait_for_a_long_one() {
 }
 
 #[test]
-fn a_slow_receiver_slows_the_sender_and_fills_no_queue() {
+fn slow_receiver_slows_the_sender_without_filling_queues() {
     let mut pair = Pair::new();
     pair.set_rates(50_000_000, 300_000);
     for _ in 0..3 {
@@ -255,22 +254,23 @@ fn a_slow_receiver_slows_the_sender_and_fills_no_queue() {
     assert!(pair.ends[A].sent.values().all(|(_, result, _)| result.is_ok()));
     assert!(pair.most_on_their_way[A] <= WINDOW, "{}", pair.most_on_their_way[A]);
     assert!(pair.most_on_their_way[A] > WINDOW / 2, "the window is used");
-    // Not all of it at once, once it is seen to be slow. With what is around the chunks:
+    // Less than the whole window, once the connection proves slow. Including the overhead of the
+    // chunks:
     assert!(pair.most_at_gateway(B) as u64 <= WINDOW + 1024, "{}", pair.most_at_gateway(B));
 }
 
 #[test]
-fn a_slow_way_up_fills_the_channels_own_buffer_no_further_than_its_limit() {
+fn slow_uplink_respects_the_buffer_limit_of_the_channel() {
     let mut pair = Pair::new();
     pair.set_rates(300_000, 50_000_000);
     pair.file(A, 2 * MEGABYTE);
     pair.settle();
-    // What is on the wire besides is one chunk.
+    // Apart from that, one chunk is on the wire.
     assert!(pair.most_on_their_way[A] <= BUFFER + CHUNK, "{}", pair.most_on_their_way[A]);
 }
 
 #[test]
-fn a_cancelled_file_still_counts_against_the_window() {
+fn cancelled_file_still_counts_against_the_window() {
     let mut pair = Pair::new();
     pair.set_rates(50_000_000, 300_000);
     for _ in 0..20 {
@@ -279,12 +279,12 @@ fn a_cancelled_file_still_counts_against_the_window() {
         pair.cancel(A, Key::Outgoing(number));
     }
     pair.settle();
-    // What the receiver has settled is not known to be on its way any more.
+    // The receiver's settled bytes are no longer in flight for the sender.
     assert!(pair.most_on_their_way[A] <= 2 * WINDOW, "{}", pair.most_on_their_way[A]);
 }
 
 #[test]
-fn two_blocks_at_most_are_read_ahead() {
+fn reads_at_most_two_blocks_ahead() {
     let mut pair = Pair::new();
     for _ in 0..10 {
         pair.file(A, MEGABYTE);
@@ -294,7 +294,7 @@ fn two_blocks_at_most_are_read_ahead() {
 }
 
 #[test]
-fn an_idle_link_asks_nothing_and_has_no_timer() {
+fn idle_link_sends_nothing_and_has_no_timer() {
     let mut pair = Pair::new();
     pair.file(A, MEGABYTE);
     pair.settle();
@@ -305,9 +305,9 @@ fn an_idle_link_asks_nothing_and_has_no_timer() {
     }
 }
 
-// Cancelling.
+// Cancellation.
 
-/// Cancels a file of a size once it has come so far, at one end, and says how it ended at both.
+/// Cancels a file on one side once it has progressed so far, and returns the results of both sides.
 fn cancelled(canceller: usize, size: u64, when: impl Fn(&Pair) -> bool) -> Pair {
     let mut pair = Pair::new();
     pair.set_rates(1_000_000, 1_000_000);
@@ -324,7 +324,7 @@ fn cancelled(canceller: usize, size: u64, when: impl Fn(&Pair) -> bool) -> Pair 
     let arrived = pair.ends[B].delivered.len();
     assert_eq!(pair.outcome(A, number) == "ok", arrived == 1, "both sides agree");
     assert!(pair.ends[B].lost.len() + arrived <= 1);
-    // The link goes on.
+    // The link still works.
     let next = pair.text(A, "next");
     pair.settle();
     assert_eq!(pair.outcome(A, next), "ok");
@@ -332,7 +332,7 @@ fn cancelled(canceller: usize, size: u64, when: impl Fn(&Pair) -> bool) -> Pair 
 }
 
 #[test]
-fn the_sender_cancels_what_waits_for_its_turn() {
+fn sender_cancels_a_queued_transfer() {
     let mut pair = Pair::new();
     let numbers: Vec<u64> = (0..40).map(|_| pair.file(A, MEGABYTE)).collect();
     pair.cancel(A, Key::Outgoing(numbers[39]));
@@ -344,7 +344,7 @@ fn the_sender_cancels_what_waits_for_its_turn() {
 }
 
 #[test]
-fn the_sender_cancels_before_anything_was_sent() {
+fn sender_cancels_before_anything_was_sent() {
     let pair = cancelled(A, MEGABYTE, |_| true);
     assert_eq!(pair.outcome(A, 1), "TRANSFER_CANCELLED");
     assert_eq!(pair.ends[B].lost, []);
@@ -352,7 +352,7 @@ fn the_sender_cancels_before_anything_was_sent() {
 }
 
 #[test]
-fn the_cancellation_overtakes_the_offer() {
+fn cancellation_overtakes_the_offer() {
     let mut pair = Pair::new();
     pair.set_rates(1_000_000, 1_000_000);
     let first = pair.file(A, MEGABYTE);
@@ -369,7 +369,7 @@ fn the_cancellation_overtakes_the_offer() {
 }
 
 #[test]
-fn the_sender_cancels_in_the_middle() {
+fn sender_cancels_in_the_middle() {
     let pair = cancelled(A, MEGABYTE, |pair| pair.transferred(A, 1) > MEGABYTE / 2);
     assert_eq!(pair.outcome(A, 1), "TRANSFER_CANCELLED");
     let [(report, error)] = &pair.ends[B].lost[..] else { panic!("told once") };
@@ -378,14 +378,14 @@ fn the_sender_cancels_in_the_middle() {
 }
 
 #[test]
-fn the_sender_cancels_when_all_is_sent_and_not_all_has_come() {
+fn sender_cancels_after_sending_everything_but_before_receipt() {
     let pair = cancelled(A, 100_000, |pair| pair.ends[A].frames("chunk") == 2);
     assert_eq!(pair.outcome(A, 1), "TRANSFER_CANCELLED");
     assert_eq!(pair.ends[B].lost.len(), 1);
 }
 
 #[test]
-fn the_sender_cancels_too_late() {
+fn sender_cancels_too_late() {
     let pair = cancelled(A, 100_000, |pair| !pair.ends[B].delivered.is_empty());
     assert_eq!(pair.outcome(A, 1), "ok");
     assert_eq!(pair.ends[A].sent[&1].0.transferred, 100_000);
@@ -393,13 +393,13 @@ fn the_sender_cancels_too_late() {
 }
 
 #[test]
-fn the_sender_cancels_what_has_ended() {
+fn sender_cancels_an_ended_transfer() {
     let pair = cancelled(A, 100_000, |pair| pair.outcome(A, 1) == "ok");
     assert_eq!(pair.ends[A].frames("cancel"), 0);
 }
 
 #[test]
-fn the_receiver_cancels_in_the_middle() {
+fn receiver_cancels_in_the_middle() {
     let pair = cancelled(B, MEGABYTE, |pair| pair.transferred(A, 1) > MEGABYTE / 2);
     assert_eq!(pair.outcome(A, 1), "TRANSFER_CANCELLED");
     let [(_, error)] = &pair.ends[B].lost[..] else { panic!("told once") };
@@ -408,25 +408,25 @@ fn the_receiver_cancels_in_the_middle() {
 }
 
 #[test]
-fn the_receiver_cancels_at_the_first_bytes() {
+fn receiver_cancels_at_the_first_bytes() {
     let pair = cancelled(B, MEGABYTE, |pair| pair.kept(B) == 1);
     assert_eq!(pair.outcome(A, 1), "TRANSFER_CANCELLED");
 }
 
 #[test]
-fn the_receiver_cancels_before_the_offer_has_come() {
+fn receiver_cancels_before_the_offer_arrives() {
     let pair = cancelled(B, MEGABYTE, |pair| pair.ends[A].frames("offer") == 1);
     assert_eq!(pair.outcome(A, 1), "ok", "what is not known cannot be cancelled");
 }
 
 #[test]
-fn the_receiver_cancels_too_late() {
+fn receiver_cancels_too_late() {
     let pair = cancelled(B, 100_000, |pair| !pair.ends[B].delivered.is_empty());
     assert_eq!(pair.outcome(A, 1), "ok");
 }
 
 #[test]
-fn both_cancel_at_once() {
+fn both_sides_cancel_simultaneously() {
     let mut pair = Pair::new();
     let number = pair.file_of(A, "the/file", 5 * MEGABYTE);
     pair.run_until(|pair| pair.transferred(A, number) > MEGABYTE);
@@ -439,16 +439,16 @@ fn both_cancel_at_once() {
 }
 
 #[test]
-fn an_unknown_transfer_cannot_be_cancelled() {
+fn ignores_cancellation_of_an_unknown_transfer() {
     let mut pair = Pair::new();
     pair.cancel(A, Key::Outgoing(7));
     pair.cancel(A, Key::Incoming(7));
     assert_eq!(pair.ends[A].frames("cancel") + pair.ends[A].frames("result"), 0);
 }
 
-// What the receiver does not want.
+// Refusals.
 
-/// How a transfer of a type ends where these are allowed.
+/// The result of a transfer of a type, with these allowed types.
 fn outcome_among(allowed: &[&str], kind: &str) -> String {
     let allowed = Some(allowed.iter().map(|kind| (*kind).to_owned()).collect());
     let policy = Policy { allowed, ..Policy::default() };
@@ -464,7 +464,7 @@ fn outcome_among(allowed: &[&str], kind: &str) -> String {
 }
 
 #[test]
-fn only_the_allowed_types_are_taken() {
+fn accepts_only_allowed_types() {
     const REFUSED: &str = "TYPE_NOT_ALLOWED";
     for (allowed, kind, outcome) in [
         (&["image/png"][..], "image/png", "ok"),
@@ -489,7 +489,7 @@ fn only_the_allowed_types_are_taken() {
 }
 
 #[test]
-fn what_is_too_large_is_refused_before_it_is_sent() {
+fn refuses_oversized_content_before_it_is_sent() {
     let policy = Policy { max_size: 1000, ..Policy::default() };
     let mut pair = Pair::with_policies([Policy::default(), policy]);
     let fits = pair.file(A, 1000);
@@ -505,7 +505,7 @@ fn what_is_too_large_is_refused_before_it_is_sent() {
 }
 
 #[test]
-fn a_text_that_is_too_long_to_be_a_string_is_refused() {
+fn refuses_a_text_too_long_for_a_string() {
     let mut pair = Pair::new();
     let size = LONGEST_TEXT + 1;
     let text = Meta { is_text: true, ..meta("text/plain", size) };
@@ -517,7 +517,7 @@ fn a_text_that_is_too_long_to_be_a_string_is_refused() {
 }
 
 #[test]
-fn what_the_receiver_cannot_keep_is_reported_to_the_sender() {
+fn reports_storage_failure_to_the_sender() {
     let mut pair = Pair::new();
     pair.ends[B].is_full = true;
     let number = pair.file(A, 100_000);
@@ -528,7 +528,7 @@ fn what_the_receiver_cannot_keep_is_reported_to_the_sender() {
 }
 
 #[test]
-fn what_cannot_be_kept_in_the_middle_ends_there() {
+fn storage_failure_in_the_middle_ends_the_transfer() {
     let mut pair = Pair::new();
     let number = pair.file_of(A, "the/file", 5 * MEGABYTE);
     pair.run_until(|pair| pair.transferred(A, number) > MEGABYTE);
@@ -541,7 +541,7 @@ fn what_cannot_be_kept_in_the_middle_ends_there() {
 }
 
 #[test]
-fn file_names_come_without_paths_controls_and_direction_marks() {
+fn file_names_have_no_paths_controls_or_direction_marks() {
     for (name, clean) in [
         ("photo.jpg", Some("photo.jpg")),
         ("../../etc/passwd", Some("passwd")),
@@ -567,7 +567,7 @@ fn file_names_come_without_paths_controls_and_direction_marks() {
 }
 
 #[test]
-fn a_file_name_that_is_too_long_is_cut_between_characters() {
+fn truncates_long_file_names_between_characters() {
     for name in ["x".repeat(300), "é".repeat(200), "世".repeat(100), "👧".repeat(70)] {
         let mut pair = Pair::new();
         let meta = Meta { filename: Some(name.clone()), ..meta("x", 5) };
@@ -579,10 +579,10 @@ fn a_file_name_that_is_too_long_is_cut_between_characters() {
     }
 }
 
-// What goes wrong.
+// Failures.
 
 #[test]
-fn a_file_that_cannot_be_read_is_taken_back() {
+fn unreadable_file_cancels_the_transfer() {
     for fails_at in [0, 600_000] {
         let mut pair = Pair::new();
         let source = Source { fails_at: Some(fails_at), ..plain_source(MEGABYTE) };
@@ -598,7 +598,7 @@ fn a_file_that_cannot_be_read_is_taken_back() {
 }
 
 #[test]
-fn a_file_that_is_shorter_than_it_said_is_taken_back() {
+fn shrunken_file_cancels_the_transfer() {
     let mut pair = Pair::new();
     let number = pair.source(A, meta("x", MEGABYTE), plain_source(600_000));
     pair.settle();
@@ -609,7 +609,7 @@ fn a_file_that_is_shorter_than_it_said_is_taken_back() {
 }
 
 #[test]
-fn a_link_that_closes_settles_everything_once_and_in_order() {
+fn closing_the_link_settles_everything_once_and_in_order() {
     let mut pair = Pair::new();
     let number = pair.file(A, 50 * MEGABYTE);
     for _ in 0..60 {
@@ -626,7 +626,7 @@ fn a_link_that_closes_settles_everything_once_and_in_order() {
     assert_eq!(pair.outcome(A, number), "CALL_ENDED");
     assert!(pair.ends[B].lost.iter().all(|(_, error)| error.code() == Code::CallEnded));
     assert!(!pair.ends[B].lost.is_empty());
-    // What was on its way, being read or handed over comes to a link that is closed.
+    // Messages in flight, reads and deliveries reach a closed link.
     pair.run_for(Duration::from_secs(120));
     for end in [A, B] {
         assert_eq!(pair.ends[end].link.poll_timeout(), None);
@@ -636,7 +636,7 @@ fn a_link_that_closes_settles_everything_once_and_in_order() {
 }
 
 #[test]
-fn what_is_handed_over_at_the_end_of_the_call_stays_delivered() {
+fn content_delivered_at_the_end_of_the_call_stays_delivered() {
     let mut pair = Pair::new();
     pair.file(A, 100_000);
     pair.run_until(|pair| pair.ends[B].progress.len() == 1);
@@ -650,7 +650,7 @@ fn what_is_handed_over_at_the_end_of_the_call_stays_delivered() {
 }
 
 #[test]
-fn silence_ends_all_that_waits_after_a_minute() {
+fn silence_fails_pending_transfers_after_a_minute() {
     let mut pair = Pair::new();
     pair.run_for(Duration::from_secs(600));
     pair.is_cut = true;
@@ -666,7 +666,7 @@ fn silence_ends_all_that_waits_after_a_minute() {
     for number in pair.ends[A].numbers.clone() {
         assert_eq!(pair.outcome(A, number), "TRANSFER_FAILED");
     }
-    // It may come back.
+    // The connection may recover.
     pair.is_cut = false;
     let text = pair.text(A, "again");
     let file = pair.file(A, 100_000);
@@ -676,7 +676,7 @@ fn silence_ends_all_that_waits_after_a_minute() {
 }
 
 #[test]
-fn a_link_that_was_gone_for_half_a_minute_loses_nothing() {
+fn interruption_of_half_a_minute_loses_nothing() {
     let mut pair = Pair::new();
     let file = pair.file(A, 5 * MEGABYTE);
     let text = pair.text(A, "text");
@@ -693,7 +693,7 @@ fn a_link_that_was_gone_for_half_a_minute_loses_nothing() {
 }
 
 #[test]
-fn a_very_slow_link_is_not_taken_for_a_silent_one() {
+fn very_slow_link_does_not_count_as_silent() {
     let mut pair = Pair::new();
     pair.set_rates(6_000, 6_000);
     let number = pair.file(A, 400_000);
@@ -702,7 +702,7 @@ fn a_very_slow_link_is_not_taken_for_a_silent_one() {
 }
 
 #[test]
-fn long_texts_on_a_slow_link_are_sent_once() {
+fn sends_long_texts_once_on_a_slow_link() {
     let mut pair = Pair::new();
     pair.set_rates(4_000, 4_000);
     for _ in 0..3 {
@@ -714,7 +714,7 @@ fn long_texts_on_a_slow_link_are_sent_once() {
 }
 
 #[test]
-fn a_cancellation_that_is_lost_is_repeated() {
+fn repeats_a_lost_cancellation() {
     let mut pair = Pair::new();
     let number = pair.file(A, 5 * MEGABYTE);
     pair.run_until(|pair| pair.transferred(A, number) > MEGABYTE);
@@ -729,7 +729,7 @@ fn a_cancellation_that_is_lost_is_repeated() {
 }
 
 #[test]
-fn damage_on_the_way_does_not_reach_the_page() {
+fn damaged_frames_do_not_reach_the_page() {
     let mut pair = Pair::new();
     pair.faults = Faults { damage: 100, ..Faults::default() };
     let number = pair.file(A, 5 * MEGABYTE);
@@ -740,7 +740,7 @@ fn damage_on_the_way_does_not_reach_the_page() {
 }
 
 #[test]
-fn what_is_lost_is_sent_again_at_once() {
+fn resends_lost_chunks_immediately() {
     let mut pair = Pair::new();
     let number = pair.file(A, 5 * MEGABYTE);
     pair.run_until(|pair| pair.transferred(A, number) > MEGABYTE);
@@ -755,7 +755,7 @@ fn what_is_lost_is_sent_again_at_once() {
 }
 
 #[test]
-fn a_connection_that_damages_one_place_for_ever_is_given_up() {
+fn gives_up_if_the_same_chunk_is_always_damaged() {
     let mut pair = Pair::new();
     let number = pair.file_of(A, "the/file", 5 * MEGABYTE);
     pair.run_until(|pair| pair.ends[A].ids.contains_key("the/file"));
@@ -772,7 +772,7 @@ fn a_connection_that_damages_one_place_for_ever_is_given_up() {
 // Progress.
 
 #[test]
-fn progress_only_grows_and_ends_at_the_size() {
+fn progress_is_monotonic_and_ends_at_the_size() {
     let mut pair = Pair::new();
     pair.set_rates(1_000_000, 1_000_000);
     let size = 2 * MEGABYTE;
@@ -782,14 +782,14 @@ fn progress_only_grows_and_ends_at_the_size() {
         let told: Vec<u64> =
             pair.ends[end].progress.iter().map(|report| report.transferred).collect();
         assert!(told.is_sorted() && told.iter().all(|told| (1..=size).contains(told)), "{told:?}");
-        // Two seconds and more, at ten reports a second.
+        // More than two seconds, at ten reports per second.
         assert!((15..=30).contains(&told.len()), "{told:?}");
     }
     assert_eq!(pair.ends[A].sent[&number].0.transferred, size);
 }
 
 #[test]
-fn progress_only_grows_when_things_are_sent_again() {
+fn progress_is_monotonic_despite_resends() {
     let mut pair = Pair::new();
     pair.set_rates(1_000_000, 1_000_000);
     pair.faults = Faults { lose: 50, repeat: 50, delay: 50, damage: 50 };
@@ -801,10 +801,10 @@ fn progress_only_grows_when_things_are_sent_again() {
     }
 }
 
-// Before the call is up, and where there is no data.
+// Before the call is up, and without data.
 
 #[test]
-fn what_is_sent_before_the_call_is_up_waits() {
+fn queues_transfers_until_the_call_is_up() {
     let mut pair = Pair::waiting([Policy::default(), Policy::default()]);
     let text = pair.text(A, "early");
     let file = pair.file(A, 100_000);
@@ -829,7 +829,7 @@ fn what_is_sent_before_the_call_is_up_waits() {
 }
 
 #[test]
-fn what_is_sent_to_one_who_never_greets_fails_after_a_minute() {
+fn fails_transfers_after_a_minute_without_hello() {
     let mut pair = Pair::waiting([Policy::default(), Policy::default()]);
     pair.handle_up(A, Support::Version(1));
     pair.open(A);
@@ -843,7 +843,7 @@ fn what_is_sent_to_one_who_never_greets_fails_after_a_minute() {
     for number in [text, file, late] {
         assert_eq!(pair.outcome(A, number), "TRANSFER_FAILED");
     }
-    // It comes after all.
+    // The HELLO arrives after all.
     pair.handle_up(B, Support::Version(1));
     pair.open(B);
     let heard = pair.text(A, "there you are");
@@ -852,7 +852,7 @@ fn what_is_sent_to_one_who_never_greets_fails_after_a_minute() {
 }
 
 #[test]
-fn what_is_sent_where_no_channel_opens_fails_after_a_minute() {
+fn fails_transfers_after_a_minute_without_channels() {
     for support in [Support::Version(1), Support::Plain] {
         let mut pair = Pair::waiting([Policy::default(), Policy::default()]);
         let early = pair.text(A, "early");
@@ -866,7 +866,7 @@ fn what_is_sent_where_no_channel_opens_fails_after_a_minute() {
 }
 
 #[test]
-fn what_waits_for_the_call_can_be_cancelled_and_ends_with_it() {
+fn queued_transfers_can_be_cancelled_and_end_with_the_call() {
     let mut pair = Pair::waiting([Policy::default(), Policy::default()]);
     let text = pair.text(A, "early");
     let file = pair.file(A, 100_000);
@@ -877,7 +877,7 @@ fn what_waits_for_the_call_can_be_cancelled_and_ends_with_it() {
 }
 
 #[test]
-fn the_greeting_may_come_in_any_order() {
+fn hello_exchange_works_in_any_order() {
     for order in 0..6 {
         let mut pair = Pair::waiting([Policy::default(), Policy::default()]);
         let text = pair.text(A, "early");
@@ -888,7 +888,7 @@ fn the_greeting_may_come_in_any_order() {
                     0 => pair.handle_up(end, Support::Version(1)),
                     lane => {
                         pair.ends[end].is_open[lane - 1] = true;
-                        let lane = [Lane::Messages, Lane::Bulk][lane - 1];
+                        let lane = [ChannelKind::Messages, ChannelKind::Bulk][lane - 1];
                         pair.tell(end, |link, now| link.handle_open(lane, now));
                     }
                 }
@@ -901,8 +901,8 @@ fn the_greeting_may_come_in_any_order() {
 }
 
 #[test]
-fn what_is_dropped_after_the_greeting_comes_with_the_next() {
-    // The gateway may let an end be heard a little before it lets it hear.
+fn frames_dropped_after_the_hello_are_resent_on_the_next() {
+    // The gateway may deliver an endpoint's messages slightly before it delivers to the endpoint.
     let mut pair = Pair::waiting([Policy::default(), Policy::default()]);
     let (text, file) = (pair.text(A, "early"), pair.file(A, 100_000));
     pair.begin();
@@ -912,7 +912,7 @@ fn what_is_dropped_after_the_greeting_comes_with_the_next() {
     assert_eq!(pair.ends[B].frames("result"), 0);
     pair.ends[B].is_open = [true, true];
     let begin = pair.now;
-    // One that gets through is not to overtake those that did not.
+    // A message that gets through must not overtake the dropped ones.
     let next = pair.text(A, "next");
     pair.run_for(millis(30));
     let last = pair.text(A, "last");
@@ -925,7 +925,7 @@ fn what_is_dropped_after_the_greeting_comes_with_the_next() {
 }
 
 #[test]
-fn texts_come_in_order_whenever_the_gateway_lets_the_other_side_hear() {
+fn texts_arrive_in_order_whenever_the_gateway_starts_to_deliver() {
     for moment in 0..200 {
         let mut pair = Pair::waiting([Policy::default(), Policy::default()]);
         pair.latency = millis(40);
@@ -944,11 +944,11 @@ fn texts_come_in_order_whenever_the_gateway_lets_the_other_side_hear() {
 }
 
 #[test]
-fn a_message_does_not_wait_for_files_that_were_greeted_anew() {
+fn message_does_not_wait_for_unconfirmed_files() {
     let mut pair = Pair::new();
     pair.set_rates(30_000, 30_000);
     let files: Vec<_> = (0..8).map(|_| pair.file(A, 20_000)).collect();
-    // They are on their way, and nothing has been said of them.
+    // They are in flight and unacknowledged.
     pair.run_for(millis(20));
     pair.inject(A, &hello(false));
     let text = pair.text(A, "now");
@@ -960,7 +960,7 @@ fn a_message_does_not_wait_for_files_that_were_greeted_anew() {
 }
 
 #[test]
-fn greetings_without_end_are_answered_each_with_one_and_little_more() {
+fn endless_hellos_get_bounded_answers() {
     let mut pair = Pair::new();
     pair.is_cut = true;
     for n in 0..32 {
@@ -973,7 +973,7 @@ fn greetings_without_end_are_answered_each_with_one_and_little_more() {
 }
 
 #[test]
-fn repeated_greetings_change_nothing() {
+fn repeated_hellos_change_nothing() {
     let mut pair = Pair::new();
     let number = pair.file(A, 5 * MEGABYTE);
     for n in 0..200 {
@@ -991,7 +991,7 @@ fn repeated_greetings_change_nothing() {
 }
 
 #[test]
-fn a_later_version_is_spoken_to() {
+fn speaks_to_a_later_version() {
     let mut pair = Pair::waiting([Policy::default(), Policy::default()]);
     pair.handle_up(A, Support::Version(9));
     pair.handle_up(B, Support::Version(1));
@@ -1003,7 +1003,7 @@ fn a_later_version_is_spoken_to() {
 }
 
 #[test]
-fn a_window_of_nothing_slows_and_does_not_stop() {
+fn zero_window_slows_but_does_not_stop() {
     let mut pair = Pair::new();
     pair.inject(A, &frame(&Frame::Hello { version: 1, seen: true, window: 0 }));
     let begin = pair.most_on_their_way[A];
@@ -1015,7 +1015,7 @@ fn a_window_of_nothing_slows_and_does_not_stop() {
 }
 
 #[test]
-fn a_huge_window_is_not_believed() {
+fn limits_a_huge_window() {
     let mut pair = Pair::new();
     pair.set_rates(500_000_000, 100_000);
     pair.inject(A, &frame(&Frame::Hello { version: 1, seen: true, window: u32::MAX }));
@@ -1025,7 +1025,7 @@ fn a_huge_window_is_not_believed() {
 }
 
 #[test]
-fn data_that_is_switched_off_here_says_so() {
+fn reports_data_disabled_locally() {
     let off = Policy { enabled: false, ..Policy::default() };
     let mut pair = Pair::with_policies([off, Policy::default()]);
     for number in [pair.text(A, "text"), pair.file(A, 5), pair.text(B, "text"), pair.file(B, 5)] {
@@ -1044,7 +1044,7 @@ fn data_that_is_switched_off_here_says_so() {
 }
 
 #[test]
-fn what_waits_ends_when_the_other_side_turns_out_to_have_no_data() {
+fn fails_queued_transfers_if_the_peer_has_no_data() {
     for support in [Support::None, Support::Off] {
         let mut pair = Pair::waiting([Policy::default(), Policy::default()]);
         let number = pair.text(A, "early");
@@ -1056,32 +1056,32 @@ fn what_waits_ends_when_the_other_side_turns_out_to_have_no_data() {
 }
 
 #[test]
-fn nothing_is_sent_once_the_channels_are_closed() {
+fn sends_nothing_after_the_channels_closed() {
     let mut pair = Pair::new();
     let file = pair.file(A, 10_000_000);
     pair.run_for(Duration::from_millis(50));
     pair.lose_channels(A);
     let text = pair.text(A, "too late");
     pair.cancel(A, Key::Outgoing(file));
-    // What still comes asks for answers, and silence for questions.
+    // Later frames request answers, and silence causes questions.
     pair.run_for(Duration::from_secs(30));
     pair.tell(A, |link, _| link.say_bye("Hung up"));
     pair.close(A);
     assert_eq!([pair.outcome(A, file), pair.outcome(A, text)], ["CALL_ENDED"; 2]);
 }
 
-// Peers that do not speak the protocol.
+// Peers without the protocol.
 
-/// A page in a call with one that uses janus.js.
+/// A page in a call with a janus.js page.
 fn with_plain_peer(policy: Policy) -> Pair {
     let mut pair = Pair::waiting([policy, Policy::default()]);
     pair.handle_up(A, Support::Plain);
-    pair.tell(A, |link, now| link.handle_open(Lane::Messages, now));
+    pair.tell(A, |link, now| link.handle_open(ChannelKind::Messages, now));
     pair
 }
 
 #[test]
-fn a_plain_peer_is_sent_strings_as_they_are() {
+fn sends_plain_strings_to_a_plain_peer() {
     let mut pair = with_plain_peer(Policy::default());
     let number = pair.text(A, "Hello");
     let longest = pair.text(A, &"x".repeat(LONGEST_INLINE));
@@ -1092,7 +1092,7 @@ fn a_plain_peer_is_sent_strings_as_they_are() {
 }
 
 #[test]
-fn a_plain_peer_cannot_be_sent_anything_else() {
+fn rejects_other_content_for_a_plain_peer() {
     let mut pair = with_plain_peer(Policy::default());
     let long = Meta { is_text: true, ..meta("text/plain", 65_000) };
     for number in [
@@ -1107,21 +1107,21 @@ fn a_plain_peer_cannot_be_sent_anything_else() {
 }
 
 #[test]
-fn what_waited_goes_to_a_plain_peer_in_order_once_its_channel_is_open() {
+fn sends_queued_texts_to_a_plain_peer_in_order() {
     let mut pair = Pair::waiting([Policy::default(), Policy::default()]);
     pair.text(A, "one");
     let file = pair.file(A, 5);
     pair.text(A, "two");
     pair.handle_up(A, Support::Plain);
     assert_eq!(pair.ends[A].sent.len(), 0);
-    pair.tell(A, |link, now| link.handle_open(Lane::Messages, now));
+    pair.tell(A, |link, now| link.handle_open(ChannelKind::Messages, now));
     assert_eq!(pair.ends[A].texts, ["one", "two"]);
     assert_eq!(pair.outcome(A, file), "NOT_SUPPORTED_BY_PEER");
     assert!(pair.is_settled());
 }
 
 #[test]
-fn what_is_sent_to_a_plain_peer_whose_channel_is_closed_does_not_pass_for_sent() {
+fn does_not_report_success_for_a_plain_peer_with_a_closed_channel() {
     let mut pair = with_plain_peer(Policy::default());
     pair.lose_channels(A);
     let number = pair.text(A, "too late");
@@ -1131,7 +1131,7 @@ fn what_is_sent_to_a_plain_peer_whose_channel_is_closed_does_not_pass_for_sent()
 }
 
 #[test]
-fn text_and_bytes_of_a_plain_peer_arrive() {
+fn delivers_text_and_bytes_of_a_plain_peer() {
     let mut pair = with_plain_peer(Policy::default());
     pair.inject_text(A, "Hi");
     pair.inject(A, &[1, 2, 3]);
@@ -1140,7 +1140,7 @@ fn text_and_bytes_of_a_plain_peer_arrive() {
 }
 
 #[test]
-fn what_a_plain_peer_sends_is_subject_to_the_same_rules() {
+fn applies_the_policy_to_a_plain_peer() {
     let allowed = Some(vec!["text/plain".to_owned()]);
     let mut pair = with_plain_peer(Policy { allowed, max_size: 5, enabled: true });
     pair.inject_text(A, "short");
@@ -1153,7 +1153,7 @@ fn what_a_plain_peer_sends_is_subject_to_the_same_rules() {
 }
 
 #[test]
-fn plain_text_that_comes_before_the_call_is_up_is_kept_for_it() {
+fn buffers_plain_text_until_the_call_is_up() {
     let mut pair = Pair::waiting([Policy::default(), Policy::default()]);
     for n in 0..100 {
         pair.inject_text(A, &n.to_string());
@@ -1167,16 +1167,16 @@ fn plain_text_that_comes_before_the_call_is_up_is_kept_for_it() {
 }
 
 #[test]
-fn plain_text_between_two_that_speak_the_protocol_arrives() {
+fn delivers_plain_text_between_protocol_peers() {
     let mut pair = Pair::new();
     pair.inject_text(B, "typed into another tool");
     assert_eq!(pair.ends[B].plain, ["typed into another tool"]);
 }
 
-// What a stranger might say.
+// Attacks.
 
 #[test]
-fn a_repeated_offer_is_delivered_once() {
+fn delivers_a_repeated_offer_once() {
     let mut pair = Pair::new();
     let meta = Meta { is_text: true, ..meta("text/plain", 2) };
     let offer = frame(&Frame::Offer { id: 32, meta, content: b"Hi" });
@@ -1189,12 +1189,12 @@ fn a_repeated_offer_is_delivered_once() {
 }
 
 #[test]
-fn a_million_open_transfers_take_the_place_of_each_other() {
+fn a_million_open_transfers_reuse_the_slots() {
     let mut link = Link::new(Policy::default());
     let now = videortc::time::Time::default();
     link.handle_up(Support::Version(1), now);
-    link.handle_open(Lane::Messages, now);
-    link.handle_open(Lane::Bulk, now);
+    link.handle_open(ChannelKind::Messages, now);
+    link.handle_open(ChannelKind::Bulk, now);
     link.handle_message(&hello(true), now);
     let (mut kept, mut lost) = (0, 0);
     for id in 0..100_000 {
@@ -1214,7 +1214,7 @@ fn a_million_open_transfers_take_the_place_of_each_other() {
 }
 
 #[test]
-fn a_receiver_that_says_it_has_what_was_never_sent_is_not_believed() {
+fn rejects_an_ack_for_bytes_that_were_never_sent() {
     for result in [false, true] {
         let mut pair = Pair::new();
         pair.set_rates(1_000_000, 1_000_000);
@@ -1234,14 +1234,14 @@ fn a_receiver_that_says_it_has_what_was_never_sent_is_not_believed() {
 }
 
 #[test]
-fn a_receiver_that_contradicts_itself_is_given_up() {
+fn gives_up_on_a_contradicting_receiver() {
     let mut pair = Pair::new();
     pair.is_cut = true;
     let number = pair.file_of(A, "the/file", 100_000);
     pair.run_until(|pair| pair.ends[A].frames("chunk") == 2);
     let id = pair.ends[A].ids["the/file"];
     pair.run_for(millis(1000));
-    // The other side has never heard of it, and says so from then on.
+    // The peer does not know the transfer, and says so from then on.
     pair.inject(A, &frame(&Frame::Ack { id, received: 32 * 1024, again: false }));
     pair.is_cut = false;
     pair.settle();
@@ -1250,7 +1250,7 @@ fn a_receiver_that_contradicts_itself_is_given_up() {
 }
 
 #[test]
-fn a_result_for_what_was_not_offered_yet_is_dropped() {
+fn drops_a_result_for_a_transfer_not_yet_offered() {
     let mut pair = Pair::new();
     let number = pair.file(A, MEGABYTE);
     for id in 0..64 {
@@ -1261,9 +1261,9 @@ fn a_result_for_what_was_not_offered_yet_is_dropped() {
 }
 
 #[test]
-fn an_answer_that_cannot_be_meant_ends_the_transfer() {
+fn impossible_answer_ends_the_transfer() {
     let mut pair = Pair::new();
-    // The receiver takes both for something longer, which never comes to its end.
+    // The receiver takes both for longer transfers, which never complete.
     for id in [0, 32] {
         let offer = Frame::Offer { id, meta: meta("x", 200_000), content: &[] };
         pair.inject(B, &frame(&offer));
@@ -1277,7 +1277,7 @@ fn an_answer_that_cannot_be_meant_ends_the_transfer() {
 }
 
 #[test]
-fn a_question_about_a_slot_that_was_used_again_is_answered() {
+fn answers_an_ask_about_a_reused_slot() {
     let mut pair = Pair::new();
     let offer = Frame::Offer { id: 64, meta: meta("x", 5), content: &[] };
     pair.inject(B, &frame(&offer));
@@ -1288,7 +1288,7 @@ fn a_question_about_a_slot_that_was_used_again_is_answered() {
 }
 
 #[test]
-fn a_transfer_that_does_not_follow_its_size_is_refused() {
+fn refuses_a_transfer_that_exceeds_its_size() {
     let mut pair = Pair::new();
     let offer = Frame::Offer { id: 0, meta: meta("x", 5), content: &[] };
     pair.inject(B, &frame(&offer));
@@ -1300,7 +1300,7 @@ fn a_transfer_that_does_not_follow_its_size_is_refused() {
 }
 
 #[test]
-fn a_text_that_is_none_is_refused() {
+fn refuses_invalid_utf8_text() {
     let mut pair = Pair::new();
     let meta = Meta { is_text: true, ..meta("text/plain", 2) };
     pair.inject(B, &frame(&Frame::Offer { id: 32, meta, content: &[0xc3, 0x28] }));
@@ -1310,7 +1310,7 @@ fn a_text_that_is_none_is_refused() {
 }
 
 #[test]
-fn what_is_no_frame_is_dropped_and_said() {
+fn drops_and_logs_invalid_frames() {
     let mut pair = Pair::new();
     for (message, says) in [
         (&[][..], "too short"),
@@ -1328,7 +1328,7 @@ fn what_is_no_frame_is_dropped_and_said() {
 }
 
 #[test]
-fn a_stranger_is_not_complained_of_for_ever() {
+fn limits_warnings_about_a_peer() {
     let mut pair = Pair::with_policies([
         Policy { allowed: Some(vec!["text/plain".into()]), ..Policy::default() },
         Policy::default(),
@@ -1340,12 +1340,12 @@ fn a_stranger_is_not_complained_of_for_ever() {
     pair.settle();
     let told = pair.ends[A].refused.len() + pair.ends[A].logs.len();
     assert!((1000..1010).contains(&told), "{told}");
-    // The other side hears of each all the same.
+    // Each still reaches the peer.
     assert_eq!(pair.ends[B].sent.len(), 1000);
 }
 
 #[test]
-fn crumbs_end_the_transfer() {
+fn aborts_on_undersized_chunks() {
     let mut pair = Pair::new();
     let offer = Frame::Offer { id: 0, meta: meta("x", 10_000), content: &[] };
     pair.inject(B, &frame(&offer));

@@ -1,5 +1,5 @@
-//! Whatever pages send and cancel, whatever a channel does to it, and whatever a stranger says: what is
-//! sent ends once, both sides agree how, and nothing grows.
+//! Whatever pages send and cancel, whatever a channel loses, and whatever an attacker sends: every
+//! transfer ends once, both sides agree on the outcome, and memory stays bounded.
 
 #![cfg(not(target_family = "wasm"))]
 // A test may panic: that is how it fails.
@@ -21,12 +21,12 @@ use videortc::data::frame::{Frame, Verdict};
 use pair::Faults;
 use pair::story::{Step, check, read, stranger};
 
-/// How long a text may be; mostly short.
+/// The length of a text; mostly short.
 fn text_size() -> impl Strategy<Value = usize> {
     prop_oneof![6 => 0usize..50, 1 => 1_000usize..64_001, 1 => Just(64_000)]
 }
 
-/// Around every place where something changes: a chunk, an acknowledgement, the longest message, a block.
+/// Sizes around every boundary: a chunk, an acknowledgement, the longest message, a block.
 fn file_size() -> impl Strategy<Value = u64> {
     let around = prop_oneof![
         Just(32 * 1024u64),
@@ -53,7 +53,7 @@ fn faults() -> impl Strategy<Value = Faults> {
     })
 }
 
-/// What honest pages do on a channel that is in order.
+/// Actions of honest pages on a good channel.
 fn honest_step() -> impl Strategy<Value = Step> {
     let end = 0..2usize;
     prop_oneof![
@@ -67,7 +67,7 @@ fn honest_step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What may happen besides.
+/// Faults and attacks.
 fn step() -> impl Strategy<Value = Step> {
     let end = 0..2usize;
     prop_oneof![
@@ -94,7 +94,7 @@ fn stranger_step() -> impl Strategy<Value = Step> {
         .prop_map(|(end, message)| Step::Stranger(end, message))
 }
 
-/// So many cases, unless `PROPTEST_CASES` wants more of them.
+/// The number of cases, unless `PROPTEST_CASES` is larger.
 fn config(cases: u32) -> ProptestConfig {
     let wanted = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
     let cases = wanted.unwrap_or(cases);
@@ -105,7 +105,7 @@ proptest! {
     #![proptest_config(config(400))]
 
     #[test]
-    fn on_a_good_channel_everything_arrives_once_and_texts_in_order(
+    fn good_channel_delivers_everything_once_and_texts_in_order(
         steps in prop::collection::vec(honest_step(), 1..40),
         seed in any::<u64>(),
     ) {
@@ -113,7 +113,7 @@ proptest! {
     }
 
     #[test]
-    fn on_a_bad_channel_both_sides_agree_on_what_arrived(
+    fn both_sides_agree_on_the_outcome_on_a_bad_channel(
         steps in prop::collection::vec(step(), 1..40),
         seed in any::<u64>(),
     ) {
@@ -121,7 +121,7 @@ proptest! {
     }
 
     #[test]
-    fn what_a_stranger_does_not_name_is_not_disturbed(
+    fn attacker_cannot_disturb_other_transfers(
         steps in prop::collection::vec(
             prop_oneof![1 => honest_step(), 1 => stranger_step()],
             1..60,
@@ -132,26 +132,26 @@ proptest! {
     }
 }
 
-/// What the fuzzers found worth keeping goes through the same checks, by file.
+/// Replays the fuzzers' corpus, by file.
 fn replay(target: &str, check: impl Fn(&[u8])) {
     let folder = format!("{}/tests/corpus/{target}", env!("CARGO_MANIFEST_DIR"));
     let files: Vec<_> =
         std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path()).collect();
     assert!(!files.is_empty(), "{folder} is empty");
     for file in files {
-        // The last line before a failure says which it was.
+        // The last line before a failure names the file.
         println!("{}", file.display());
         check(&std::fs::read(&file).unwrap());
     }
 }
 
 #[test]
-fn the_corpus_of_frames_holds() {
+fn frame_corpus_passes() {
     replay("frame", pair::codec::check);
 }
 
 #[test]
-fn the_corpus_of_links_holds() {
+fn link_corpus_passes() {
     replay("link", |bytes| check(&read(bytes), 0));
 }
 
@@ -176,7 +176,7 @@ proptest! {
     #![proptest_config(config(1000))]
 
     #[test]
-    fn a_frame_is_read_as_it_was_written(
+    fn frame_round_trips(
         kind in 1u8..=9,
         id in any::<u32>(),
         number in 0..1u64 << 53,
@@ -204,7 +204,7 @@ proptest! {
     }
 
     #[test]
-    fn a_frame_that_was_damaged_or_cut_is_none(
+    fn rejects_damaged_and_truncated_frames(
         content in prop::collection::vec(any::<u8>(), 1..300),
         at in any::<prop::sample::Index>(),
         bit in 0u8..8,

@@ -1,8 +1,8 @@
-//! The shell in a real browser: what a page passes, sees and hears, with a scripted gateway in place
-//! of `fetch` and a real peer connection in the same page as the other side.
+//! The shell in a real browser, with a scripted gateway in place of `fetch` and a real peer
+//! connection in the same page as the peer.
 
 #![cfg(target_family = "wasm")]
-// A test ends by a panic, and says with which value.
+// A failing test panics with the value.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! The decoder on messages captured from Janus 1.1.2, and on what no gateway should send.
+//! The decoder, on messages captured from Janus 1.1.2 and on invalid ones.
 
 #![cfg(not(target_family = "wasm"))]
 // A test may panic: that is how it fails.
@@ -18,10 +18,10 @@ use videortc::error::{Code, Error};
 use videortc::signaling::{CoreCode, Message, Notice, parse_batch};
 use videortc::usecase::video_call::{Refusal, parse_plugin_message};
 
-/// Every captured message, and what it is taken for.
+/// Every captured message, and its expected meaning.
 const EXPECTED: &str = include_str!("wire/expected.txt");
 
-/// The captures name their transactions in words; the library's are numbers.
+/// The captures use words as transactions; the library uses numbers.
 fn numbered(text: &str) -> String {
     text.replace("\"transaction ", "\"")
 }
@@ -53,7 +53,7 @@ fn summary(message: &Message) -> String {
 }
 
 #[test]
-fn every_captured_message_is_understood() {
+fn parses_every_captured_message() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/wire");
     let mut seen = BTreeMap::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -71,7 +71,7 @@ fn every_captured_message_is_understood() {
 }
 
 #[test]
-fn the_unknown_does_not_break_its_batch() {
+fn unknown_event_does_not_break_its_batch() {
     let body = r#"[
         {"janus":"event","sender":7,"plugindata":{"plugin":"p","data":{"videocall":"event","result":{"event":"calling"}}}},
         {"janus":"telepathy","sender":7},
@@ -89,7 +89,7 @@ fn the_unknown_does_not_break_its_batch() {
 }
 
 #[test]
-fn what_is_not_janus_is_told_in_one_short_sentence() {
+fn describes_a_foreign_answer_in_one_short_sentence() {
     for body in
         ["", "<html><body>Bad gateway</body></html>", "{\"janus\":", "\u{0}", &"x".repeat(9_999)]
     {
@@ -101,13 +101,13 @@ fn what_is_not_janus_is_told_in_one_short_sentence() {
 }
 
 #[test]
-fn a_body_beyond_all_measure_is_not_parsed() {
+fn does_not_parse_an_oversized_body() {
     let body = format!("[{}]", "0,".repeat(4_200_000));
     let error = Error::from(parse_batch(&body).unwrap_err());
     assert!(error.message().contains("8400002 bytes"), "{}", error.message());
 }
 
-/// A batch in which a hang-up follows a message with this reason.
+/// A batch with a hang-up after a message with this reason.
 fn with_reason(reason: &str) -> String {
     format!(
         r#"[{{"janus":"hangup","sender":7,"reason":"{reason}"}},{{"janus":"webrtcup","sender":7}}]"#
@@ -125,7 +125,7 @@ fn hang_up_reason(batch: &[Message]) -> &str {
 }
 
 #[test]
-fn escapes_are_read() {
+fn parses_escapes() {
     let read = |reason: &str| {
         hang_up_reason(
             &parse_batch(&with_reason(reason)).unwrap_or_else(|e| panic!("{reason}: {e}")),
@@ -137,7 +137,7 @@ fn escapes_are_read() {
 }
 
 #[test]
-fn half_a_surrogate_pair_loses_no_message() {
+fn unpaired_surrogate_loses_no_message() {
     for (reason, wanted) in [
         (r"a\ud83db", "a\u{fffd}b"),
         (r"a\ude00b", "a\u{fffd}b"),
@@ -162,7 +162,7 @@ fn half_a_surrogate_pair_loses_no_message() {
 }
 
 #[test]
-fn what_is_not_json_is_refused() {
+fn rejects_invalid_json() {
     let reasons = [r"\x", r"\u12g4", r"\u12", r"\", "\n", r"\ud83d\x", r"\ud83d\u12", "\\é"];
     for reason in reasons {
         assert!(parse_batch(&with_reason(reason)).is_err(), "{reason}");
@@ -173,7 +173,7 @@ fn what_is_not_json_is_refused() {
 }
 
 #[test]
-fn a_nest_deeper_than_the_stack_allows_is_refused() {
+fn rejects_too_deeply_nested_json() {
     let nest = |depth: usize| {
         format!(
             r#"{{"janus":"hangup","sender":7,"reason":"Close PC","deep":{}{}}}"#,
@@ -186,9 +186,9 @@ fn a_nest_deeper_than_the_stack_allows_is_refused() {
     assert!(parse_batch(&"[{\"a\":".repeat(150_000)).is_err());
 }
 
-/// The ids that a session can have are those that JavaScript keeps exactly.
+/// Session ids are limited to the integers that JavaScript represents exactly.
 #[test]
-fn ids_are_read_exactly() {
+fn parses_ids_exactly() {
     for id in [1, 4_294_967_296, 9_007_199_254_740_991_u64] {
         let body = format!(r#"{{"janus":"success","transaction":"1","data":{{"id":{id}}}}}"#);
         let batch = parse_batch(&body).unwrap();
@@ -197,7 +197,7 @@ fn ids_are_read_exactly() {
 }
 
 #[test]
-fn a_field_of_the_wrong_type_loses_that_field_only() {
+fn field_of_the_wrong_type_loses_only_that_field() {
     let slow = |lost: &str| {
         let body = format!(
             r#"{{"janus":"slowlink","sender":7,"media":"audio","uplink":true,"lost":{lost}}}"#
@@ -224,9 +224,9 @@ fn a_field_of_the_wrong_type_loses_that_field_only() {
     ));
 }
 
-/// RFC 8259, section 4, leaves open which of them counts.
+/// RFC 8259, section 4, does not define which duplicate counts.
 #[test]
-fn a_field_that_is_there_twice_loses_no_message() {
+fn duplicate_field_loses_no_message() {
     let body = r#"{"janus":"hangup","sender":7,"reason":"a","reason":"b","sender":7}"#;
     assert!(matches!(
         &parse_batch(body).unwrap()[..],
@@ -236,13 +236,13 @@ fn a_field_that_is_there_twice_loses_no_message() {
 
 proptest! {
     #[test]
-    fn no_text_makes_the_decoder_panic(body in ".{0,400}") {
+    fn decoder_never_panics_on_text(body in ".{0,400}") {
         let _ = parse_batch(&body);
     }
 
-    /// Every string that JSON can hold arrives, however it is escaped.
+    /// Every string that JSON can represent arrives, however it is escaped.
     #[test]
-    fn any_reason_is_read_as_it_was_written(reason in any::<String>(), escapes in any::<bool>()) {
+    fn reason_round_trips(reason in any::<String>(), escapes in any::<bool>()) {
         let mut body = serde_json::json!([
             {"janus": "hangup", "sender": 7, "reason": reason},
             {"janus": "webrtcup", "sender": 7},
@@ -264,7 +264,7 @@ proptest! {
     }
 
     #[test]
-    fn no_json_makes_the_decoder_panic(body in json(4)) {
+    fn decoder_never_panics_on_json(body in json(4)) {
         if let Ok(batch) = parse_batch(&body.to_string()) {
             for message in batch {
                 if let Message::Notice { notice: Notice::Event { data, .. }, .. }
@@ -277,7 +277,7 @@ proptest! {
     }
 }
 
-/// JSON that looks like a gateway's often enough to get into every corner.
+/// JSON that resembles a gateway's, to reach every branch.
 fn json(depth: u32) -> impl Strategy<Value = serde_json::Value> {
     let leaf = prop_oneof![
         Just(serde_json::Value::Null),

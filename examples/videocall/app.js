@@ -1,15 +1,15 @@
 "use strict";
 
-// A page for video calls. From top to bottom: what it says, what it shows, what the gateway reports,
-// what the person does. Names and reasons come from strangers, so they only ever become text. Chat and
-// files are in talk.js.
+// A page for video calls. From top to bottom: messages, views, events of the gateway, actions of the
+// user. Names and reasons come from other users, so they are only shown as text. Chat and files are
+// in talk.js.
 
 const gateway = window.VIDEORTC_GATEWAY || `${location.origin}/janus`;
 const part = (id) => document.getElementById(id);
 
-// ---------------------------------------------------------------- what it says
+// ---------------------------------------------------------------- messages
 
-/** What a person can do about an error, by its code. */
+/** Advice for the user, by error code. */
 const ADVICE = {
   NOT_SUPPORTED: "This browser cannot make video calls here. Use a current browser, and open the page over https.",
   GATEWAY_UNREACHABLE: "The gateway does not answer. Check your connection and try again.",
@@ -33,12 +33,12 @@ const ADVICE = {
   DEVICE_NOT_FOUND: "No camera or microphone was found. Plug one in, or leave and join again without the camera.",
   DEVICE_IN_USE: "Another program uses the camera or the microphone. Close it, then call again.",
   DEVICE_ERROR: "The camera or the microphone does not work. Check it, then call again.",
-  MEDIA_FAILED: "Picture and sound found no way through the network. Try another network.",
+  MEDIA_FAILED: "Audio and video cannot get through the network. Try another network.",
 };
 
 /**
- * Words with strangers' texts among them, each in a <bdi>: whatever it holds, it stays in its place and
- * turns no letter around it. For tagged templates: sentence`Calling ${name}…`
+ * A template tag: sentence`Calling ${name}…`. Each inserted text becomes a <bdi>, so that its writing
+ * direction does not affect the words around it.
  */
 function sentence(words, ...texts) {
   const all = document.createDocumentFragment();
@@ -56,8 +56,8 @@ function advice(error) {
   return ADVICE[error?.code] ?? sentence`Something went wrong: ${error?.message ?? error}`;
 }
 
-/** How a call ended, in a sentence. `mine`: it was I who ended it. */
-function farewell(peer, reason, { mine, wasIncoming, wasUp }) {
+/** Describes the end of a call. `mine`: this user ended it. */
+function endMessage(peer, reason, { mine, wasIncoming, wasUp }) {
   switch (reason) {
     case "User busy":
       return sentence`${peer} is in another call.`;
@@ -72,14 +72,14 @@ function farewell(peer, reason, { mine, wasIncoming, wasUp }) {
     case "The other side left":
       return sentence`${peer} left.`;
     case "Media connection failed":
-      return sentence`The call with ${peer} broke off: picture and sound found no way through the network.`;
+      return sentence`The call with ${peer} ended: audio and video could not get through the network.`;
     case "Connection lost":
     case "Session lost":
-      return sentence`The call with ${peer} broke off: the connection to the gateway was lost.`;
+      return sentence`The call with ${peer} ended: the connection to the gateway was lost.`;
     default:
       return wasUp
         ? sentence`${peer} ended the call: ${reason}`
-        : sentence`The call with ${peer} did not come about: ${reason}`;
+        : sentence`The call with ${peer} failed: ${reason}`;
   }
 }
 
@@ -89,9 +89,9 @@ function say(words, isTrouble = false) {
   part("status").classList.toggle("trouble", isTrouble);
 }
 
-// ---------------------------------------------------------------- what it shows
+// ---------------------------------------------------------------- views
 
-/** "welcome", "lobby", "ringing" or "call"; the style sheet shows what belongs to it. */
+/** Shows the view "welcome", "lobby", "ringing" or "call"; the style sheet hides the others. */
 function show(view) {
   document.body.dataset.view = view;
   const isIn = view !== "welcome";
@@ -118,7 +118,7 @@ function showPeople(names) {
   const others = names.filter((name) => name !== me).sort((a, b) => a.localeCompare(b));
   const all = [me, ...others];
   part("nobody").hidden = others.length > 0;
-  // A list that did not change is left alone: nobody loses the focus or misses a click.
+  // Redraw only a changed list, so that no button loses the focus or a click.
   if (JSON.stringify(all) === shownPeople) return;
   shownPeople = JSON.stringify(all);
   const focused = document.activeElement?.dataset?.name;
@@ -174,7 +174,7 @@ function startTimer() {
     const pad = (number) => String(number).padStart(2, "0");
     const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
     part("timer").textContent = h ? `${h}:${pad(m)}:${pad(s)}` : `${m}:${pad(s)}`;
-    lookForPicture();
+    checkRemoteVideo();
   };
   tick();
   clearInterval(clock);
@@ -183,32 +183,32 @@ function startTimer() {
 
 const probe = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
 
-/** Whether the other side's picture shows anything. A camera that is switched off sends black. */
-function isPictureThere() {
+/** Whether the remote video shows anything. A muted camera sends black frames. */
+function isRemoteVideoVisible() {
   const video = document.querySelector(".is-remote-video");
   if (!video?.videoWidth) return false;
   probe.drawImage(video, 0, 0, 16, 12);
   return probe.getImageData(0, 0, 16, 12).data.some((value, index) => index % 4 < 3 && value > 24);
 }
 
-/** Once a second: without a picture, the other's initial stands in its place, and why. */
-function lookForPicture() {
+/** Called once a second: shows the initial of the peer in place of a black video. */
+function checkRemoteVideo() {
   if (!call?.hasMedia) return;
-  const isThere = isPictureThere();
+  const isThere = isRemoteVideoVisible();
   call.blanks = isThere ? 0 : (call.blanks ?? 0) + 1;
   if (isThere) part("waiting").hidden = true;
-  // One dark moment is no news.
+  // Ignore a single dark frame.
   if (call.blanks === 2) {
     part("waiting").hidden = false;
     part("waiting-text").replaceChildren(sentence`${call.peer}'s camera is off.`);
   }
 }
 
-// ---------------------------------------------------------------- what the gateway reports
+// ---------------------------------------------------------------- events of the gateway
 
 let rtc; // the VideoRTC
 let action; // the VideoCall, once joined
-let me = ""; // my name at the gateway
+let me = ""; // this user's name at the gateway
 let call = null; // { peer, mine, wasIncoming, wasUp, hasMedia, blanks, explained } from the first ring to the end
 
 const talk = createTalk((type, data, optional) => action.sendData(type, data, null, null, optional));
@@ -230,7 +230,7 @@ const onEvents = {
     call = { peer: userName, wasIncoming: true };
     dressAll(userName);
     part("incoming-text").replaceChildren(sentence`${userName} calls you`);
-    // The name comes last: a title has no other way to keep it from turning the rest.
+    // The name comes last, since a title cannot isolate its writing direction.
     document.title = `Call from ${userName}`;
     part("incoming").showModal();
   },
@@ -258,14 +258,14 @@ const onEvents = {
 
   onRemoteStreamReady() {
     if (call) call.hasMedia = true;
-    lookForPicture();
+    checkRemoteVideo();
   },
 
   onDataReceived: talk.receive,
   onTransferProgress: talk.progress,
 
   onSlowLink() {
-    say("The connection is slow. Picture and sound may stutter.");
+    say("The connection is slow. Audio and video may stutter.");
   },
 
   onReconnecting() {
@@ -281,9 +281,9 @@ const onEvents = {
     call = null;
     clearInterval(clock);
     part("incoming").close();
-    // A promise that was rejected has said it better.
-    if (!ended.explained) say(farewell(userName, reason, ended));
-    talk.end(farewell(userName, reason, ended));
+    // A rejected promise has already shown a better message.
+    if (!ended.explained) say(endMessage(userName, reason, ended));
+    talk.end(endMessage(userName, reason, ended));
     if (reason === "Session lost" || reason === "Connection lost") return lost();
     backToLobby(userName);
   },
@@ -306,14 +306,14 @@ function isLoss(error) {
   return ["SESSION_LOST", "NOT_CONNECTED", "CLOSED"].includes(error?.code);
 }
 
-/** The gateway is gone, and the name with it: back to the start, which connects anew. */
+/** The gateway is gone, and the name with it: go back to the start, where joining reconnects. */
 function lost(error) {
   if (!action) return;
   if (error) say(advice(error), true);
   leave();
 }
 
-// ---------------------------------------------------------------- what the person does
+// ---------------------------------------------------------------- actions of the user
 
 async function join(event) {
   event?.preventDefault();
@@ -342,7 +342,7 @@ async function join(event) {
     } else {
       say(advice(error), true);
     }
-    // The next try starts afresh: with other devices, perhaps, and on a new connection.
+    // The next attempt uses a new object, maybe with other devices, on a new connection.
     const old = action;
     action = undefined;
     await old?.closeUsecase().catch(() => {});
@@ -358,7 +358,7 @@ function problem(words) {
   part("name").setAttribute("aria-invalid", String(words !== ""));
 }
 
-/** Leaves the gateway and goes back to the start; what the status line says stays. */
+/** Leaves the gateway and goes back to the start. Keeps the status line. */
 function leave() {
   action = undefined;
   me = "";
@@ -373,11 +373,11 @@ async function refresh() {
     await action?.getPeers();
   } catch (error) {
     if (isLoss(error)) lost(error);
-    // Anything else passes by itself: the list is asked for again soon.
+    // Other errors are temporary: the list is requested again soon.
   }
 }
 
-/** Calls somebody. */
+/** Calls a user. */
 function place(peer) {
   if (call) return; // A double click.
   call = { peer };
@@ -403,14 +403,14 @@ function end() {
   action?.hangUp().catch(() => {});
 }
 
-/** Says what was wrong with a call that did not come about; `onHangUp` cleans up behind it. */
+/** Shows why a call failed; `onHangUp` cleans up. */
 function attempt(promise, about) {
   promise.catch((error) => {
     if (about.mine || error?.code === "CALL_ENDED" || error?.code === "NO_CALL") return;
     about.explained = true;
     say(advice(error), true);
     if (isLoss(error)) return lost(error);
-    // Refused before there was a call: no hang-up will come.
+    // Rejected before there was a call: `onHangUp` will not fire.
     if (call === about && error?.code === "ALREADY_IN_CALL") call = null;
     if (!call && document.body.dataset.view === "ringing") backToLobby(about.peer);
   });
@@ -460,7 +460,7 @@ setInterval(() => {
   if (document.body.dataset.view === "lobby" && !document.hidden) refresh();
 }, 2500);
 
-// A page that closes frees its name, instead of holding it until the gateway's patience ends.
+// Free the name when the page closes, not only when the gateway times out.
 window.addEventListener("pagehide", () => {
   talk.clear();
   rtc?.disconnect().catch(() => {});
@@ -476,6 +476,6 @@ if (typeof VideoRTC === "undefined") {
   part("join-button").disabled = true;
 } else {
   rtc = new VideoRTC(gateway, [], "error");
-  // An early word if the gateway is not there; joining tries again.
+  // Report an unreachable gateway early; joining retries.
   rtc.connect().catch((error) => say(advice(error), true));
 }

@@ -1,30 +1,30 @@
 "use strict";
 
-// The conversation beside a call: messages, files, and how far they are. From top to bottom: what is
-// sent, what arrives, what is shown. All that arrives comes from strangers: it becomes text, or a file
-// that can be saved, and never a page of this origin. `sentence` is in app.js.
+// Chat and files beside a call. From top to bottom: sending, receiving, rendering. Received content is
+// not trusted: it becomes text, or a file to save, and never a page of this origin. `sentence` is in
+// app.js.
 
-/** Pictures that are shown small. Not SVG, which is a document that can hold scripts. */
+/** Image types with a preview. Not SVG, which is a document that can contain scripts. */
 const PREVIEWS = ["image/png", "image/jpeg", "image/gif", "image/webp", "image/avif"];
 
-/** A picture with more pixels is not unpacked here: a small file can hold a very large one. */
-const MOST_PIXELS = 30e6;
+/** Larger images get no preview: a small file can contain a very large image. */
+const MAX_PIXELS = 30e6;
 
-/** A longer text is given as a file, and of so many messages the oldest go. */
-const LONGEST_TEXT = 20000;
-const MOST_MESSAGES = 500;
+/** A longer text is offered as a file. Beyond the maximum of messages, the oldest are removed. */
+const MAX_TEXT = 20000;
+const MAX_MESSAGES = 500;
 
-/** `send(type, data, options)` is `sendData()` of the call that is up. */
+/** `send(type, data, options)` calls `sendData()` of the current call. */
 function createTalk(send) {
   const part = (id) => document.getElementById(id);
-  let peer = null; // whom the call is with, while it is up
+  let peer = null; // the peer, while a call is up
   let view = "";
-  let isOpen = false; // whether the panel is wanted beside the picture
+  let isOpen = false; // whether the panel is open during a call
   let unread = 0;
-  const incoming = new Map(); // from a transfer to its row, until the content is there
+  const incoming = new Map(); // from a transfer to its row, until the content has arrived
   const files = new Set(); // every file row
 
-  // -------------------------------------------------------------- what is sent
+  // -------------------------------------------------------------- sending
 
   function write(event) {
     event.preventDefault();
@@ -55,7 +55,7 @@ function createTalk(send) {
     }
   }
 
-  /** What became of a message or file that failed, and whose doing it was. */
+  /** Describes why a message or file failed, and who caused it. */
   function why(error, { peer, isMine, isCancelled }) {
     switch (error?.code) {
       case "TRANSFER_CANCELLED":
@@ -71,21 +71,21 @@ function createTalk(send) {
       case "CALL_ENDED":
       case "NO_CALL":
       case "CLOSED":
-        // It may be there all the same.
-        return isMine ? "The call ended before its arrival was confirmed." : "The call ended before it was through.";
+        // An outgoing one may have arrived all the same.
+        return isMine ? "The call ended before its arrival was confirmed." : "The call ended before it arrived.";
       case "TRANSFER_FAILED":
         return isMine
           ? "It could not be sent. It may have been changed meanwhile, or be a folder."
-          : "It did not arrive whole.";
+          : "It did not arrive completely.";
       default:
         return sentence`${error?.message ?? error}`;
     }
   }
 
-  // -------------------------------------------------------------- what arrives
+  // -------------------------------------------------------------- receiving
 
   function progress(transfer) {
-    if (transfer.direction !== "incoming") return; // Those that I send tell their own rows.
+    if (transfer.direction !== "incoming") return; // Outgoing ones use `onProgress`.
     let row = incoming.get(transfer);
     if (!row) {
       const { userName, filename, size } = transfer;
@@ -98,14 +98,14 @@ function createTalk(send) {
     fail(row, transfer.error);
   }
 
-  /** Something is there whole. What was large has a row already. */
+  /** Complete content arrived. Large content has a row already. */
   function receive(type, data, filename, userName) {
     const isText = typeof data === "string";
     const isIt = (one) => one.state === "done" && one.type === type && one.filename === filename;
     const transfer = [...incoming.keys()].find((one) => isIt(one) && (isText || one.size === data.size));
     const row = incoming.get(transfer);
     incoming.delete(transfer);
-    if (isText && data.length <= LONGEST_TEXT) {
+    if (isText && data.length <= MAX_TEXT) {
       if (row) remove(row);
       const isChat = type === "application/x-chat" || type === "text/plain";
       addMessage(userName, data, { state: isChat ? "" : sentence`${type}` });
@@ -115,9 +115,9 @@ function createTalk(send) {
     offer(row ?? addFile(userName, filename, content.size), content);
   }
 
-  /** Gives a received file to the person. */
+  /** Offers a received file to the user. */
   function offer(row, content) {
-    // Whatever it says to be: of this type, no browser opens it as a page of ours.
+    // No browser opens this type as a page of this origin, whatever the content is.
     row.url = URL.createObjectURL(new Blob([content], { type: "application/octet-stream" }));
     const link = row.item.querySelector("a");
     link.href = row.url;
@@ -137,9 +137,9 @@ function createTalk(send) {
     image.onerror = () => URL.revokeObjectURL(url);
     image.onload = () => {
       URL.revokeObjectURL(url);
-      // Its size is known, and nothing is unpacked yet.
-      if (image.naturalWidth * image.naturalHeight > MOST_PIXELS) return;
-      keepingEnd(() => row.item.querySelector("label").before(image));
+      // The dimensions are known before the image is decoded.
+      if (image.naturalWidth * image.naturalHeight > MAX_PIXELS) return;
+      keepScrolledToEnd(() => row.item.querySelector("label").before(image));
     };
     image.src = url;
   }
@@ -148,7 +148,7 @@ function createTalk(send) {
     addNote(sentence`${peer ?? ""} sent something that was refused. `, why(error, {}));
   }
 
-  // -------------------------------------------------------------- what is shown
+  // -------------------------------------------------------------- rendering
 
   function rowFrom(template, who, isMine) {
     const item = part(template).content.firstElementChild.cloneNode(true);
@@ -168,7 +168,7 @@ function createTalk(send) {
     item.querySelector(".state").replaceChildren(state);
     add(item, !isMine);
     const messages = part("entries").querySelectorAll(".entry:not(.file), .note");
-    if (messages.length > MOST_MESSAGES) messages[0].remove();
+    if (messages.length > MAX_MESSAGES) messages[0].remove();
     return item;
   }
 
@@ -203,13 +203,13 @@ function createTalk(send) {
   }
 
   function add(item, isNews) {
-    keepingEnd(() => part("entries").append(item));
+    keepScrolledToEnd(() => part("entries").append(item));
     if (item.classList.contains("mine")) item.scrollIntoView({ block: "nearest" });
     if (isNews && part("talk").hidden) countUnread(unread + 1);
   }
 
-  /** Who reads the end goes on reading the end; who has scrolled up is left there. */
-  function keepingEnd(change) {
+  /** Keeps the log scrolled to its end, unless the user has scrolled up. */
+  function keepScrolledToEnd(change) {
     const log = part("log");
     const isAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
     change();
@@ -225,14 +225,14 @@ function createTalk(send) {
   }
 
   function fail(row, error) {
-    // What I wanted is no failure.
+    // The user's own cancellation is not shown as a failure.
     row.item.classList.toggle("failed", !(row.isCancelled && error?.code === "TRANSFER_CANCELLED"));
     settle(row, why(error, row));
   }
 
   function settle(row, words) {
     const hadFocus = row.item.contains(document.activeElement);
-    keepingEnd(() => {
+    keepScrolledToEnd(() => {
       for (const running of row.item.querySelectorAll("progress, .cancel")) running.remove();
       row.item.querySelector(".figures").textContent = bytes(row.size);
       row.item.querySelector(".remove").hidden = false;
@@ -269,7 +269,7 @@ function createTalk(send) {
 
   const isUsed = () => part("entries").querySelector(".entry") !== null;
 
-  /** Beside the picture where it is wanted; after a call as long as it holds something. */
+  /** Shows the panel in a call if it is open, and after a call if it has any content. */
   function show(newView) {
     view = newView;
     const isShown = view === "call" ? isOpen : view !== "ringing" && isUsed();
@@ -290,7 +290,7 @@ function createTalk(send) {
   function toggle() {
     isOpen = !isOpen;
     show(view);
-    // On a touch screen the field would bring its keyboard along.
+    // On a touch screen, focusing the field would open the keyboard.
     const inside = matchMedia("(pointer: coarse)").matches ? "log" : "message";
     part(isOpen ? inside : "chat").focus();
   }
@@ -300,7 +300,7 @@ function createTalk(send) {
     if (!isUsed()) part("entries").replaceChildren();
     addNote(sentence`Call with ${name}`);
     part("writing").disabled = false;
-    // On a phone it would hide the picture.
+    // On a phone, the panel would hide the video.
     isOpen = matchMedia("(min-width: 56rem)").matches;
   }
 
@@ -313,7 +313,7 @@ function createTalk(send) {
     addNote(words);
   }
 
-  /** Forgets all that was said, and gives the files' memory back. */
+  /** Clears the log and releases the files. */
   function clear() {
     for (const row of files) URL.revokeObjectURL(row.url);
     files.clear();
@@ -326,7 +326,7 @@ function createTalk(send) {
   part("attach").addEventListener("click", () => part("files").click());
   part("files").addEventListener("change", () => {
     sendFiles([...part("files").files]);
-    part("files").value = ""; // The same file may be chosen again.
+    part("files").value = ""; // Allows choosing the same file again.
   });
   part("chat").addEventListener("click", toggle);
   part("close-talk").addEventListener("click", toggle);
@@ -335,7 +335,7 @@ function createTalk(send) {
   const holdsFiles = (event) => event.dataTransfer?.types.includes("Files");
   window.addEventListener("dragover", (event) => {
     if (!holdsFiles(event)) return;
-    // Outside a call too: the browser would open the file in this page's place.
+    // Outside a call too: otherwise the browser would open the file in place of this page.
     event.preventDefault();
     event.dataTransfer.dropEffect = peer ? "copy" : "none";
     if (peer && part("drop").hidden) part("drop").firstElementChild.replaceChildren(sentence`Drop to send to ${peer}`);

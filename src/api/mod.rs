@@ -1,4 +1,4 @@
-//! The Rust API: ordinary async Rust over the shell. The classes of [`crate::js`] are thin over it.
+//! The Rust API. The classes of [`crate::js`] are thin wrappers around it.
 
 mod echo_test;
 mod events;

@@ -1,4 +1,4 @@
-//! What is sent, and the future that tells how it ended.
+//! Outgoing content, and the future of its transfer.
 
 use std::pin::Pin;
 use std::rc::Rc;
@@ -13,7 +13,7 @@ use crate::browser::event::TransferStatus;
 use crate::error::Error;
 use crate::usecase::video_call::TransferId;
 
-/// A message or file to be sent.
+/// A message or file to send.
 #[derive(Clone, Debug)]
 pub struct Outgoing {
     pub(super) kind: String,
@@ -21,19 +21,19 @@ pub struct Outgoing {
     pub(super) filename: Option<String>,
 }
 
-/// What is sent.
+/// The content of a message or file.
 #[derive(Clone, Debug)]
 pub enum Content {
-    /// A text, of at most 16 MiB.
+    /// A text of at most 16 MiB.
     Text(String),
-    /// A text that is held in a blob of UTF-8. It arrives as a text.
+    /// A text in a blob of UTF-8. The peer receives it as a text.
     TextBlob(Blob),
-    /// Anything else. It arrives as a blob.
+    /// Anything else. The peer receives it as a blob.
     Blob(Blob),
 }
 
 impl Outgoing {
-    /// Any content, under a MIME type or any other word of 1 to 255 bytes that both sides know.
+    /// Any content. `kind` is a MIME type or any other word of 1 to 255 bytes that both sides know.
     pub fn new(kind: impl Into<String>, content: Content) -> Self {
         Self { kind: kind.into(), content, filename: None }
     }
@@ -54,7 +54,7 @@ impl Outgoing {
         Self::blob(kind, file.into()).filename(name)
     }
 
-    /// Sets the name under which the other side gets it.
+    /// Sets the file name that the peer receives.
     #[must_use]
     pub fn filename(mut self, name: impl Into<String>) -> Self {
         self.filename = Some(name.into());
@@ -62,9 +62,9 @@ impl Outgoing {
     }
 }
 
-/// A message or file on its way: a future that is ready once the other side has it whole, or will not have it. Dropped,
-/// the transfer goes on.
-#[must_use = "it is under way, and how it ends is known to this alone"]
+/// The future of a transfer. It is ready once the peer has everything or the transfer has failed.
+/// Dropping it does not cancel the transfer.
+#[must_use = "the transfer is running, and only this future reports its result"]
 pub struct Transfer {
     call: Rc<CallHandle>,
     status: TransferStatus,
@@ -80,12 +80,12 @@ impl Transfer {
         Self { call, status, ended }
     }
 
-    /// Tells it from others of the same call.
+    /// The id of the transfer, unique within its call.
     pub fn id(&self) -> TransferId {
         self.status.id
     }
 
-    /// Ends it. Does nothing where it has ended.
+    /// Cancels the transfer. Does nothing if it has ended.
     pub fn cancel(&self) {
         self.call.cancel(self.status.id);
     }

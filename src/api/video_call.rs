@@ -1,4 +1,4 @@
-//! One video call: a name, and at most one call at a time.
+//! A video call object: one registered name, and at most one call at a time.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ use crate::error::Error;
 use crate::usecase::video_call::{self, Reply as CallReply, Settings, TransferId};
 use crate::usecase::{Closed, Reply};
 
-/// How a video call is made.
+/// Options of a video call object.
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct CallOptions(CallSetup);
@@ -35,25 +35,26 @@ impl CallOptions {
         Self::default()
     }
 
-    /// What to send, and from which devices.
+    /// The audio and video to send, and their devices.
     pub fn stream(mut self, stream: StreamOptions) -> Self {
         self.0.stream = stream;
         self
     }
 
-    /// Where the videos go. Default: nowhere; the streams come by their events alone.
+    /// The elements that show the videos. Default: none; the streams come with their events only.
     pub fn elements(mut self, elements: Elements) -> Self {
         self.0.elements = elements;
         self
     }
 
-    /// What may be received on the data channel.
+    /// The data that this side accepts.
     pub fn data(mut self, policy: Policy) -> Self {
         self.0.config.data = policy;
         self
     }
 
-    /// Shown to the gateway's administrator as the `opaque_id`, in place of the connection's own account.
+    /// Shown to the gateway's administrator as the `opaque_id`. Default: the account of the
+    /// connection.
     pub fn account(mut self, account: impl Into<String>) -> Self {
         self.0.config.account = Some(account.into());
         self
@@ -65,8 +66,8 @@ impl CallOptions {
         self
     }
 
-    /// How long the media connection may take once a call is accepted, and to come back when it was lost. Default
-    /// 30 s.
+    /// How long the media connection may take once a call is accepted, and to recover once it was
+    /// lost. Default 30 s.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.0.config.connect_timeout = limit;
         self
@@ -77,7 +78,7 @@ impl CallOptions {
     }
 }
 
-/// What a call sends.
+/// A media track that this side sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Track {
     /// The microphone.
@@ -88,7 +89,7 @@ pub enum Track {
 
 /// A name at the gateway, and one call at a time. Clones are the same object; the last one that is dropped closes it.
 ///
-/// A command is under way when its method returns, whether or not the future is awaited.
+/// A command starts when its method is called, whether or not the future is awaited.
 #[derive(Clone)]
 pub struct VideoCall(Rc<CallHandle>);
 
@@ -112,28 +113,28 @@ impl VideoCall {
         Self(Handle::new(session, id))
     }
 
-    /// Dropping never closes it.
+    /// Disables closing on drop.
     #[cfg(feature = "js")]
     pub(crate) fn keep_alive(&self) {
         self.0.keep_alive();
     }
 
-    /// Who the other side of the call is, if there is a call.
+    /// The peer of the current call.
     pub fn peer(&self) -> Option<String> {
         self.0.session().driver().peer(self.0.id())
     }
 
-    /// What this side sends, while a call has its devices open.
+    /// The local stream, while a call has its devices open.
     pub fn local_stream(&self) -> Option<MediaStream> {
         self.0.page()?.local_stream()
     }
 
-    /// What the other side sends, in a call.
+    /// The stream of the peer, during a call.
     pub fn remote_stream(&self) -> Option<MediaStream> {
         self.0.page()?.remote_stream()
     }
 
-    /// Takes a name of 1 to 128 characters; without one, a readable guest name. Gives the name.
+    /// Registers a name of 1 to 128 characters, or a readable guest name. Returns the name.
     pub fn register(&self, name: Option<&str>) -> Pending<String> {
         let name = name.map(UserName::checked).transpose();
         let ended =
@@ -144,7 +145,7 @@ impl VideoCall {
         })
     }
 
-    /// The names that the gateway knows, its own included.
+    /// The names that are registered at the gateway, including this one.
     pub fn peers(&self) -> Pending<Vec<String>> {
         Pending::new(Ok(self.0.command(|call, command, _| call.list(command))), |reply| match reply
         {
@@ -153,8 +154,8 @@ impl VideoCall {
         })
     }
 
-    /// Calls somebody; ready when it rings there. While a call rings here, no name and that caller's name accept it,
-    /// as [`Self::accept`].
+    /// Calls a user. Ready when the callee's side rings. While an incoming call rings, no name or
+    /// the caller's name accepts it, as [`Self::accept`] does.
     pub fn call(&self, name: Option<&str>) -> Pending<()> {
         let name = name.map(UserName::checked).transpose();
         let ended =
@@ -162,19 +163,20 @@ impl VideoCall {
         Pending::new(ended, drop)
     }
 
-    /// Answers; ready when the gateway has confirmed.
+    /// Accepts the incoming call. Ready when the gateway has confirmed.
     pub fn accept(&self) -> Pending<()> {
         Pending::new(Ok(self.0.command(|call, command, now| call.accept(command, now))), drop)
     }
 
-    /// Hangs up, cancels or declines. The other side gets the reason, cut to 200 characters.
+    /// Hangs up, cancels or declines. The peer gets the reason, truncated to 200 characters.
     pub fn hang_up(&self, reason: Option<&str>) -> Pending<()> {
         let reason = reason.filter(|reason| !reason.is_empty());
         let ended = self.0.command(|call, command, now| call.hang_up(command, reason, now));
         Pending::new(Ok(ended), drop)
     }
 
-    /// Sets whether the gateway passes on what this side sends, and the ceiling of its video. Gives what it set.
+    /// Sets whether the gateway forwards this side's audio and video, and the bitrate limit of its
+    /// video. Returns the applied settings.
     pub fn set(&self, settings: Settings) -> Pending<Settings> {
         let ended = self.0.command(|call, command, _| call.set(command, settings));
         Pending::new(Ok(ended), |reply| match reply {
@@ -183,7 +185,7 @@ impl VideoCall {
         })
     }
 
-    /// Mutes or unmutes what this side sends. Gives the new state: whether it is sent.
+    /// Mutes or unmutes a track. Returns whether it is sent now.
     pub fn toggle(&self, track: Track) -> Result<bool, Error> {
         let page = self.0.page().ok_or(video_call::Error::from(Closed::ByPage))?;
         page.toggle(match track {
@@ -197,7 +199,7 @@ impl VideoCall {
         self.send_with(outgoing, |_| ())
     }
 
-    /// As [`Self::send`]. `begun` hears of the transfer before any event tells of it.
+    /// As [`Self::send`]. Calls `begun` before any event about the transfer.
     pub(crate) fn send_with(
         &self,
         outgoing: Outgoing,
@@ -211,7 +213,8 @@ impl VideoCall {
             ));
         }
         let (source, size, is_text) = source_of(content)?;
-        // As the other side would: so both see the same name, and it fits into its field.
+        // Cleaned as the receiver does it: both sides see the same name, and it fits into its
+        // field.
         let filename = filename.as_deref().and_then(clean_filename);
         let meta = Meta { kind, filename, size, is_text };
         let mut status = None;
@@ -223,7 +226,7 @@ impl VideoCall {
         Ok(Transfer::new(self.0.clone(), status, ended))
     }
 
-    /// Ends a transfer of either direction. Does nothing where it has ended.
+    /// Cancels a transfer of either direction. Does nothing if it has ended.
     pub fn cancel(&self, id: TransferId) {
         self.0.cancel(id);
     }
@@ -234,7 +237,7 @@ impl VideoCall {
     }
 }
 
-/// What content is read from, its size, and whether it arrives as a text.
+/// The source of some content, its size, and whether the peer receives it as a text.
 fn source_of(content: Content) -> Result<(Source, u64, bool), Error> {
     let (blob, is_text) = match content {
         Content::Text(text) if text.len() <= LONGEST_INLINE => {

@@ -1,4 +1,4 @@
-//! A connection to a gateway: one session, and the use cases in it.
+//! A connection to a gateway: one session and its use cases.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -22,8 +22,8 @@ use crate::config::{GatewayConfig, Secret, ServerUrl, Token};
 use crate::error::Error;
 use crate::log::Level;
 
-/// A connection to a Janus gateway. Clones are the same connection; it ends when the last of them, of its use cases and
-/// of its calls is dropped.
+/// A connection to a Janus gateway. Clones share one connection. It ends when the last clone, use
+/// case and call of it is dropped.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), videortc::Error> {
@@ -45,7 +45,7 @@ use crate::log::Level;
 #[derive(Clone)]
 pub struct VideoRtc(Rc<Session>);
 
-/// The session at the gateway; ended when dropped.
+/// The session at the gateway. Ended on drop.
 pub(crate) struct Session {
     driver: Rc<Driver>,
     is_kept: Cell<bool>,
@@ -66,16 +66,16 @@ impl Drop for Session {
 }
 
 impl VideoRtc {
-    /// A connection with the defaults, to be opened with [`Self::connect`].
+    /// Creates a connection with default settings. Open it with [`Self::connect`].
     ///
     /// # Errors
     ///
-    /// `INVALID_ARGUMENT` where `server` is no gateway's address.
+    /// `INVALID_ARGUMENT` if `server` is not a gateway address.
     pub fn new(server: &str) -> Result<Self, Error> {
         Self::builder(server).build()
     }
 
-    /// A connection with settings of its own.
+    /// Creates a connection with other settings.
     pub fn builder(server: &str) -> Builder {
         Builder::new(server)
     }
@@ -84,13 +84,14 @@ impl VideoRtc {
         Self(Rc::new(Session { driver: Driver::new(setup), is_kept: Cell::new(false) }))
     }
 
-    /// Dropping never ends it.
+    /// Disables the end of the session on drop.
     #[cfg(feature = "js")]
     pub(crate) fn keep_alive(&self) {
         self.0.is_kept.set(true);
     }
 
-    /// Makes a session on the first server that answers. While connected, gives the same use cases at once.
+    /// Creates a session on the first server that answers. While connected, returns the same use
+    /// cases at once.
     pub fn connect(&self) -> impl Future<Output = Result<UseCases, Error>> + use<> {
         let ended = environment::check()
             .map(|()| self.0.driver.command(|client, command, now| client.connect(command, now)));
@@ -101,18 +102,19 @@ impl VideoRtc {
         }
     }
 
-    /// Ends calls, frees names and devices, and stops polling, within 5 s and whatever the gateway does. Idempotent;
-    /// [`Self::connect`] works again afterwards.
+    /// Ends calls, frees names and devices, and stops polling. Takes at most 5 s, whatever the
+    /// gateway does. Idempotent; [`Self::connect`] works again afterwards.
     pub fn disconnect(&self) -> impl Future<Output = ()> + use<> {
         let ended = self.0.driver.command(|client, command, now| client.disconnect(command, now));
         async move {
-            // It ends well, whatever the gateway says.
+            // Disconnecting succeeds, whatever the gateway answers.
             let _ = ended.await;
         }
     }
 
-    /// Lists cameras, microphones and speakers, of one kind or all. Without a permission browsers leave labels and ids
-    /// empty: `with_labels` opens the devices for a moment first, which may ask the user.
+    /// Lists cameras, microphones and speakers, of one kind or all. Without a permission, browsers
+    /// leave labels and ids empty: `with_labels` opens the devices briefly first, which may prompt
+    /// the user.
     pub async fn devices(
         kind: Option<DeviceKind>,
         with_labels: bool,
@@ -120,19 +122,19 @@ impl VideoRtc {
         Ok(devices::list(kind, with_labels).await?)
     }
 
-    /// Whether this browser, and this page in it, can make video calls.
+    /// Whether this browser and this page can make video calls.
     pub fn is_supported() -> bool {
-        environment::check().is_ok() && devices::are_there()
+        environment::check().is_ok() && devices::are_available()
     }
 }
 
-/// What there is in a session.
+/// The use cases of a session.
 #[derive(Clone)]
 pub struct UseCases(Rc<Session>);
 
 impl UseCases {
-    /// Attaches to the gateway's video call plugin. Opens no device: devices open when a call starts or is accepted,
-    /// and close when it ends.
+    /// Attaches to the gateway's video call plugin. Opens no device: devices open when a call
+    /// starts or is accepted, and close when it ends.
     pub fn video_call(
         &self,
         options: CallOptions,
@@ -142,11 +144,12 @@ impl UseCases {
         async move { Ok((attaching.await?, events)) }
     }
 
-    /// The same, with the events told at once: before the future of the command that caused them is ready. Any method
-    /// may be called from inside.
+    /// As [`Self::video_call`], with a callback for the events. It is called synchronously, before
+    /// the future of the command that caused the event is ready. It may call any method.
     ///
-    /// Keep no `VideoCall`, `UseCases` or `VideoRtc` in the callback, or only weakly: it lives as long as the call
-    /// object, which would then never be dropped. It may also be called while the last clone is being dropped.
+    /// The callback must not own a `VideoCall`, `UseCases` or `VideoRtc`, only weak references: it
+    /// lives as long as the call object, which would then never be dropped. It may also be called
+    /// while the last clone is being dropped.
     pub fn video_call_with<F: Fn(CallEvent) + 'static>(
         &self,
         options: CallOptions,
@@ -161,7 +164,8 @@ impl UseCases {
         on_event: OnEvent,
     ) -> impl Future<Output = Result<VideoCall, Error>> + use<> {
         let session = self.0.clone();
-        // Made at once when it is attached: where nobody waits for it any more, it is dropped, and so closed.
+        // Created as soon as it is attached: if the future was dropped, the object is dropped too,
+        // and so closed.
         let made = move |id| VideoCall::new(session, id);
         let ended = self.0.driver.attach_video_call(setup, on_event, made);
         async move { ended.await.unwrap_or(Err(Error::Dropped)) }
@@ -189,7 +193,7 @@ impl UseCases {
     }
 }
 
-/// How to reach the gateway, and how patiently.
+/// The settings of a connection.
 #[must_use]
 pub struct Builder {
     servers: Vec<String>,
@@ -206,7 +210,7 @@ impl Builder {
         }
     }
 
-    /// Adds a server, which is tried when those before it do not answer.
+    /// Adds a server to try if the ones before it do not answer.
     pub fn server(mut self, fallback: &str) -> Self {
         self.servers.push(fallback.to_owned());
         self
@@ -231,13 +235,15 @@ impl Builder {
         self
     }
 
-    /// Asks for the ICE servers, as an array of `RTCIceServer`, before each peer connection and each ICE restart.
+    /// Requests the ICE servers, as an array of `RTCIceServer`, before each peer connection and
+    /// each ICE restart.
     pub fn ice_servers_from(mut self, source: Source<Array>) -> Self {
         self.setup.ice_servers = IceServers::Asked(source);
         self
     }
 
-    /// Hides the page's addresses from the gateway; needs a TURN server.
+    /// Uses relayed candidates only, which hides the page's addresses from the gateway. Needs a
+    /// TURN server.
     pub fn relay_only(mut self) -> Self {
         self.setup.ice_transport_policy = Some(RtcIceTransportPolicy::Relay);
         self
@@ -255,7 +261,7 @@ impl Builder {
         self
     }
 
-    /// Asks for the token when connecting, and again when the gateway refuses it.
+    /// Requests the token when connecting, and again when the gateway rejects it.
     pub fn token_from(mut self, source: Source<String>) -> Self {
         self.setup.gateway.token = Token::Asked;
         self.setup.token = Some(source);
@@ -274,19 +280,19 @@ impl Builder {
         self
     }
 
-    /// How long a gateway out of reach is tried again before the session is given up. Default 120 s.
+    /// How long to retry an unreachable gateway before the session counts as lost. Default 120 s.
     pub fn retry_limit(mut self, limit: Duration) -> Self {
         self.setup.gateway.retry_limit = limit;
         self
     }
 
-    /// How much goes to the browser's console; `None` for nothing. Default: errors.
+    /// The level of the console output; `None` for no output. Default: errors.
     pub fn log_level(mut self, level: Option<Level>) -> Self {
         self.setup.console = Console::new(level);
         self
     }
 
-    /// Whether cookies go to a gateway of another origin. Default: no.
+    /// Sends cookies to a gateway of another origin too.
     pub fn with_credentials(mut self) -> Self {
         self.setup.with_credentials = true;
         self
@@ -296,7 +302,7 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// `INVALID_ARGUMENT`, which names the value and says what is wrong with it.
+    /// `INVALID_ARGUMENT`, with the value and the reason.
     pub fn build(self) -> Result<VideoRtc, Error> {
         let Self { servers, ice_servers, mut setup } = self;
         let servers: Result<_, Error> = servers.iter().map(|url| ServerUrl::parse(url)).collect();

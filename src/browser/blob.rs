@@ -1,5 +1,5 @@
-//! Blobs (W3C File API): what is sent is read from one, and what arrives is kept in some. A browser may keep a
-//! blob on disk.
+//! Blobs (W3C File API): the source of outgoing content and the storage of incoming content. A
+//! browser may keep blobs on disk.
 
 use js_sys::{Array, ArrayBuffer, Uint8Array};
 use wasm_bindgen::prelude::*;
@@ -8,7 +8,7 @@ use web_sys::{Blob, BlobPropertyBag};
 
 use super::throwing::{Content, throwing};
 
-/// How many bytes of parts are put into one blob. What is not in one is in the page's memory.
+/// Received bytes to collect before they become a blob. Until then they are in the page's memory.
 const BATCH: u32 = 512 * 1024;
 
 /// Reads a part of a blob.
@@ -21,7 +21,7 @@ pub(crate) async fn read(blob: &Blob, offset: u64, length: u64) -> Result<Vec<u8
     Ok(Uint8Array::new(&buffer).to_vec())
 }
 
-/// A blob of these parts.
+/// Creates a blob from parts.
 pub(crate) fn joined(parts: &Array, kind: Option<&str>) -> Result<Blob, JsValue> {
     let options = BlobPropertyBag::new();
     if let Some(kind) = kind {
@@ -30,7 +30,7 @@ pub(crate) fn joined(parts: &Array, kind: Option<&str>) -> Result<Blob, JsValue>
     Blob::new_with_blob_sequence_and_options(parts, &options)
 }
 
-/// What has arrived of a transfer.
+/// The received content of a transfer.
 pub(crate) struct Arriving {
     blobs: Array,
     recent: Array,
@@ -42,7 +42,7 @@ impl Arriving {
         Self { blobs: Array::new(), recent: Array::new(), recent_bytes: 0 }
     }
 
-    /// Adds bytes at the end. They leave the module's memory at once, which never shrinks.
+    /// Appends bytes. They are copied out of the module's memory at once, since that never shrinks.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), JsValue> {
         let bytes = Uint8Array::from(bytes);
         self.recent_bytes = self.recent_bytes.saturating_add(bytes.length());
@@ -58,14 +58,14 @@ impl Arriving {
         Ok(())
     }
 
-    /// All of it.
+    /// Joins the content into one blob.
     pub(crate) fn finish(mut self, kind: &str) -> Result<Blob, JsValue> {
         self.collect()?;
         joined(&self.blobs, Some(kind))
     }
 }
 
-/// The content of a blob as text.
+/// Reads a blob as text.
 pub(crate) async fn read_text(blob: &Blob) -> Result<String, JsValue> {
     let read = JsFuture::from(throwing::<Content>(blob).text()?).await?;
     read.as_string().ok_or(read)

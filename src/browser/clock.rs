@@ -1,4 +1,4 @@
-//! The browser's monotonic clock and its cryptographic source.
+//! The browser's monotonic clock and its cryptographic random generator.
 
 use wasm_bindgen::prelude::*;
 
@@ -19,7 +19,7 @@ pub(crate) fn now() -> Time {
     Time::from_millis(performance_now() as u64)
 }
 
-/// 64 bits that nobody can guess.
+/// 64 unpredictable bits.
 pub(crate) fn random() -> u64 {
     let mut bytes = [0; 8];
     fill_random(&mut bytes);

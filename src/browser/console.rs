@@ -1,13 +1,13 @@
-//! The browser's console, as loud as the page wants it.
+//! Log output to the browser's console.
 
 use wasm_bindgen::prelude::*;
 
 use crate::log::Level;
 
-/// What each line begins with.
+/// The prefix of every line.
 const TAG: &str = "[videortc]";
 
-// A page may have put something that throws in the console's place. Then nobody wants to read it.
+// A page may have replaced the console by one that throws. Such exceptions are ignored.
 #[wasm_bindgen]
 extern "C" {
     #[wasm_bindgen(js_namespace = console, catch)]
@@ -22,12 +22,12 @@ extern "C" {
     fn debug(tag: &str, line: &str) -> Result<(), JsValue>;
 }
 
-/// Writes lines up to a level; none without one.
+/// Writes lines up to a level; `None` writes nothing.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Console(Option<Level>);
 
 impl Default for Console {
-    /// Errors alone.
+    /// Errors only.
     fn default() -> Self {
         Self(Some(Level::Error))
     }
@@ -38,7 +38,7 @@ impl Console {
         Self(level)
     }
 
-    /// Whether the page wants no line at all.
+    /// Whether the page switched all output off.
     #[cfg(feature = "js")]
     pub(crate) fn is_silent(self) -> bool {
         self.0.is_none()
@@ -57,12 +57,12 @@ impl Console {
     }
 }
 
-/// Reports what code of the page threw. It is the page's own, so it is written at every level.
+/// Reports an exception of the page's code, at every level: it is a bug of the page.
 pub(crate) fn report(name: &str, thrown: &JsValue) {
     let _ = error_with(TAG, &format!("{name} threw"), thrown);
 }
 
-/// Warns of what the page got wrong before there is a connection to warn by.
+/// Warns the developer of the page, whatever the level.
 #[cfg(feature = "js")]
 pub(crate) fn warn_always(line: &str) {
     let _ = warn(TAG, line);

@@ -1,4 +1,4 @@
-//! Data channels (W3C WebRTC, section 6): the two that this side sends on, and all that it hears.
+//! Data channels (W3C WebRTC, section 6): the two that this side opens, and those of the peer.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -12,18 +12,17 @@ use web_sys::{
 use super::listener::Listener;
 use super::peer_connection::{News, Sink};
 use super::throwing::{Connection, throwing};
-use crate::data::{ChannelEvent, Lane};
+use crate::data::{ChannelEvent, ChannelKind};
 
 /// The label that janus.js and the gateway use by default.
 const MESSAGES: &str = "JanusDataChannel";
 const BULK: &str = "videortc-bulk";
-/// When so many bytes are left in the bulk channel's buffer, it is filled again: half of what the core puts
-/// there at most.
+/// The bulk channel's buffer is refilled when this many bytes are left: half of the core's limit.
 const LOW: u32 = 128 * 1024;
-/// How many channels of the other side are listened to. It needs two.
-const MOST_FOREIGN_CHANNELS: u32 = 8;
+/// Channels of the peer to listen on. The peer needs two.
+const MAX_PEER_CHANNELS: u32 = 8;
 
-/// The channels of one peer connection. Nothing of them is heard any more once this is dropped.
+/// The channels of one peer connection. No events arrive once this is dropped.
 pub(crate) struct Channels {
     messages: RtcDataChannel,
     bulk: RtcDataChannel,
@@ -37,12 +36,12 @@ impl Channels {
         let messages = throwing::<Connection>(connection).create_data_channel(MESSAGES)?;
         let bulk = throwing::<Connection>(connection).create_data_channel(BULK)?;
         bulk.set_buffered_amount_low_threshold(LOW);
-        let mut listeners = vec![hear_foreign(connection, sink)];
-        for (channel, lane) in [(&messages, Lane::Messages), (&bulk, Lane::Bulk)] {
-            listeners.push(hear(channel, sink));
+        let mut listeners = vec![listen_to_peer_channels(connection, sink)];
+        for (channel, kind) in [(&messages, ChannelKind::Messages), (&bulk, ChannelKind::Bulk)] {
+            listeners.push(listen_to(channel, sink));
             let told = sink.clone();
             listeners.push(Listener::new(channel, "open", move |_| {
-                told(News::Channel(ChannelEvent::Open(lane)))
+                told(News::Channel(ChannelEvent::Open(kind)))
             }));
             let told = sink.clone();
             listeners.push(Listener::new(channel, "close", move |_| {
@@ -57,12 +56,12 @@ impl Channels {
     }
 
     /// Sends a binary message.
-    pub(crate) fn send(&self, lane: Lane, message: &[u8]) -> Result<(), JsValue> {
-        match lane {
-            Lane::Messages => self.messages.send_with_u8_array(message),
-            Lane::Bulk => {
+    pub(crate) fn send(&self, kind: ChannelKind, message: &[u8]) -> Result<(), JsValue> {
+        match kind {
+            ChannelKind::Messages => self.messages.send_with_u8_array(message),
+            ChannelKind::Bulk => {
                 self.bulk.send_with_u8_array(message)?;
-                // Where the buffer is low after it, no event will say so.
+                // `bufferedamountlow` does not fire if the buffer never exceeded the threshold.
                 let buffered = self.bulk.buffered_amount();
                 if buffered <= LOW {
                     (self.sink)(News::Channel(ChannelEvent::Buffered(buffered as usize)));
@@ -78,21 +77,21 @@ impl Channels {
     }
 }
 
-/// Between two browsers without a gateway, what the other side sends comes on its own channels.
-fn hear_foreign(connection: &RtcPeerConnection, sink: &Sink) -> Listener {
+/// Without a gateway between two browsers, the peer's messages arrive on the peer's own channels.
+fn listen_to_peer_channels(connection: &RtcPeerConnection, sink: &Sink) -> Listener {
     let (sink, count) = (sink.clone(), Cell::new(0));
-    let foreign: Rc<RefCell<Vec<Listener>>> = Rc::default();
+    let listeners: Rc<RefCell<Vec<Listener>>> = Rc::default();
     Listener::new(connection, "datachannel", move |event| {
         let event: RtcDataChannelEvent = event.unchecked_into();
-        if count.get() < MOST_FOREIGN_CHANNELS {
+        if count.get() < MAX_PEER_CHANNELS {
             count.set(count.get().saturating_add(1));
-            let listener = hear(&event.channel(), &sink);
-            foreign.borrow_mut().push(listener);
+            let listener = listen_to(&event.channel(), &sink);
+            listeners.borrow_mut().push(listener);
         }
     })
 }
 
-fn hear(channel: &RtcDataChannel, sink: &Sink) -> Listener {
+fn listen_to(channel: &RtcDataChannel, sink: &Sink) -> Listener {
     channel.set_binary_type(RtcDataChannelType::Arraybuffer);
     let sink = sink.clone();
     Listener::new(channel, "message", move |event| {

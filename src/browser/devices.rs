@@ -37,26 +37,26 @@ impl Drop for LocalStream {
     }
 }
 
-/// Every track of a stream.
+/// All tracks of a stream.
 pub(crate) fn tracks(stream: &MediaStream) -> impl Iterator<Item = MediaStreamTrack> + use<> {
     stream.get_tracks().into_iter().map(JsCast::unchecked_into)
 }
 
-/// Mutes or unmutes what a stream has of a kind, `"audio"` or `"video"`, whichever it is not. Returns the new
-/// state, if there is a track of that kind that lives.
+/// Toggles the live tracks of a kind, `"audio"` or `"video"`. Returns whether they are enabled now,
+/// or `None` if there are none.
 pub(crate) fn toggle(stream: &MediaStream, kind: &str) -> Option<bool> {
-    let living: Vec<_> = tracks(stream)
+    let live: Vec<_> = tracks(stream)
         .filter(|track| track.kind() == kind && track.ready_state() == MediaStreamTrackState::Live)
         .collect();
-    let enabled = !living.first()?.enabled();
-    for track in living {
+    let enabled = !live.first()?.enabled();
+    for track in live {
         track.set_enabled(enabled);
     }
     Some(enabled)
 }
 
-/// Opens what the options ask for; a stream without tracks if they ask for neither audio nor video. The
-/// browser is asked before this returns.
+/// Opens the devices that the options request; a stream without tracks if they request neither
+/// audio nor video. Calls the browser before it returns the future.
 pub(crate) fn open(
     options: &StreamOptions,
 ) -> impl Future<Output = Result<LocalStream, Error>> + use<> {
@@ -123,8 +123,8 @@ fn ideal_side(pixels: u32) -> ConstrainLongRange {
     range
 }
 
-/// Lists devices. Without a permission browsers leave the labels empty: `with_labels` opens the devices for a
-/// moment first, which may ask the user.
+/// Lists devices. Without a permission, browsers leave the labels empty: `with_labels` opens the
+/// devices briefly first, which may prompt the user.
 pub(crate) async fn list(
     kind: Option<DeviceKind>,
     with_labels: bool,
@@ -156,8 +156,8 @@ impl DeviceKind {
     }
 }
 
-/// Whether this page may ask for cameras and microphones.
-pub(crate) fn are_there() -> bool {
+/// Whether this page can request cameras and microphones.
+pub(crate) fn are_available() -> bool {
     media_devices().is_ok()
 }
 

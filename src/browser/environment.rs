@@ -1,11 +1,11 @@
-//! What calls need of the browser, and what is said where it is missing.
+//! Checks that the browser has the interfaces that calls need.
 
 use js_sys::Reflect;
 
 use crate::error::Error;
 
-/// The globals that a call needs. `pkg-template/loading.js` has the same list, since it must answer before the
-/// module is there.
+/// The globals that a call needs. `pkg-template/loading.js` repeats the list, since it must answer
+/// before the module is loaded.
 pub(crate) const NEEDED: [&str; 5] =
     ["RTCPeerConnection", "fetch", "AbortController", "crypto", "performance"];
 
@@ -14,7 +14,7 @@ fn is_missing(name: &str) -> bool {
         .is_ok_and(|value| value.is_undefined() || value.is_null())
 }
 
-/// Fails with `NOT_SUPPORTED` where calls cannot be made.
+/// Fails with `NOT_SUPPORTED` if an interface is missing.
 pub(crate) fn check() -> Result<(), Error> {
     let Some(name) = NEEDED.into_iter().find(|name| is_missing(name)) else { return Ok(()) };
     let place =

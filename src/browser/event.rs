@@ -1,4 +1,4 @@
-//! What a video call tells the page, with the browser's own values in it.
+//! The events of a video call, with the browser's own values.
 
 use web_sys::{Blob, MediaStream};
 
@@ -6,37 +6,37 @@ use crate::error::Error;
 use crate::usecase::video_call::Settings;
 use crate::usecase::video_call::TransferId;
 
-/// Something that happened in a video call.
+/// An event of a video call.
 #[non_exhaustive]
 #[derive(Clone, Debug)]
 pub enum CallEvent {
-    /// The answer to a `register` is there, or the name was taken again after a session was lost.
+    /// The gateway answered a `register`, or the name was registered again after a lost session.
     Registered {
         /// The name.
         name: String,
-        /// Whether this object holds it now.
+        /// Whether this object has the name now.
         is_registered: bool,
     },
-    /// The call rings at this user.
+    /// The side of this callee is ringing.
     Calling(String),
-    /// This user calls.
+    /// This user is calling.
     IncomingCall(String),
-    /// The call with this user is up, at either end.
+    /// The call with this user was accepted, on either side.
     Accepted(String),
-    /// The call ended, was declined or was refused. Exactly once per call.
+    /// The call ended, or was declined or refused. Fires exactly once per call.
     HangUp {
         /// The other side.
         peer: String,
-        /// Why, for a person.
+        /// The reason, in words for the user.
         reason: String,
     },
     /// The gateway applied the settings.
     Set(Settings),
-    /// The devices are open, before the call is sent or the answer is.
+    /// The devices are open. Fires before the offer or answer is sent.
     LocalStream(MediaStream),
     /// The first packet of the other side's audio or video arrived.
     RemoteStream {
-        /// All of its tracks; later ones join it.
+        /// All tracks of the peer; later ones are added.
         stream: MediaStream,
         /// The other side.
         peer: String,
@@ -45,18 +45,18 @@ pub enum CallEvent {
     SlowLink {
         /// `"audio"` or `"video"`.
         media: String,
-        /// Whether what this side sends gets lost; otherwise what it receives does.
+        /// Whether packets from this side are lost; otherwise packets to this side.
         is_uplink: bool,
         /// Packets lost since the last report.
         lost: u64,
     },
-    /// The gateway or the media path was lost, and is being brought back.
+    /// The gateway or the media path was lost; the library is reconnecting.
     Reconnecting(Error),
-    /// It is back, or what was lost has ended with its call.
+    /// The connection is back, or the affected call has ended.
     Reconnected,
-    /// Something that no command was there to report.
+    /// An error that no command could report.
     Error(Error),
-    /// A text arrived whole.
+    /// A complete text arrived.
     Text {
         /// Its type, in the sender's words.
         kind: String,
@@ -67,7 +67,7 @@ pub enum CallEvent {
         /// The other side.
         peer: String,
     },
-    /// A file or anything else that is no text arrived whole.
+    /// A complete file or other binary content arrived.
     Data {
         /// Its type, in the sender's words.
         kind: String,
@@ -78,31 +78,32 @@ pub enum CallEvent {
         /// The other side.
         peer: String,
     },
-    /// Bytes of a transfer moved, in either direction, or it ended. Not for texts of up to 64,000 bytes.
+    /// A transfer of either direction made progress or ended. Does not fire for texts of up to
+    /// 64,000 bytes.
     Progress(TransferStatus),
-    /// The other side has an outgoing file whole.
+    /// The peer has received an outgoing file completely.
     FileSent(TransferStatus),
-    /// An outgoing file did not get through; its state says why.
+    /// An outgoing file failed; its state holds the error.
     FileFailed(TransferStatus),
 }
 
-/// A message or file on its way, as it stands at the moment.
+/// A snapshot of a transfer.
 #[non_exhaustive]
 #[derive(Clone, Debug)]
 pub struct TransferStatus {
-    /// Tells it from others of the same call.
+    /// The id of the transfer, unique within its call.
     pub id: TransferId,
-    /// Which way it goes.
+    /// The direction.
     pub direction: Direction,
     /// A MIME type, or any word that both sides know.
     pub kind: String,
-    /// The file name as it arrives.
+    /// The file name as the receiver gets it.
     pub filename: Option<String>,
-    /// Its size in bytes; of a text, in UTF-8.
+    /// The size in bytes; for text, of its UTF-8 form.
     pub size: u64,
-    /// How many bytes the receiver has.
+    /// Bytes that the receiver has.
     pub transferred: u64,
-    /// How far it is.
+    /// The state.
     pub state: TransferState,
     /// The other side.
     pub peer: Option<String>,
@@ -110,12 +111,12 @@ pub struct TransferStatus {
 
 pub use crate::usecase::video_call::TransferState;
 
-/// Which way a transfer goes.
+/// The direction of a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
-    /// From here to the other side.
+    /// From this side to the peer.
     Outgoing,
-    /// From the other side to here.
+    /// From the peer to this side.
     Incoming,
 }
 

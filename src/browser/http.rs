@@ -1,5 +1,5 @@
-//! HTTP by `fetch` (WHATWG Fetch), such that no request needs a CORS preflight: a text body goes out as
-//! `text/plain`.
+//! HTTP by `fetch` (WHATWG Fetch). A text body is sent as `text/plain`, so that no request needs a
+//! CORS preflight.
 
 use js_sys::{Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
@@ -16,14 +16,14 @@ use crate::signaling::{HttpRequest, HttpResponse, LONGEST_BODY};
 
 #[wasm_bindgen]
 extern "C" {
-    /// A page may have put its own in the browser's place: in a window or a worker alike.
+    /// Called by its global name, so that a page can replace it, in windows and workers alike.
     #[wasm_bindgen(js_name = fetch, catch)]
     fn fetch(url: &str, init: &RequestInit) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(js_namespace = navigator, js_name = sendBeacon, catch)]
     fn send_beacon(url: &str, body: &str) -> Result<bool, JsValue>;
 }
 
-/// An open request, which is aborted when this is dropped.
+/// An open request. Aborted on drop.
 pub(crate) struct Exchange {
     abort: AbortController,
     _held: Held,
@@ -51,7 +51,7 @@ fn credentials(with_credentials: bool) -> RequestCredentials {
     if with_credentials { RequestCredentials::Include } else { RequestCredentials::SameOrigin }
 }
 
-/// Makes the request. The future is never an error: a gateway that does not answer is an answer too.
+/// Sends a request. Never fails: an unreachable gateway is a response too.
 pub(crate) async fn send(
     request: HttpRequest,
     signal: AbortSignal,
@@ -88,7 +88,7 @@ async fn exchange(
     })
 }
 
-/// Reads on for no longer than it takes to know that a body is too long.
+/// Reads a body. Stops once it is too long.
 async fn read_body(stream: Option<Readable>) -> Result<String, JsValue> {
     let mut bytes = Vec::new();
     let Some(stream) = stream else { return Ok(String::new()) };
@@ -114,15 +114,17 @@ async fn read_body(stream: Option<Readable>) -> Result<String, JsValue> {
 }
 
 fn decoded(bytes: Vec<u8>) -> String {
-    // As `TextDecoder` does, without a byte order mark.
+    // Removes the byte order mark, as `TextDecoder` does.
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// Sends what must go out even while the page is being left. Nothing comes back. A beacon says that it was
-/// taken, and an extension may drop it all the same; a `fetch` that outlives its page gets through.
+/// Sends a request that must succeed while the page is being closed. There is no response.
+///
+/// A `fetch` with `keepalive` is preferred: browser extensions may drop a beacon although the
+/// browser accepted it.
 pub(crate) fn send_last(url: &str, body: &str, with_credentials: bool) {
-    if !can_outlive() {
+    if !has_keepalive() {
         let _ = send_beacon(url, body);
         return;
     }
@@ -130,7 +132,7 @@ pub(crate) fn send_last(url: &str, body: &str, with_credentials: bool) {
     init.set_method("POST");
     init.set_body(&body.into());
     init.set_credentials(credentials(with_credentials));
-    // web-sys does not have it yet (WHATWG Fetch, section 5.4, `keepalive`).
+    // web-sys lacks `keepalive` (WHATWG Fetch, section 5.4).
     let _ = Reflect::set(&init, &"keepalive".into(), &JsValue::TRUE);
     if let Ok(sent) = fetch(url, &init) {
         spawn_local(async move {
@@ -139,8 +141,8 @@ pub(crate) fn send_last(url: &str, body: &str, with_credentials: bool) {
     }
 }
 
-/// Whether this browser's `fetch` can outlive its page. Firefox before 133 cannot.
-fn can_outlive() -> bool {
+/// Whether this browser supports `keepalive`. Firefox before 133 does not.
+fn has_keepalive() -> bool {
     let request = Reflect::get(&js_sys::global(), &"Request".into());
     let prototype = request.and_then(|class| Reflect::get(&class, &"prototype".into()));
     prototype.is_ok_and(|prototype| {

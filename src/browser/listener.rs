@@ -1,4 +1,4 @@
-//! Listeners and tasks as owned values: dropping one takes it back.
+//! Listeners and tasks as owned values: dropping one removes it.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -6,16 +6,16 @@ use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 use web_sys::{Event, EventTarget, MessageChannel};
 
-/// A listener, which is removed when this is dropped.
+/// An event listener. Removed on drop.
 pub(crate) struct Listener {
     target: EventTarget,
     event: &'static str,
-    // `Fn`: an event that is dispatched inside its own listener would be refused otherwise.
+    // `Fn`, since an event may be dispatched inside its own listener.
     closure: Closure<dyn Fn(Event)>,
 }
 
 impl Listener {
-    /// Listens. A target that refuses, as an object of the page's might, is never heard.
+    /// Adds a listener. Does nothing if the target, which may be an object of the page, throws.
     pub(crate) fn new(
         target: &EventTarget,
         event: &'static str,
@@ -38,8 +38,8 @@ fn function(closure: &Closure<dyn Fn(Event)>) -> &js_sys::Function {
     closure.as_ref().unchecked_ref()
 }
 
-/// Does something in a task of its own, soon. It comes by a message: timers stand still in a background tab.
-/// Not done at all if this is dropped before.
+/// Runs a function soon, in a task of its own. Uses a message, since browsers throttle timers in
+/// background tabs. Dropping it before cancels it.
 pub(crate) struct Soon {
     channel: MessageChannel,
     _listener: Listener,

@@ -190,7 +190,7 @@ impl Media {
     fn measure(self: &Rc<Self>, id: ConnectionId, peer: Rc<PeerConnection>) {
         let media = Rc::downgrade(self);
         spawn_local(async move {
-            let stats = peer.stats().await;
+            let stats = Box::new(peer.stats().await);
             if let Some(media) = media.upgrade() {
                 media.report(id, PeerEvent::Stats(stats));
             }

@@ -1,4 +1,4 @@
-//! What a connection and a call are made with, checked: gateway, ICE servers, devices, elements.
+//! The checked options of connections and calls: gateway, ICE servers, devices, elements.
 
 use std::fmt;
 use std::rc::Rc;
@@ -12,19 +12,19 @@ use crate::config::GatewayConfig;
 use crate::usecase::echo_test::EchoConfig;
 use crate::usecase::video_call::CallConfig;
 
-/// Gives a credential each time it is asked, or says in words what went wrong.
+/// Supplies a credential on request. The error is a message.
 pub type Source<T> = Rc<dyn Fn() -> LocalBoxFuture<'static, Result<T, String>>>;
 
-/// What a connection is made with.
+/// The options of a connection.
 pub(crate) struct Setup {
     pub(crate) gateway: GatewayConfig,
     pub(crate) console: Console,
-    /// Asked for the token, where that may expire.
+    /// The source of the token, if the token may expire.
     pub(crate) token: Option<Source<String>>,
     pub(crate) ice_servers: IceServers,
     pub(crate) ice_transport_policy: Option<RtcIceTransportPolicy>,
-    /// Default `max-bundle`: the gateway bundles always (RFC 9143), and there is one transport less
-    /// to gather for.
+    /// Default `max-bundle`: the gateway always bundles (RFC 9143), and the browser gathers
+    /// candidates for one transport only.
     pub(crate) bundle_policy: RtcBundlePolicy,
     /// Whether cookies go to a gateway of another origin.
     pub(crate) with_credentials: bool,
@@ -48,13 +48,13 @@ impl Setup {
 /// STUN and TURN servers, as an array of `RTCIceServer` (W3C WebRTC, section 4.2.2).
 #[derive(Clone)]
 pub(crate) enum IceServers {
-    /// The same for every peer connection.
+    /// The same servers for every peer connection.
     Fixed(Array),
-    /// Asked for before each peer connection, and before an ICE restart.
+    /// Requested before each peer connection and before each ICE restart.
     Asked(Source<Array>),
 }
 
-/// What a call is made with.
+/// The options of a call object.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CallSetup {
     pub(crate) config: CallConfig,
@@ -77,13 +77,13 @@ pub struct StreamOptions {
     pub audio: bool,
     /// Open and send a camera. Default true.
     pub video: bool,
-    /// This microphone and no other, by its `deviceId`. Default: the browser's choice.
+    /// The `deviceId` of the required microphone. Default: the browser's choice.
     pub audio_device: Option<String>,
-    /// This camera and no other, by its `deviceId`. Default: the browser's choice.
+    /// The `deviceId` of the required camera. Default: the browser's choice.
     pub video_device: Option<String>,
-    /// Width and height in pixels, as a wish.
+    /// The ideal width and height in pixels.
     pub resolution: Option<(u32, u32)>,
-    /// Frames per second, as a wish.
+    /// The ideal frame rate in frames per second.
     pub frame_rate: Option<f64>,
     /// Echo cancellation, noise suppression and automatic gain. Default true.
     pub voice_processor: bool,
@@ -103,19 +103,19 @@ impl Default for StreamOptions {
     }
 }
 
-/// Where the video goes: a container for elements made here, or elements of the page.
+/// The elements that show the videos: a container for created elements, or elements of the page.
 #[derive(Clone, Debug, Default)]
 pub struct Elements {
-    /// A `<video>` is appended for each stream without an element of its own, and removed when the
-    /// call ends.
+    /// The container. A `<video>` is appended for each stream without an element of its own, and
+    /// removed when the call ends.
     pub videos: Option<Element>,
-    /// For this side's video; it is muted.
+    /// The element for the local video. It is muted.
     pub local: Option<HtmlVideoElement>,
-    /// For the other side's video.
+    /// The element for the remote video.
     pub remote: Option<HtmlVideoElement>,
 }
 
-/// Which devices to list.
+/// A kind of devices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceKind {
     /// Microphones.
@@ -127,7 +127,7 @@ pub enum DeviceKind {
 }
 
 impl fmt::Debug for IceServers {
-    /// Hides what is in them: they hold credentials.
+    /// Hides the content, which includes credentials.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("IceServers(…)")
     }

@@ -1,4 +1,4 @@
-//! Whether the page is seen, stays, and has a network: what the browser says of it while there is a session.
+//! Events about the page during a session: visibility, navigation and network.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -8,20 +8,20 @@ use web_sys::{ConnectionType, EventTarget, NetworkInformation, PageTransitionEve
 
 use super::listener::Listener;
 
-/// What became of the page.
+/// A change of the page's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PageEvent {
-    /// There is a network again, or another one.
+    /// The network is back or has changed.
     Online,
-    /// It is seen again: timers may have slept.
+    /// The page is visible again: timers may have been throttled.
     Visible,
-    /// It is being left, and may come back.
+    /// The page is being left and may come back.
     Hide,
-    /// It came back from the back/forward cache.
+    /// The page came back from the back/forward cache.
     Show,
 }
 
-/// Listens until it is dropped.
+/// Listens for page events until dropped.
 pub(crate) struct PageLifecycle {
     _listeners: Vec<Listener>,
 }
@@ -50,20 +50,20 @@ impl PageLifecycle {
                 told(PageEvent::Show);
             }
         }));
-        // Not in Firefox on a desktop, and not in Safari. Chromium on a desktop does not tell the type: there only
-        // `online` says that the network is another one.
+        // Firefox on the desktop and Safari lack this interface. Chromium on the desktop does not
+        // report the type, so only `online` reports a network change there.
         if let Ok(network) = window.navigator().connection()
             && network.is_object()
         {
-            listeners.push(hear_network(network, tell));
+            listeners.push(listen_to_network(network, tell));
         }
         Some(Self { _listeners: listeners })
     }
 }
 
-/// The event also comes whenever the browser's *estimate* of the speed moves: only another type is another
-/// network (Network Information API, section 6).
-fn hear_network(network: NetworkInformation, tell: Rc<dyn Fn(PageEvent)>) -> Listener {
+/// The event also fires when the browser's *estimate* of the speed changes. Only another type means
+/// another network (Network Information API, section 6).
+fn listen_to_network(network: NetworkInformation, tell: Rc<dyn Fn(PageEvent)>) -> Listener {
     let before: Cell<ConnectionType> = Cell::new(network.type_());
     let target: EventTarget = network.clone().into();
     Listener::new(&target, "change", move |_| {

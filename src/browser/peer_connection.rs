@@ -25,7 +25,7 @@ use super::stats;
 use super::throwing::{Connection, throwing};
 use super::thrown;
 use crate::data::ChannelEvent;
-use crate::data::Lane;
+use crate::data::ChannelKind;
 use crate::peer::{ConnectionState, Error, PeerEvent, Stats, Step};
 use crate::signaling::Candidate;
 
@@ -223,8 +223,8 @@ impl PeerConnection {
     }
 
     /// Sends a binary message.
-    pub(crate) fn send(&self, lane: Lane, message: &[u8]) -> Result<(), JsValue> {
-        self.with_channels(|channels| channels.send(lane, message))
+    pub(crate) fn send(&self, channel: ChannelKind, message: &[u8]) -> Result<(), JsValue> {
+        self.with_channels(|channels| channels.send(channel, message))
     }
 
     /// Sends a text, as janus.js does.

@@ -1,7 +1,8 @@
-//! What must be undone when the module has broken down: connections, tracks, requests, elements.
+//! Lists what must be undone after a breakdown: connections, tracks, requests, elements.
 //!
-//! After a trap no code of the module runs any more, so no destructor does. The loader's guard in JavaScript
-//! (`pkg-template/guard.js`) then undoes what is listed here. Where there is no guard, nothing is listed.
+//! After a trap, no code of the module runs any more, and so no destructor. The loader's guard in
+//! JavaScript (`pkg-template/guard.js`) then undoes everything on this list. Without a guard,
+//! nothing is listed.
 
 use std::cell::RefCell;
 
@@ -12,7 +13,7 @@ thread_local! {
     static LIST: RefCell<Option<Map>> = const { RefCell::new(None) };
 }
 
-/// Lists in this map from now on.
+/// Sets the map that holds the list.
 #[cfg(feature = "js")]
 pub(crate) fn keep_in(map: Map) {
     LIST.set(Some(map));
@@ -22,12 +23,12 @@ fn list() -> Option<Map> {
     LIST.with_borrow(Clone::clone)
 }
 
-/// An entry of the list, which is taken off when this is dropped.
+/// An entry of the list. Removed on drop.
 #[derive(Debug)]
 pub(crate) struct Held(JsValue);
 
-/// Lists an object with what the guard does with it: `"close"`, `"stop"`, `"abort"`, `"remove"`, `"clear"`
-/// or `"call"`.
+/// Lists an object with the action of the guard: `"close"`, `"stop"`, `"abort"`, `"remove"`,
+/// `"clear"` or `"call"`.
 pub(crate) fn hold(object: &JsValue, undo: &str) -> Held {
     if let Some(list) = list() {
         list.set(object, &undo.into());

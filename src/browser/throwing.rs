@@ -1,5 +1,6 @@
-//! Methods that throw where web-sys takes for granted that they do not: on a connection that was closed
-//! meanwhile, or on an object of the page's own. What nobody catches would run over Rust and end the module.
+//! Methods that can throw although web-sys declares them infallible: on a closed connection, or on
+//! an object that the page replaced. An uncaught exception would unwind through Rust frames and
+//! break the module.
 
 use js_sys::Promise;
 use wasm_bindgen::prelude::*;
@@ -35,7 +36,7 @@ extern "C" {
         configuration: &RtcConfiguration,
     ) -> Result<(), JsValue>;
 
-    /// `Response` (WHATWG Fetch), or what a page's own `fetch` gives.
+    /// `Response` (WHATWG Fetch), or the result of a page's own `fetch`.
     pub(crate) type Answer;
     #[wasm_bindgen(method, getter, catch)]
     pub(crate) fn status(this: &Answer) -> Result<u16, JsValue>;
@@ -46,7 +47,7 @@ extern "C" {
     #[wasm_bindgen(method, getter, catch)]
     pub(crate) fn url(this: &Answer) -> Result<String, JsValue>;
 
-    /// `ReadableStream` (WHATWG Streams), which somebody else may read already.
+    /// `ReadableStream` (WHATWG Streams). It may be locked to another reader.
     pub(crate) type Readable;
     #[wasm_bindgen(method, catch, js_name = getReader)]
     pub(crate) fn get_reader(this: &Readable) -> Result<ReadableStreamDefaultReader, JsValue>;
@@ -60,13 +61,14 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub(crate) fn text(this: &Content) -> Result<Promise, JsValue>;
 
-    /// `HTMLMediaElement` (WHATWG HTML). What `play()` of a page's own returns may be no promise.
+    /// `HTMLMediaElement` (WHATWG HTML). A page's own `play()` may return something else than a
+    /// promise.
     pub(crate) type Player;
     #[wasm_bindgen(method, catch)]
     pub(crate) fn play(this: &Player) -> Result<JsValue, JsValue>;
 }
 
-/// Sees an object with the methods that throw.
+/// Casts an object to a type whose methods return exceptions as errors.
 pub(crate) fn throwing<T: JsCast>(object: &impl AsRef<JsValue>) -> &T {
     object.as_ref().unchecked_ref()
 }

@@ -1,16 +1,17 @@
-//! What JavaScript threw, in words.
+//! Describes JavaScript exceptions in words.
 
 use js_sys::Reflect;
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen]
 extern "C" {
-    /// A value as JavaScript writes it. An object of the page may throw.
+    /// Converts a value to a string. An object of the page may throw.
     #[wasm_bindgen(catch, js_name = String)]
     pub(crate) fn as_text(value: &JsValue) -> Result<String, JsValue>;
 }
 
-/// One line for a `cause`. It may be anything, and may throw again when it is looked at.
+/// Describes an exception in one line, for a `cause`. Any value can be thrown, and reading it may
+/// throw again.
 pub(crate) fn words(thrown: &JsValue) -> String {
     if let Some(text) = thrown.as_string() {
         return text;

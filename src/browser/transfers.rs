@@ -1,6 +1,7 @@
-//! The page's side of a call's messages and files: what is read from, what has arrived, how far both are. All of
-//! the content is in the browser's blobs; what is sent when, what has arrived and how a transfer ends is the
-//! core's to say.
+//! The browser side of a call's transfers: their sources, their received content and their state.
+//!
+//! All content is in blobs of the browser. The core decides what is sent when and how a transfer
+//! ends.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -20,15 +21,15 @@ use crate::log::Level;
 use crate::usecase::Command;
 use crate::usecase::video_call::{Data, Transfer, TransferId};
 
-/// What goes out.
+/// The source of outgoing content.
 pub(crate) enum Source {
-    /// A text that travels in one message.
+    /// A text that fits into one message.
     Text(String),
-    /// What is read as it is sent; `is_text` if it was a text and arrives as one.
+    /// A blob that is read while it is sent. `is_text` if the peer receives it as a text.
     Blob { blob: Blob, is_text: bool },
 }
 
-/// What is under way in both directions.
+/// The running transfers of both directions.
 #[derive(Default)]
 pub(crate) struct Transfers {
     outgoing: RefCell<VecMap<Command, Sending>>,
@@ -42,7 +43,7 @@ struct Sending {
 }
 
 impl Transfers {
-    /// Something begins to be sent.
+    /// Starts an outgoing transfer.
     pub(crate) fn begin(&self, status: TransferStatus, source: Source) {
         let TransferId::Outgoing(command) = status.id else { return };
         let (source, is_text) = match source {
@@ -52,7 +53,7 @@ impl Transfers {
         self.outgoing.borrow_mut().insert(command, Sending { status, source, is_text });
     }
 
-    /// What was sent ended, as its command is about to. Returns where it stands then.
+    /// Ends an outgoing transfer, just before its command ends. Returns the final status.
     pub(crate) fn finish(
         &self,
         command: Command,
@@ -60,7 +61,7 @@ impl Transfers {
         emit: impl Fn(CallEvent),
     ) -> Option<TransferStatus> {
         let sending = self.outgoing.borrow_mut().remove(&command);
-        // The core refused it before it began.
+        // Absent if the core refused the transfer before it began.
         let Sending { mut status, source, is_text } = sending?;
         match result {
             Ok(()) => (status.state, status.transferred) = (TransferState::Done, status.size),
@@ -78,7 +79,7 @@ impl Transfers {
         Some(status)
     }
 
-    /// Does what the core wants done with content, or tells the page of it.
+    /// Executes a data command of the core or reports its event.
     pub(crate) fn handle(call: &Rc<VideoCall>, data: Data) {
         match data {
             Data::Read { command, offset, length } => read(call, command, offset, length),
@@ -125,7 +126,8 @@ fn lose(call: &Rc<VideoCall>, id: TransferId, thrown: &wasm_bindgen::JsValue) {
     call.input(|core, now| core.handle_delivered(id, false, now));
 }
 
-/// Something is whole: a short text, or what was kept. It counts as done once the page can have it.
+/// Delivers a complete transfer: a short text, or the stored content. Confirms it to the core once
+/// the page has it.
 fn deliver(call: &Rc<VideoCall>, transfer: Transfer, peer: &UserName, content: Content) {
     let (id, peer) = (transfer.id, peer.to_string());
     let Meta { kind, filename, is_text, .. } = transfer.meta.clone();
@@ -158,7 +160,7 @@ fn deliver(call: &Rc<VideoCall>, transfer: Transfer, peer: &UserName, content: C
     });
 }
 
-/// Bytes of a peer that does not use this library.
+/// Delivers bytes from a peer that does not use this library.
 fn give_bytes(call: &Rc<VideoCall>, peer: &UserName, bytes: &[u8]) {
     let kind = "application/octet-stream";
     let mut arriving = Arriving::new();
@@ -175,7 +177,7 @@ fn give_bytes(call: &Rc<VideoCall>, peer: &UserName, bytes: &[u8]) {
     }
 }
 
-/// Bytes moved, or what was coming is lost.
+/// Reports progress, or the failure of an incoming transfer.
 fn change(call: &Rc<VideoCall>, transfer: Transfer, peer: &UserName) {
     let status = match transfer.id {
         TransferId::Outgoing(command) => {

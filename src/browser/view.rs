@@ -1,4 +1,4 @@
-//! The videos: elements in the page, put there by us or given by the page.
+//! The video elements: created here, or elements of the page.
 
 use std::cell::RefCell;
 
@@ -12,10 +12,10 @@ use super::options::Elements;
 use super::registry::{Held, hold};
 use super::throwing::{Player, throwing};
 
-/// The class of every video that is shown. `pkg-template/guard.js` takes the same off.
+/// The CSS class of every shown video. `pkg-template/guard.js` removes the same class.
 const CLASS: &str = "videortc-video";
 
-/// Whose video it is.
+/// The side that a video shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
     Local,
@@ -31,18 +31,18 @@ impl Side {
     }
 }
 
-/// Where the videos of a call are shown.
+/// The videos of a call.
 pub(crate) struct View {
     elements: Elements,
     local: RefCell<Option<Shown>>,
     remote: RefCell<Option<Shown>>,
 }
 
-/// A stream in an element; taken away when dropped.
+/// A stream in an element. Removed on drop.
 struct Shown {
     side: Side,
     element: HtmlVideoElement,
-    /// Made by us, and so to be taken out again.
+    /// Whether the element was created here and has to be removed.
     is_ours: bool,
     _held: Held,
 }
@@ -52,7 +52,8 @@ impl View {
         Self { elements, local: RefCell::default(), remote: RefCell::default() }
     }
 
-    /// Shows a stream. A page that gave no place for it gets the stream by its event all the same.
+    /// Shows a stream. Does nothing if the page gave no element: it gets the stream by an event
+    /// too.
     pub(crate) fn show(&self, side: Side, stream: &MediaStream) {
         if let Err(thrown) = self.try_show(side, stream) {
             console::report("the element for a video", &thrown);
@@ -78,7 +79,7 @@ impl View {
         if element.src_object().as_ref() != Some(stream) {
             element.set_src_object(Some(stream));
         }
-        // Refused where the page may not play audio yet; `autoplay` then does it later.
+        // Rejected while the autoplay policy forbids audio; `autoplay` starts it later.
         if let Ok(playing) = throwing::<Player>(&element).play()?.dyn_into::<Promise>() {
             spawn_local(async move {
                 let _ = JsFuture::from(playing).await;
@@ -87,7 +88,7 @@ impl View {
         Ok(())
     }
 
-    /// An element for a stream; none where the page gave no place for it.
+    /// The element for a stream; `None` if the page gave none.
     fn place(&self, side: Side) -> Result<Option<HtmlVideoElement>, JsValue> {
         let given = match side {
             Side::Local => &self.elements.local,
@@ -105,7 +106,7 @@ impl View {
         *self.shown(side).borrow_mut() = Some(shown);
         element.set_autoplay(true);
         element.set_muted(side == Side::Local);
-        // The attribute, since the property is spelled differently from browser to browser.
+        // By attribute, since browsers spell the property differently.
         element.set_attribute("playsinline", "")?;
         element.class_list().add_2(CLASS, side.class())?;
         Ok(Some(element))
@@ -119,7 +120,7 @@ impl View {
         Ok(Some(element.unchecked_into()))
     }
 
-    /// Takes the videos away, and with them the elements that are ours.
+    /// Removes the videos and the created elements.
     pub(crate) fn clear(&self) {
         let shown = (self.local.take(), self.remote.take());
         drop(shown);

@@ -1,12 +1,12 @@
 //! What passes between a use case and the browser's data channels.
 
-use super::Lane;
+use super::ChannelKind;
 
 /// A message to be sent.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ChannelMessage {
     /// Bytes, on one of the channels.
-    Binary(Lane, Vec<u8>),
+    Binary(ChannelKind, Vec<u8>),
     /// A text, on the channel for messages.
     Text(String),
 }
@@ -15,7 +15,7 @@ pub enum ChannelMessage {
 #[derive(Clone, Debug, PartialEq)]
 pub enum ChannelEvent {
     /// A channel of ours is open.
-    Open(Lane),
+    Open(ChannelKind),
     /// A channel of ours closed.
     Closed,
     /// Bytes came.

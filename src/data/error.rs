@@ -1,11 +1,11 @@
-//! What can go wrong with a message or a file, by who is to blame.
+//! Errors of messages and files, grouped by who caused them.
 
-/// Why a message or a file did not arrive, or was not taken.
+/// Why a message or a file did not arrive or was refused.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    // The page, or the page of the peer.
-    /// Data is switched off here.
+    // Caused by this page or the peer's page.
+    /// Data is switched off on this side.
     #[error("data is switched off")]
     Disabled,
     /// Data is switched off at the peer.
@@ -14,90 +14,90 @@ pub enum Error {
     /// The peer's description has no data section.
     #[error("the call has no data channel")]
     NoChannel,
-    /// The peer speaks plain text only.
+    /// The peer accepts plain text only.
     #[error("the peer takes plain text only")]
     NotSupportedByPeer {
-        /// The type of what was to be sent.
+        /// The type of the content that was to be sent.
         kind: String,
         /// Its size in bytes.
         size: u64,
     },
-    /// The peer does not take the type.
+    /// The peer refuses this type.
     #[error("type \"{kind}\" refused by the peer")]
     TypeRefused {
         /// The type.
         kind: String,
     },
-    /// The peer does not take so many bytes.
+    /// The content is larger than the peer accepts.
     #[error("{size} bytes refused by the peer")]
     TooLargeForPeer {
-        /// How many.
+        /// The size in bytes.
         size: u64,
     },
-    /// The peer sent a type that is not allowed here.
+    /// The peer sent a type that this side does not allow.
     #[error("type \"{kind}\" not allowed")]
     TypeNotAllowed {
-        /// The type, cut short.
+        /// The type, truncated.
         kind: String,
     },
-    /// The peer sent more bytes than are taken here.
+    /// The peer sent content that is larger than this side allows.
     #[error("{size} bytes of \"{kind}\" are too large")]
     TooLarge {
-        /// The type, cut short.
+        /// The type, truncated.
         kind: String,
-        /// How many.
+        /// The size in bytes.
         size: u64,
     },
-    /// This page cancelled it.
+    /// This page cancelled the transfer.
     #[error("cancelled")]
     Cancelled,
-    /// The peer's page cancelled it.
+    /// The peer's page cancelled the transfer.
     #[error("cancelled by the peer")]
     CancelledByPeer,
     /// The page's signal was aborted before anything was sent.
     #[error("aborted before it was sent")]
     Aborted,
 
-    // The content.
+    // Caused by the content.
     /// The source cannot be read.
     #[error("the source cannot be read: {cause}")]
     Unreadable {
-        /// The browser's words.
+        /// The browser's error message.
         cause: String,
     },
-    /// The source is of another size than it said.
+    /// The source no longer has the size that was announced.
     #[error("the source changed")]
     Changed,
-    /// The browser could not keep what came.
+    /// The browser could not store the received bytes.
     #[error("could not be kept")]
     NotKept,
-    /// The peer's browser could not keep it.
+    /// The peer's browser could not store the bytes.
     #[error("could not be kept by the peer")]
     NotKeptByPeer,
 
-    // The peer, or the connection.
-    /// The peer broke the data protocol.
+    // Caused by the peer or the connection.
+    /// The peer violated the data protocol.
     #[error("the peer broke the data protocol")]
     PeerMisbehaved,
-    /// The peer says that we broke it.
+    /// The peer reports that this side violated the data protocol.
     #[error("not understood by the peer")]
     NotUnderstoodByPeer,
-    /// The peer did not take it, and does not say why.
+    /// The peer refused the transfer for an unknown reason.
     #[error("not taken by the peer")]
     NotTakenByPeer,
-    /// It had to be sent again too often.
+    /// The transfer was resent too often.
     #[error("damaged again and again")]
     Damaged,
-    /// The peer announced the data protocol and has never spoken it.
+    /// The peer announced the data protocol but never sent a HELLO.
     #[error("the peer has never said anything")]
     PeerNeverSpoke,
-    /// The peer fell silent. It may or may not have received it.
+    /// The peer stopped responding. It may or may not have received the transfer.
     #[error("the peer says nothing any more")]
     PeerSilent,
-    /// The data channel was closed while the call goes on.
+    /// The data channel closed while the call continues.
     #[error("the data channel was closed")]
     ChannelClosed,
-    /// The call ended first.
+    /// The call ended before the transfer did.
     #[error("the call ended: {reason}")]
     CallEnded {
         /// The reason of the hang-up.

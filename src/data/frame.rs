@@ -1,83 +1,83 @@
-//! The frames of the data protocol, to bytes and back.
+//! Encodes and decodes the frames of the data protocol.
 
 use super::{LARGEST, Meta};
 
-/// Begins every greeting, so that nothing else is taken for one.
+/// Starts every HELLO, so that no other message is mistaken for one.
 const MAGIC: [u8; 4] = *b"VRTC";
 
-/// What a [`Frame::Chunk`] is longer than its content, in bytes.
+/// Overhead of a [`Frame::Chunk`] in bytes.
 pub(super) const CHUNK_FRAME: usize = 17;
 
-/// What a [`Frame::Offer`] is longer than its content, in bytes, at most.
+/// The largest overhead of a [`Frame::Offer`] in bytes.
 const LONGEST_OFFER_FRAME: usize = 530;
 
-/// One binary message. Numbers are unsigned and big-endian. `id` is the sender's name for a transfer.
-/// The last four bytes of every message are the CRC-32 of those before them.
+/// One binary message. Numbers are unsigned and big-endian. The sender assigns each transfer's
+/// `id`. The last four bytes of every message are the CRC-32 of the bytes before them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Frame<'a> {
-    /// "I speak this": repeated until the other side's came.
+    /// Announces this side's version and window. Repeated until the peer's HELLO arrives.
     Hello {
-        /// The highest version spoken.
+        /// The highest version that the sender speaks.
         version: u8,
-        /// The other side's greeting was heard.
+        /// Whether the sender has received the peer's HELLO.
         seen: bool,
-        /// How many bytes of chunks may be on their way to the one who says this.
+        /// Bytes of chunk content that may be in flight to the sender of this frame.
         window: u32,
     },
-    /// A transfer begins; with its content if that is short, else chunks follow.
+    /// Starts a transfer. Short content is included; otherwise chunks follow.
     Offer {
         /// The transfer.
         id: u32,
-        /// What it is.
+        /// Its description.
         meta: Meta,
-        /// All of it, or nothing.
+        /// The whole content, or empty.
         content: &'a [u8],
     },
     /// The next bytes of a transfer.
     Chunk {
         /// The transfer.
         id: u32,
-        /// Where in it they begin.
+        /// The position of the first byte.
         offset: u64,
-        /// The bytes; never none.
+        /// The bytes; never empty.
         content: &'a [u8],
     },
-    /// The sender heard nothing for a while: "where are you?"
+    /// The sender asks how much has arrived, since it heard nothing for a while.
     Ask {
         /// The transfer.
         id: u32,
-        /// How much of it was sent before this.
+        /// Bytes sent before this frame.
         sent: u64,
     },
-    /// The sender takes a transfer back. Answered by [`Frame::Result`].
+    /// The sender cancels a transfer. Answered by [`Frame::Result`].
     Cancel {
         /// The transfer.
         id: u32,
     },
-    /// So much has arrived.
+    /// The receiver reports how much has arrived.
     Ack {
         /// The transfer.
         id: u32,
-        /// How many bytes, from its start and without a gap.
+        /// Bytes received from the start without a gap.
         received: u64,
-        /// Bytes after these are missing: send from there again.
+        /// Whether the bytes that follow are missing and have to be resent.
         again: bool,
     },
-    /// How a transfer ended. What follows for it is dropped.
+    /// How a transfer ended. The receiver drops later frames of the transfer.
     Result {
         /// The transfer.
         id: u32,
-        /// How.
+        /// The outcome.
         verdict: Verdict,
     },
-    /// The transfer was never heard of: offer it again.
+    /// The receiver does not know the transfer: offer it again.
     Unknown {
         /// The transfer.
         id: u32,
     },
-    /// The sender has hung up. The gateway tells the same, but on a longer way.
+    /// The sender has hung up. The gateway reports this too, but later.
     Bye {
-        /// Why.
+        /// The reason.
         reason: String,
     },
 }
@@ -86,21 +86,21 @@ pub enum Frame<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Verdict {
-    /// It arrived whole and was handed to the page.
+    /// It arrived completely and was delivered to the page.
     Received = 0,
-    /// Its type is not among those that the receiver takes.
+    /// The receiver does not accept its type.
     TypeRefused = 1,
-    /// It is larger than the receiver takes.
+    /// It is larger than the receiver accepts.
     TooLarge = 2,
     /// The receiver cancelled it.
     CancelledByReceiver = 3,
     /// The sender cancelled it, in time.
     CancelledBySender = 4,
-    /// The receiver could not keep it.
+    /// The receiver could not store it.
     NotKept = 5,
-    /// It broke the protocol.
+    /// It violated the protocol.
     Malformed = 6,
-    /// A reason of a later version.
+    /// A verdict that this version does not know.
     Other = 255,
 }
 
@@ -119,21 +119,21 @@ impl Verdict {
     }
 }
 
-/// Why bytes are no frame.
+/// Why bytes could not be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Broken {
-    /// A kind that this version does not know.
+    /// The frame kind is unknown to this version.
     UnknownKind(u8),
-    /// It is not what was sent.
+    /// The checksum does not match.
     Checksum,
-    /// It ends too early, or too late.
+    /// The message is too short or too long.
     Length,
-    /// A field holds what it must not.
+    /// A field holds an invalid value.
     Field,
 }
 
 impl Frame<'_> {
-    /// The bytes of the message. A text that is longer than its field can tell is cut.
+    /// Encodes the frame. A text that is too long for its field is truncated.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
         match self {
@@ -193,7 +193,7 @@ impl Frame<'_> {
         out
     }
 
-    /// Reads a stranger's message.
+    /// Decodes a message from the peer, which may hold anything.
     pub fn decode(message: &[u8]) -> Result<Frame<'_>, Broken> {
         let (body, sum) = message.split_last_chunk().ok_or(Broken::Length)?;
         if checksum(body) != u32::from_be_bytes(*sum) {
@@ -211,7 +211,7 @@ impl Frame<'_> {
                     seen: input.flag()?,
                     window: input.u32()?,
                 };
-                // A later version may say more.
+                // Later versions may append fields.
                 if input.0.is_empty() || matches!(hello, Frame::Hello { version: 2.., .. }) {
                     return Ok(hello);
                 }
@@ -259,22 +259,24 @@ impl Frame<'_> {
 #[expect(clippy::missing_const_for_thread_local, reason = "the table would travel in the module")]
 fn checksum(bytes: &[u8]) -> u32 {
     thread_local! {
-        // The large table, 16 kB: five times as fast as the small one, which took 3 % of a core at each end of a
-        // fast file. It is made when it is first needed, since no compression makes it shorter.
-        static CRC: crc::Crc<u32, crc::Table<16>> = crc::Crc::<u32, crc::Table<16>>::new(&crc::CRC_32_ISO_HDLC);
+        // The 16 kB table is five times as fast as the small one, which used 3 % of a core at each
+        // end of a fast file transfer. It is computed on first use: it does not compress well, so
+        // a constant would enlarge the download.
+        static CRC: crc::Crc<u32, crc::Table<16>> =
+            crc::Crc::<u32, crc::Table<16>>::new(&crc::CRC_32_ISO_HDLC);
     }
     CRC.with(|crc| crc.checksum(bytes))
 }
 
 fn push_text(out: &mut Vec<u8>, text: &str) {
-    // A character more than the field takes is left out whole.
+    // Truncates at a character boundary.
     let ends = text.char_indices().map(|(at, c)| at.saturating_add(c.len_utf8()));
     let length = ends.map_while(|end| u8::try_from(end).ok()).last().unwrap_or_default();
     out.push(length);
     out.extend(text.bytes().take(length.into()));
 }
 
-/// What is left to read.
+/// The bytes not read yet.
 struct Input<'a>(&'a [u8]);
 
 impl<'a> Input<'a> {

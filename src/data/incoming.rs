@@ -1,38 +1,39 @@
-//! The receiving side: takes what comes in order, acknowledges it, refuses what is not wanted.
+//! The receiving side: accepts chunks in order, acknowledges them and refuses unwanted transfers.
 //!
-//! It keeps no content, no timer and no more than [`SLOTS`] entries, whatever a sender does.
+//! It stores no content, needs no timer and holds at most [`SLOTS`] entries, whatever the sender
+//! does.
 
 use vecmap::VecMap;
 
 use super::frame::{Frame, Verdict};
 use super::policy::clean_filename;
-use super::{ACK_EVERY, LEAST_CHUNK, Meta, SLOTS};
+use super::{ACK_EVERY, MIN_CHUNK, Meta, SLOTS};
 use crate::data::Policy;
 
-/// What the receiver wants done, in this order.
+/// Outputs of the receiver, in order.
 pub(super) enum Want {
-    /// Send this.
+    /// Send this frame.
     Answer(Frame<'static>),
-    /// These bytes go at the end of what is kept for the transfer.
+    /// Append these bytes to the stored content of the transfer.
     Keep(u32, Vec<u8>),
-    /// The transfer is whole: give it to the page, then say so by [`Incoming::handle_delivered`].
+    /// The transfer is complete: deliver it to the page, then call [`Incoming::handle_delivered`].
     Deliver(u32, Meta, Content),
-    /// What is kept for the transfer is not wanted any more; for whom, and why.
+    /// The transfer failed: discard its stored content. Holds the received bytes and the verdict.
     Drop(u32, Meta, u64, Verdict),
-    /// A transfer was refused before anything of it was kept.
+    /// A transfer was refused before any content was stored.
     Refused(Meta, Verdict),
-    /// So much of the transfer is here.
+    /// More bytes of the transfer have arrived.
     Progress(u32),
-    /// A line for the log: the other side did something odd.
-    Odd(&'static str),
+    /// A log line about unexpected behaviour of the peer.
+    Log(&'static str),
 }
 
-/// The content of a transfer that is whole.
+/// The content of a complete transfer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
-    /// A text that came in one message.
+    /// A text that arrived in one message.
     Text(String),
-    /// It is all kept.
+    /// All content is stored (see [`Output::Keep`](super::Output::Keep)).
     Kept,
 }
 
@@ -41,8 +42,9 @@ pub(super) struct Incoming {
     slots: VecMap<u32, Slot>,
 }
 
-/// The newest transfer of a slot. What became of it is kept until the sender uses the slot again, which
-/// says that it knows: so an offer that is repeated is answered, and never delivered twice.
+/// The newest transfer of a slot. Its outcome is kept until the sender reuses the slot, which
+/// implies that the sender knows the outcome. So a repeated OFFER is answered but never delivered
+/// twice.
 struct Slot {
     id: u32,
     state: State,
@@ -53,8 +55,8 @@ enum State {
         meta: Meta,
         received: u64,
         unacknowledged: u32,
-        /// The sender was asked to go back, and has not done so yet.
-        asked_again: bool,
+        /// A resend was requested and has not begun yet.
+        resend_requested: bool,
     },
     Delivering {
         meta: Meta,
@@ -63,7 +65,7 @@ enum State {
 }
 
 impl Incoming {
-    /// A transfer that is being received, and how far.
+    /// The description and the received bytes of an open transfer.
     pub(super) fn progress(&self, id: u32) -> Option<(&Meta, u64)> {
         match &self.slot(id)?.state {
             State::Receiving { meta, received, .. } => Some((meta, *received)),
@@ -80,11 +82,11 @@ impl Incoming {
         policy: &Policy,
         wants: &mut Vec<Want>,
     ) {
-        if self.is_past(id) {
-            return answer_past(id, wants);
+        if self.is_slot_reused(id) {
+            return reject_reused_slot(id, wants);
         }
         if let Some(slot) = self.slot(id) {
-            return answer_repeated(slot, wants);
+            return repeat_answer(slot, wants);
         }
         self.abandon(slot_of(id), wants);
         meta.filename = meta.filename.as_deref().and_then(clean_filename);
@@ -93,8 +95,8 @@ impl Incoming {
             return self.end(id, verdict, wants);
         }
         let state = if content.len() as u64 != meta.size {
-            let (received, unacknowledged, asked_again) = (0, 0, false);
-            State::Receiving { meta, received, unacknowledged, asked_again }
+            let (received, unacknowledged, resend_requested) = (0, 0, false);
+            State::Receiving { meta, received, unacknowledged, resend_requested }
         } else if !meta.is_text {
             if !content.is_empty() {
                 wants.push(Want::Keep(id, content.to_vec()));
@@ -107,7 +109,7 @@ impl Incoming {
         } else {
             return self.end(id, Verdict::Malformed, wants);
         };
-        // Last, so that they stand in the order in which they began.
+        // Reinserted, so that the slots keep the order in which their transfers began.
         self.slots.remove(&slot_of(id));
         self.slots.insert(slot_of(id), Slot { id, state });
     }
@@ -120,29 +122,29 @@ impl Incoming {
         wants: &mut Vec<Want>,
     ) {
         let Some(Slot { state, .. }) = self.slot_mut(id) else {
-            return wants.push(Want::Odd("a chunk of an unknown transfer was dropped"));
+            return wants.push(Want::Log("a chunk of an unknown transfer was dropped"));
         };
-        let State::Receiving { meta, received, unacknowledged, asked_again } = state else {
+        let State::Receiving { meta, received, unacknowledged, resend_requested } = state else {
             return;
         };
         let end = offset.saturating_add(content.len() as u64);
-        // Crumbs would cost the page many times what they hold.
-        let is_crumb = content.len() < LEAST_CHUNK && end < meta.size;
-        if end > meta.size || is_crumb {
+        // The overhead of tiny chunks would be many times their content.
+        let is_undersized = content.len() < MIN_CHUNK && end < meta.size;
+        if end > meta.size || is_undersized {
             return self.fail(id, Verdict::Malformed, wants);
         }
         if offset < *received {
-            return wants.push(Want::Odd("a chunk that had come already was dropped"));
+            return wants.push(Want::Log("a chunk that had come already was dropped"));
         }
         if offset > *received {
-            // Once is enough: what is on its way meanwhile is no news.
-            if !std::mem::replace(asked_again, true) {
+            // Requested once only: later chunks that were already in flight show the same gap.
+            if !std::mem::replace(resend_requested, true) {
                 *unacknowledged = 0;
                 wants.push(Want::Answer(Frame::Ack { id, received: *received, again: true }));
             }
-            return wants.push(Want::Odd("a chunk is missing: asked for it again"));
+            return wants.push(Want::Log("a chunk is missing: asked for it again"));
         }
-        *asked_again = false;
+        *resend_requested = false;
         *received = end;
         *unacknowledged = unacknowledged.saturating_add(content.len() as u32);
         let whole = end == meta.size;
@@ -163,32 +165,32 @@ impl Incoming {
     }
 
     pub(super) fn handle_ask(&mut self, id: u32, sent: u64, wants: &mut Vec<Want>) {
-        if self.is_past(id) {
-            return answer_past(id, wants);
+        if self.is_slot_reused(id) {
+            return reject_reused_slot(id, wants);
         }
         match self.slot_mut(id) {
-            Some(Slot { state: State::Receiving { received, asked_again, .. }, .. }) => {
-                // What was sent before the question comes before it.
+            Some(Slot { state: State::Receiving { received, resend_requested, .. }, .. }) => {
+                // The channel is ordered, so everything sent before the ASK has arrived or is lost.
                 let again = *received < sent;
-                *asked_again = again;
+                *resend_requested = again;
                 wants.push(Want::Answer(Frame::Ack { id, received: *received, again }));
             }
-            Some(slot) => answer_repeated(slot, wants),
+            Some(slot) => repeat_answer(slot, wants),
             None => wants.push(Want::Answer(Frame::Unknown { id })),
         }
     }
 
     pub(super) fn handle_cancel(&mut self, id: u32, wants: &mut Vec<Want>) {
-        if self.is_past(id) {
-            return answer_past(id, wants);
+        if self.is_slot_reused(id) {
+            return reject_reused_slot(id, wants);
         }
         match self.slot(id) {
             Some(Slot { state: State::Receiving { .. }, .. }) => {
                 self.fail(id, Verdict::CancelledBySender, wants);
             }
-            // Too late: it is whole, or ended otherwise.
-            Some(slot) => answer_repeated(slot, wants),
-            // Its offer may yet come.
+            // Too late: the transfer is complete or has ended.
+            Some(slot) => repeat_answer(slot, wants),
+            // The OFFER may still arrive; it must not start the transfer.
             None => {
                 self.abandon(slot_of(id), wants);
                 self.end(id, Verdict::CancelledBySender, wants);
@@ -196,7 +198,7 @@ impl Incoming {
         }
     }
 
-    /// The page has it, or it could not be kept.
+    /// The page has the content, or it could not be stored.
     pub(super) fn handle_delivered(&mut self, id: u32, kept: bool, wants: &mut Vec<Want>) {
         match self.slot(id) {
             Some(Slot { state: State::Delivering { .. }, .. }) if kept => {
@@ -209,14 +211,14 @@ impl Incoming {
         }
     }
 
-    /// The page does not want the rest of it. What is whole is not taken back.
+    /// The page cancels a transfer. Does nothing once the transfer is complete.
     pub(super) fn cancel(&mut self, id: u32, wants: &mut Vec<Want>) {
         if let Some(Slot { state: State::Receiving { .. }, .. }) = self.slot(id) {
             self.fail(id, Verdict::CancelledByReceiver, wants);
         }
     }
 
-    /// Every transfer that is not whole, at the end of the link.
+    /// Fails every incomplete transfer when the link ends.
     pub(super) fn close(&mut self, wants: &mut Vec<Want>) {
         for slot in std::mem::take(&mut self.slots).into_values() {
             if let State::Receiving { meta, received, .. } = slot.state {
@@ -225,7 +227,7 @@ impl Incoming {
         }
     }
 
-    /// Ends a transfer of which something may be kept.
+    /// Ends a transfer that may have stored content.
     fn fail(&mut self, id: u32, verdict: Verdict, wants: &mut Vec<Want>) {
         if let Some((meta, received)) = self.progress(id) {
             wants.push(Want::Drop(id, meta.clone(), received, verdict));
@@ -238,18 +240,18 @@ impl Incoming {
         wants.push(Want::Answer(Frame::Result { id, verdict }));
     }
 
-    /// The sender uses the slot for something else: what was open in it never comes to its end.
+    /// The sender reused the slot for another transfer: fails the one that was open in it.
     fn abandon(&mut self, slot: u32, wants: &mut Vec<Want>) {
         if let Some(Slot { id, state: State::Receiving { meta, received, .. } }) =
             self.slots.remove(&slot)
         {
-            wants.push(Want::Odd("a transfer was left in the middle for another in its slot"));
+            wants.push(Want::Log("a transfer was left in the middle for another in its slot"));
             wants.push(Want::Drop(id, meta, received, Verdict::Malformed));
         }
     }
 
-    /// Whether the sender has used the transfer's slot again.
-    fn is_past(&self, id: u32) -> bool {
+    /// Whether the sender has reused the slot of the transfer.
+    fn is_slot_reused(&self, id: u32) -> bool {
         self.slots.get(&slot_of(id)).is_some_and(|slot| slot.id > id)
     }
 
@@ -266,21 +268,22 @@ fn slot_of(id: u32) -> u32 {
     id % SLOTS
 }
 
-/// Says again what is known of a transfer.
-fn answer_repeated(slot: &Slot, wants: &mut Vec<Want>) {
+/// Repeats the latest answer about a transfer.
+fn repeat_answer(slot: &Slot, wants: &mut Vec<Want>) {
     let id = slot.id;
     match &slot.state {
         State::Receiving { received, .. } => {
             wants.push(Want::Answer(Frame::Ack { id, received: *received, again: false }));
         }
-        // The result follows.
+        // The result follows after delivery.
         State::Delivering { .. } => {}
         State::Ended(verdict) => wants.push(Want::Answer(Frame::Result { id, verdict: *verdict })),
     }
 }
 
-/// Whoever uses a slot again knows how its last transfer ended; or broke the protocol, and is told.
-fn answer_past(id: u32, wants: &mut Vec<Want>) {
-    wants.push(Want::Odd("a question came about a transfer whose slot was used again"));
+/// A sender may reuse a slot only once it knows how the previous transfer ended. One that still
+/// asks about the previous transfer has violated the protocol.
+fn reject_reused_slot(id: u32, wants: &mut Vec<Want>) {
+    wants.push(Want::Log("a question came about a transfer whose slot was used again"));
     wants.push(Want::Answer(Frame::Result { id, verdict: Verdict::Malformed }));
 }

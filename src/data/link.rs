@@ -1,4 +1,4 @@
-//! One call's data: the greeting, both directions, and what each side of the channel is told.
+//! The data of one call: the HELLO exchange and both directions.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -9,87 +9,89 @@ use super::incoming::{self, Content, Incoming};
 use super::outgoing::{self, Body, Outgoing, Queued, Room};
 use super::policy::is_kind;
 use super::sdp::Support;
-use super::{LONGEST_MESSAGE, Lane, Meta, VERSION, WINDOW};
+use super::{ChannelKind, LONGEST_MESSAGE, Meta, VERSION, WINDOW};
 use crate::data::Policy;
 use crate::log::{Level, excerpt};
 use crate::time::Time;
 
-/// How soon an unanswered greeting is repeated; each time twice as late, up to the second.
-const GREETING: Duration = Duration::from_millis(50);
-const SLOWEST_GREETING: Duration = Duration::from_secs(3);
-/// What the bulk channel's own buffer may hold: enough to keep it busy, and little to be stuck behind.
+/// An unanswered HELLO is repeated after this time. The interval doubles each time, up to
+/// [`MAX_HELLO_INTERVAL`].
+const HELLO_INTERVAL: Duration = Duration::from_millis(50);
+const MAX_HELLO_INTERVAL: Duration = Duration::from_secs(3);
+/// Bytes to keep in the bulk channel's send buffer: enough to keep the channel busy, few enough
+/// that a new transfer does not wait long.
 const BUFFER: usize = 256 * 1024;
-/// How often the page is told of a transfer's progress, at most.
-const PROGRESS: Duration = Duration::from_millis(100);
-/// How many plain texts are kept for a call that is not up yet.
-const MOST_EARLY: usize = 64;
+/// The shortest interval between progress events of a transfer.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
+/// Plain texts to keep until the call is up.
+const MAX_EARLY: usize = 64;
 
-/// How often the other side is believed to have heard nothing: more than two minutes of greetings.
-const MOST_UNHEARD: u8 = 50;
+/// How many unseen HELLOs trigger questions: more than two minutes of repetitions.
+const MAX_UNSEEN_HELLOS: u8 = 50;
 
-/// The longest reason of an end that is told here, in bytes.
-const LONGEST_REASON: usize = 200;
+/// The longest reason that a BYE may carry, in bytes.
+const MAX_REASON: usize = 200;
 
-/// How often a call complains of what the other side sends.
-const MOST_COMPLAINTS: u32 = 1000;
+/// Warnings per call about what the peer sends.
+const MAX_PEER_WARNINGS: u32 = 1000;
 
-/// Names a transfer, in its direction.
+/// Identifies a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Key {
-    /// One of ours, in the order in which they were sent.
+    /// A transfer that this side sends. Numbers ascend in sending order.
     Outgoing(u64),
-    /// One of the other side's.
+    /// A transfer that the peer sends, by the peer's id.
     Incoming(u32),
 }
 
-/// A transfer as the page sees it.
+/// The state of a transfer for the page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// Its name.
+    /// Which transfer.
     pub key: Key,
-    /// What it is.
+    /// Its description.
     pub meta: Meta,
-    /// How many bytes the receiver has.
+    /// Bytes that the receiver has.
     pub transferred: u64,
 }
 
-/// What the link wants or tells. Drain it after every input.
+/// Commands and events of the link. Drain them after every input.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
     /// Send this frame.
-    Send(Lane, Vec<u8>),
-    /// Send this text to a peer that speaks no more.
+    Send(ChannelKind, Vec<u8>),
+    /// Send this text to a peer that accepts plain text only.
     SendText(String),
-    /// Read so many bytes of an outgoing transfer's source; then [`Link::handle_read`].
+    /// Read bytes from the source of an outgoing transfer, then call [`Link::handle_read`].
     Read {
         /// The number of [`Key::Outgoing`].
         number: u64,
-        /// Where to begin.
+        /// The position of the first byte.
         offset: u64,
-        /// How many.
+        /// Bytes to read.
         length: u64,
     },
-    /// Put this at the end of what is kept for an incoming transfer.
+    /// Append these bytes to the stored content of an incoming transfer.
     Keep(u32, Vec<u8>),
-    /// An incoming transfer is whole: give it to the page; then [`Link::handle_delivered`].
+    /// An incoming transfer is complete: deliver it, then call [`Link::handle_delivered`].
     Deliver(Report, Content),
-    /// A plain text of a peer that speaks no more.
+    /// A text message from a peer, outside of the protocol.
     PlainText(String),
-    /// Plain bytes of a peer that speaks no more.
+    /// A binary message from a peer that does not speak the protocol.
     PlainBytes(Vec<u8>),
-    /// Bytes moved.
+    /// A transfer made progress.
     Progress(Report),
-    /// An outgoing transfer ended, as its command's result says.
+    /// An outgoing transfer ended with this result.
     Sent(Report, Result<(), Error>),
-    /// An incoming transfer ended without being whole: nothing more is kept of it.
+    /// An incoming transfer failed: discard its stored content.
     Lost(Report, Error),
-    /// Something was refused before anything of it came.
+    /// An incoming transfer or message was refused before any content was stored.
     Refused(Error),
     /// A line for the log.
     Log(Level, String),
 }
 
-/// The data of one call, from its first wish to its end.
+/// The data of one call, from the first `sendData()` to the end of the call.
 #[derive(Default)]
 pub struct Link {
     policy: Policy,
@@ -99,19 +101,19 @@ pub struct Link {
     bulk_open: bool,
     outgoing: Outgoing,
     incoming: Incoming,
-    /// How many more bytes the bulk channel's own buffer takes.
+    /// Free space in the send buffer of the bulk channel.
     room: usize,
-    /// When anything last came from the other side.
+    /// When the last frame of the peer arrived.
     heard: Time,
-    /// When the page was last told of each transfer's progress.
-    told: Vec<(Key, Time)>,
-    /// What came before the call was up.
+    /// When each transfer's progress was last reported to the page.
+    progress_reported: Vec<(Key, Time)>,
+    /// Messages that arrived before the call was up.
     early: VecDeque<Output>,
-    /// How much of what a stranger does wrong was told.
-    complaints: u32,
-    /// How often the other side said that it has heard nothing.
-    unheard: u8,
-    /// The other side has hung up, and why.
+    /// Warnings so far about what the peer sends.
+    peer_warnings: u32,
+    /// HELLOs in which the peer said that it has not received ours.
+    unseen_hellos: u8,
+    /// The reason of the peer's BYE.
     bye: Option<String>,
     last_number: u64,
     outputs: VecDeque<Output>,
@@ -122,57 +124,60 @@ enum Phase {
     /// The call is not up, or its channels are not open.
     #[default]
     Waiting,
-    /// The other side speaks the protocol, and has not been heard yet.
-    Greeting { again_at: Time, pause: Duration },
-    /// Both sides are ready.
+    /// The peer announced the protocol; its HELLO has not arrived yet.
+    Hello { again_at: Time, pause: Duration },
+    /// The HELLO of the peer has arrived.
     Ready { window: u64 },
-    /// The other side takes plain text.
+    /// The peer accepts plain text only.
     Plain,
-    /// Nothing can be sent, and why.
+    /// Nothing can be sent any more, for this reason.
     Closed(Error),
 }
 
 impl Link {
-    /// A link whose call is not up yet. What is sent waits.
+    /// Creates the link of a call that is not up yet. Transfers are queued until it is.
     pub fn new(policy: Policy) -> Self {
         let phase = if policy.enabled { Phase::Waiting } else { Phase::Closed(Error::Disabled) };
         Self { policy, phase, room: BUFFER, ..Self::default() }
     }
 
-    /// What to do next, if anything.
+    /// The next output, if any.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
     }
 
-    /// The moment by which [`Link::handle_timeout`] must be called.
+    /// The time at which [`Link::handle_timeout`] must be called.
     pub fn poll_timeout(&self) -> Option<Time> {
         match &self.phase {
-            Phase::Waiting if self.support.is_some() => Some(self.heard + outgoing::SILENCE),
-            Phase::Greeting { again_at, .. } => Some(*again_at),
+            Phase::Waiting if self.support.is_some() => {
+                Some(self.heard + outgoing::SILENCE_TIMEOUT)
+            }
+            Phase::Hello { again_at, .. } => Some(*again_at),
             Phase::Ready { .. } => self.outgoing.poll_timeout(),
             _ => None,
         }
     }
 
-    /// The version to announce in an offer or answer; 0 where data is off.
+    /// The version to announce in an offer or answer; 0 if data is off.
     pub fn version(&self) -> u8 {
         if self.policy.enabled { VERSION } else { 0 }
     }
 
-    // The page.
+    // Inputs from the page.
 
-    /// Sends a short text. The result comes as [`Output::Sent`] under this number.
+    /// Sends a short text. The result comes as [`Output::Sent`] with the returned number.
     pub fn send_text(&mut self, meta: Meta, text: String, now: Time) -> u64 {
         self.send(meta, Body::Inline(text.into_bytes()), now)
     }
 
-    /// Sends what has to be read. The result comes as [`Output::Sent`] under this number.
+    /// Sends content that has to be read first. The result comes as [`Output::Sent`] with the
+    /// returned number.
     pub fn send_source(&mut self, meta: Meta, now: Time) -> u64 {
         let body = if meta.size == 0 { Body::Inline(Vec::new()) } else { Body::Source };
         self.send(meta, body, now)
     }
 
-    /// The number that the next transfer will have.
+    /// The number of the next outgoing transfer.
     pub fn next_number(&self) -> u64 {
         self.last_number.saturating_add(1)
     }
@@ -196,7 +201,7 @@ impl Link {
         number
     }
 
-    /// Takes a transfer back, or refuses the rest of one that is coming.
+    /// Cancels an outgoing or incoming transfer.
     pub fn cancel(&mut self, key: Key, now: Time) {
         match key {
             Key::Outgoing(number) => {
@@ -213,44 +218,45 @@ impl Link {
         self.pump(now);
     }
 
-    // The call.
+    // Inputs from the call.
 
-    /// The call is up; this is what the other side's description said.
+    /// The call is up; the peer's description announced `support`.
     pub fn handle_up(&mut self, support: Support, now: Time) {
         self.support = Some(support);
         self.outputs.append(&mut self.early);
         self.begin(now);
     }
 
-    /// A channel of ours is open.
-    pub fn handle_open(&mut self, lane: Lane, now: Time) {
-        match lane {
-            Lane::Messages => self.messages_open = true,
-            Lane::Bulk => self.bulk_open = true,
+    /// One of this side's channels opened.
+    pub fn handle_open(&mut self, channel: ChannelKind, now: Time) {
+        match channel {
+            ChannelKind::Messages => self.messages_open = true,
+            ChannelKind::Bulk => self.bulk_open = true,
         }
         self.begin(now);
     }
 
-    /// A channel of ours closed, or the peer connection was given up: nothing more is sent, unless another has
-    /// channels of its own.
+    /// A channel of this side closed, or its peer connection was replaced. Nothing more is sent
+    /// until the channels of another connection open.
     pub fn handle_channels_gone(&mut self) {
         self.messages_open = false;
         self.bulk_open = false;
     }
 
-    /// Tells the other side that the call is over, if it listens. A long reason is left to the gateway.
+    /// Sends BYE if the peer has sent its HELLO. A longer reason reaches the peer by the gateway
+    /// only.
     pub fn say_bye(&mut self, reason: &str) {
-        if matches!(self.phase, Phase::Ready { .. }) && reason.len() <= LONGEST_REASON {
-            self.frame(Lane::Messages, &Frame::Bye { reason: reason.to_owned() });
+        if matches!(self.phase, Phase::Ready { .. }) && reason.len() <= MAX_REASON {
+            self.frame(ChannelKind::Messages, &Frame::Bye { reason: reason.to_owned() });
         }
     }
 
-    /// Why the other side has hung up, once, if it said so.
+    /// The reason of the peer's BYE, if one arrived. Returned once.
     pub fn take_bye(&mut self) -> Option<String> {
         self.bye.take()
     }
 
-    /// The call is over: what is left ends with this error.
+    /// The call is over: fails all pending transfers with this error.
     pub fn close(&mut self, error: &Error) {
         self.phase = Phase::Closed(error.clone());
         let mut wants = Vec::new();
@@ -266,9 +272,9 @@ impl Link {
         }
     }
 
-    // The channels.
+    // Inputs from the channels.
 
-    /// A binary message.
+    /// A binary message arrived.
     pub fn handle_message(&mut self, message: &[u8], now: Time) {
         if matches!(self.phase, Phase::Closed(_)) {
             return;
@@ -280,7 +286,7 @@ impl Link {
         }
         match Frame::decode(message) {
             Ok(frame) => self.handle_frame(frame, now),
-            Err(broken) => self.complain(Output::Log(
+            Err(broken) => self.warn_about_peer(Output::Log(
                 Level::Warn,
                 match broken {
                     Broken::UnknownKind(kind) => {
@@ -295,14 +301,14 @@ impl Link {
         self.pump(now);
     }
 
-    /// A text message: what janus.js sends.
+    /// A text message arrived: plain text, as janus.js sends it.
     pub fn handle_text(&mut self, text: String) {
         if !matches!(self.phase, Phase::Closed(_)) {
             self.handle_plain("text/plain", text.len(), || Output::PlainText(text));
         }
     }
 
-    /// The bytes that [`Output::Read`] asked for, or the browser's words on why there are none.
+    /// The bytes requested by [`Output::Read`], or the browser's error message.
     pub fn handle_read(
         &mut self,
         number: u64,
@@ -316,26 +322,26 @@ impl Link {
         self.pump(now);
     }
 
-    /// What [`Output::Deliver`] asked for is done, or was not possible.
+    /// The delivery requested by [`Output::Deliver`] succeeded, or the content could not be stored.
     pub fn handle_delivered(&mut self, id: u32, kept: bool, now: Time) {
         let mut wants = Vec::new();
         self.incoming.handle_delivered(id, kept, &mut wants);
         self.do_incoming(wants, now);
     }
 
-    /// So many bytes are in the bulk channel's own buffer.
+    /// The send buffer of the bulk channel holds this many bytes.
     pub fn handle_buffered(&mut self, bytes: usize, now: Time) {
         self.room = BUFFER.saturating_sub(bytes);
         self.pump(now);
     }
 
-    /// The time has come.
+    /// The time of [`Link::poll_timeout`] has come.
     pub fn handle_timeout(&mut self, now: Time) {
         match &mut self.phase {
-            Phase::Greeting { again_at, pause } if *again_at <= now => {
-                *pause = pause.saturating_mul(2).min(SLOWEST_GREETING);
+            Phase::Hello { again_at, pause } if *again_at <= now => {
+                *pause = pause.saturating_mul(2).min(MAX_HELLO_INTERVAL);
                 *again_at = now + *pause;
-                self.greet(false);
+                self.send_hello(false);
             }
             Phase::Ready { .. } => {
                 let mut wants = Vec::new();
@@ -346,11 +352,11 @@ impl Link {
         }
         let waits = match self.phase {
             Phase::Waiting => self.support.is_some(),
-            Phase::Greeting { .. } => true,
+            Phase::Hello { .. } => true,
             _ => false,
         };
-        if waits && now.since(self.heard) >= outgoing::SILENCE {
-            // What is sent later has up to another minute.
+        if waits && now.since(self.heard) >= outgoing::SILENCE_TIMEOUT {
+            // Transfers that are sent later wait up to another minute.
             self.heard = now;
             let mut wants = Vec::new();
             self.outgoing.close(&Error::PeerNeverSpoke, &mut wants);
@@ -358,7 +364,7 @@ impl Link {
         }
     }
 
-    /// Begins once the call is up and the channels are open.
+    /// Starts the protocol once the call is up and the channels are open.
     fn begin(&mut self, now: Time) {
         if !matches!(self.phase, Phase::Waiting) {
             return;
@@ -375,22 +381,23 @@ impl Link {
                 }
             }
             Some(Support::Version(_)) if self.messages_open && self.bulk_open => {
-                self.phase = Phase::Greeting { again_at: now + GREETING, pause: GREETING };
-                self.greet(false);
+                self.phase = Phase::Hello { again_at: now + HELLO_INTERVAL, pause: HELLO_INTERVAL };
+                self.send_hello(false);
             }
             Some(Support::Plain | Support::Version(_)) => {}
         }
     }
 
-    fn greet(&mut self, seen: bool) {
-        self.frame(Lane::Messages, &Frame::Hello { version: VERSION, seen, window: WINDOW });
+    fn send_hello(&mut self, seen: bool) {
+        self.frame(ChannelKind::Messages, &Frame::Hello { version: VERSION, seen, window: WINDOW });
     }
 
     fn handle_frame(&mut self, frame: Frame<'_>, now: Time) {
         match self.phase {
             Phase::Ready { .. } => {}
-            // What comes before a greeting is not the first that was sent: all of it will be sent again, in its order.
-            Phase::Greeting { .. } if matches!(frame, Frame::Hello { .. }) => {}
+            // A frame before the HELLO is not the first one that was sent, so it is dropped. The
+            // peer resends all of them in order.
+            Phase::Hello { .. } if matches!(frame, Frame::Hello { .. }) => {}
             _ => return,
         }
         self.heard = now;
@@ -399,11 +406,11 @@ impl Link {
         match frame {
             Frame::Hello { seen, window, .. } => {
                 if !seen {
-                    self.greet(true);
-                    // One who says so for ever is not asked for ever.
-                    if self.unheard < MOST_UNHEARD {
-                        self.unheard = self.unheard.saturating_add(1);
-                        self.outgoing.handle_unheard(&mut sent);
+                    self.send_hello(true);
+                    // Bounded, since a faulty peer may send `seen` 0 without end.
+                    if self.unseen_hellos < MAX_UNSEEN_HELLOS {
+                        self.unseen_hellos = self.unseen_hellos.saturating_add(1);
+                        self.outgoing.handle_unseen_hello(&mut sent);
                     }
                 }
                 self.phase = Phase::Ready { window: window.into() };
@@ -433,19 +440,19 @@ impl Link {
     fn handle_plain(&mut self, kind: &str, size: usize, output: impl FnOnce() -> Output) {
         let meta = Meta { kind: kind.into(), filename: None, size: size as u64, is_text: true };
         if let Err(verdict) = self.policy.judge(&meta) {
-            return self.complain(Output::Refused(dropped(&meta, verdict)));
+            return self.warn_about_peer(Output::Refused(receiver_error(&meta, verdict)));
         }
         match (&self.support, self.early.len()) {
             (Some(_), _) => self.outputs.push_back(output()),
-            (None, ..MOST_EARLY) => self.early.push_back(output()),
+            (None, ..MAX_EARLY) => self.early.push_back(output()),
             (None, _) => {
                 let line = "a message before the call was up was dropped";
-                self.complain(Output::Log(Level::Warn, line.into()));
+                self.warn_about_peer(Output::Log(Level::Warn, line.into()));
             }
         }
     }
 
-    /// Plain text is all that a peer without the protocol understands, and nobody says that it came.
+    /// Sends to a peer without the protocol: text only, and it is never acknowledged.
     fn send_plain(&mut self, queued: Queued) {
         let Queued { number, meta, body } = queued;
         let text = match body {
@@ -465,7 +472,7 @@ impl Link {
         self.sent(number, meta, transferred, result);
     }
 
-    /// Sends what can be sent now.
+    /// Sends everything that the limits allow.
     fn pump(&mut self, now: Time) {
         let Phase::Ready { window } = self.phase else { return };
         let mut room = Room { window, buffer: self.room };
@@ -478,8 +485,8 @@ impl Link {
     fn do_outgoing(&mut self, wants: Vec<outgoing::Want>, now: Time) {
         for want in wants {
             match want {
-                outgoing::Want::Send(lane, message) => self.message(lane, message),
-                outgoing::Want::Read(number, offset, length) => {
+                outgoing::Want::Send(channel, message) => self.message(channel, message),
+                outgoing::Want::Read { number, offset, length } => {
                     self.outputs.push_back(Output::Read { number, offset, length });
                 }
                 outgoing::Want::Progress(number) => {
@@ -501,7 +508,7 @@ impl Link {
     fn do_incoming(&mut self, wants: Vec<incoming::Want>, now: Time) {
         for want in wants {
             match want {
-                incoming::Want::Answer(frame) => self.frame(Lane::Messages, &frame),
+                incoming::Want::Answer(frame) => self.frame(ChannelKind::Messages, &frame),
                 incoming::Want::Keep(id, bytes) => self.outputs.push_back(Output::Keep(id, bytes)),
                 incoming::Want::Deliver(id, meta, content) => {
                     self.forget(Key::Incoming(id));
@@ -511,12 +518,12 @@ impl Link {
                 }
                 incoming::Want::Drop(id, meta, transferred, verdict) => {
                     self.forget(Key::Incoming(id));
-                    let error = dropped(&meta, verdict);
+                    let error = receiver_error(&meta, verdict);
                     let report = Report { key: Key::Incoming(id), meta, transferred };
                     self.outputs.push_back(Output::Lost(report, error));
                 }
                 incoming::Want::Refused(meta, verdict) => {
-                    self.complain(Output::Refused(dropped(&meta, verdict)));
+                    self.warn_about_peer(Output::Refused(receiver_error(&meta, verdict)));
                 }
                 incoming::Want::Progress(id) => {
                     if let Some((meta, transferred)) = self.incoming.progress(id) {
@@ -524,23 +531,23 @@ impl Link {
                         self.progress(Report { key: Key::Incoming(id), meta, transferred }, now);
                     }
                 }
-                incoming::Want::Odd(line) => self.log(Level::Debug, line.into()),
+                incoming::Want::Log(line) => self.log(Level::Debug, line.into()),
             }
         }
     }
 
-    /// Tells the page, but not more often than it can look.
+    /// Reports progress to the page, at most once per [`PROGRESS_INTERVAL`].
     fn progress(&mut self, report: Report, now: Time) {
-        match self.told.iter_mut().find(|(key, _)| *key == report.key) {
-            Some((_, told)) if now.since(*told) < PROGRESS => return,
-            Some((_, told)) => *told = now,
-            None => self.told.push((report.key, now)),
+        match self.progress_reported.iter_mut().find(|(key, _)| *key == report.key) {
+            Some((_, reported)) if now.since(*reported) < PROGRESS_INTERVAL => return,
+            Some((_, reported)) => *reported = now,
+            None => self.progress_reported.push((report.key, now)),
         }
         self.outputs.push_back(Output::Progress(report));
     }
 
     fn forget(&mut self, key: Key) {
-        self.told.retain(|(told, _)| *told != key);
+        self.progress_reported.retain(|(reported, _)| *reported != key);
     }
 
     fn sent(&mut self, number: u64, meta: Meta, transferred: u64, result: Result<(), Error>) {
@@ -549,25 +556,25 @@ impl Link {
         self.outputs.push_back(Output::Sent(Report { key, meta, transferred }, result));
     }
 
-    fn frame(&mut self, lane: Lane, frame: &Frame<'_>) {
-        self.message(lane, frame.encode());
+    fn frame(&mut self, channel: ChannelKind, frame: &Frame<'_>) {
+        self.message(channel, frame.encode());
     }
 
-    fn message(&mut self, lane: Lane, message: Vec<u8>) {
+    fn message(&mut self, channel: ChannelKind, message: Vec<u8>) {
         debug_assert!(message.len() <= LONGEST_MESSAGE);
         if self.messages_open {
-            self.outputs.push_back(Output::Send(lane, message));
+            self.outputs.push_back(Output::Send(channel, message));
         }
     }
 
-    /// Tells of what a stranger did wrong, but not for ever.
-    fn complain(&mut self, output: Output) {
-        self.complaints = self.complaints.saturating_add(1);
-        if self.complaints <= MOST_COMPLAINTS {
+    /// Reports what the peer did wrong, up to [`MAX_PEER_WARNINGS`] times.
+    fn warn_about_peer(&mut self, output: Output) {
+        self.peer_warnings = self.peer_warnings.saturating_add(1);
+        if self.peer_warnings <= MAX_PEER_WARNINGS {
             self.outputs.push_back(output);
         }
-        if self.complaints == MOST_COMPLAINTS {
-            let line = "the other side goes on doing what is dropped: no more is said of it";
+        if self.peer_warnings == MAX_PEER_WARNINGS {
+            let line = "the peer keeps sending invalid data: no further warnings are logged";
             self.log(Level::Warn, line.into());
         }
     }
@@ -577,8 +584,8 @@ impl Link {
     }
 }
 
-/// What our verdict on something that did not come whole means for the page.
-fn dropped(meta: &Meta, verdict: Verdict) -> Error {
+/// The receiver's error for its own verdict on an incomplete transfer.
+fn receiver_error(meta: &Meta, verdict: Verdict) -> Error {
     let (kind, size) = (excerpt(&meta.kind), meta.size);
     match verdict {
         Verdict::TypeRefused => Error::TypeNotAllowed { kind },

@@ -1,4 +1,4 @@
-//! The sending side: reads ahead, sends what the window allows, and settles every transfer once.
+//! The sending side: reads ahead, sends within the window and settles every transfer exactly once.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -8,100 +8,105 @@ use vecmap::VecMap;
 use super::error::Error;
 use super::frame::{CHUNK_FRAME, Frame, Verdict};
 use super::pace::Pace;
-use super::{BLOCK, FILE_SLOTS, LONGEST_INLINE, Lane, Meta, SLOTS};
+use super::{BLOCK, ChannelKind, FILE_SLOTS, LONGEST_INLINE, Meta, SLOTS};
 use crate::time::Time;
 
-/// How long a transfer may be without news before the other side is asked.
-const ASK: Duration = Duration::from_secs(5);
-/// How long nothing at all may come from the other side while something is asked of it.
-pub(super) const SILENCE: Duration = Duration::from_secs(60);
-/// How many blocks are read ahead of what is being sent: one is sent while the next is read.
+/// How long after the last frame about a transfer the peer is asked for its state.
+const ASK_INTERVAL: Duration = Duration::from_secs(5);
+/// How long the peer may stay silent while it owes an answer.
+pub(super) const SILENCE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Blocks in memory: one is sent while the next is read.
 const BLOCKS: usize = 2;
-/// How many bytes of short messages may wait for their results.
+/// Bytes of short messages that may await their results.
 const MESSAGE_WINDOW: u64 = 2 * LONGEST_INLINE as u64;
-/// How often in a row a transfer may be sent again from a place without getting past it.
-const MOST_RETRIES: u8 = 16;
+/// How often in a row a transfer may be resent without progress.
+const MAX_RETRIES: u8 = 16;
 
-/// Names a transfer in this side's own words, in the order of `sendData()`.
+/// The local number of a transfer. Numbers ascend in the order of the `sendData()` calls.
 pub(super) type Number = u64;
 
-/// Where the content of a transfer comes from.
+/// The source of a transfer's content.
 #[derive(Debug)]
 pub(super) enum Body {
-    /// Here.
+    /// In memory.
     Inline(Vec<u8>),
-    /// It is read, a block at a time.
+    /// Read block by block.
     Source,
 }
 
-/// What the sender wants done, in this order.
+/// Outputs of the sender, in order.
 pub(super) enum Want {
-    Send(Lane, Vec<u8>),
-    /// Read so many bytes from there; then [`Outgoing::handle_read`].
-    Read(Number, u64, u64),
-    /// So much of the transfer has arrived.
+    Send(ChannelKind, Vec<u8>),
+    /// Read this many bytes from this offset, then call [`Outgoing::handle_read`].
+    Read {
+        number: Number,
+        offset: u64,
+        length: u64,
+    },
+    /// More bytes of the transfer were acknowledged.
     Progress(Number),
-    /// The transfer ended; so much of it had arrived.
+    /// The transfer ended. Holds the acknowledged bytes and the result.
     Settled(Number, Meta, u64, Result<(), Error>),
 }
 
 #[derive(Default)]
 pub(super) struct Outgoing {
-    /// What waits for a slot. Messages keep their order, and so do files; neither waits for the other.
+    /// Transfers that wait for a slot. Messages and files keep their order within each queue.
     messages: VecDeque<Queued>,
     files: VecDeque<Queued>,
-    /// What has a slot.
+    /// Transfers that have a slot.
     transfers: VecMap<Number, Transfer>,
     /// The last id that was used in each slot.
     last_ids: VecMap<u32, u32>,
-    /// What is being read or sent, across all transfers: the first is sent, the others are read.
+    /// Blocks of all transfers: the first is being sent, the others are being read.
     blocks: VecDeque<Block>,
-    /// Which transfer the last block was of; the next one's turn comes after it.
+    /// The transfer of the last block that was read. The next transfer follows in round robin.
     last_turn: Number,
     pace: Pace,
 }
 
-/// A transfer that nothing was done about.
+/// A transfer that waits for a slot.
 pub(super) struct Queued {
     pub(super) number: Number,
     pub(super) meta: Meta,
     pub(super) body: Body,
 }
 
-/// A transfer that has an id, and how far it is.
+/// A transfer that has an id.
 struct Transfer {
     meta: Meta,
     body: Body,
     id: u32,
-    /// When the receiver was first told of it.
+    /// When the first OFFER was sent.
     offered_at: Option<Time>,
-    /// Why it was taken back. The receiver was told; its result says whether it was in time.
+    /// Why the transfer was cancelled. A CANCEL was sent; the RESULT says whether it arrived in
+    /// time.
     cancelled: Option<Error>,
-    /// Where the next block begins.
+    /// The offset of the next block to read.
     read: u64,
     sent: u64,
-    /// The furthest that was ever sent.
-    furthest: u64,
+    /// The largest value `sent` ever had; a resend lowers `sent`.
+    max_sent: u64,
     acknowledged: u64,
     retries: u8,
     ask_at: Time,
-    /// The other side may not have heard of it, and was asked.
-    is_unheard: bool,
+    /// The peer may not have received the OFFER; an ASK is pending.
+    is_unconfirmed: bool,
 }
 
 struct Block {
     transfer: Number,
     offset: u64,
     length: u64,
-    /// Absent while it is being read.
+    /// `None` while the block is being read.
     bytes: Option<Vec<u8>>,
 }
 
-/// How much may be sent now.
+/// Limits on sending.
 pub(super) struct Room {
-    /// The bytes of chunks that the receiver lets be on their way.
+    /// Bytes of chunk content that the receiver allows in flight.
     pub(super) window: u64,
-    /// How many more bytes the bulk channel's own buffer takes.
+    /// Free space in the send buffer of the bulk channel.
     pub(super) buffer: usize,
 }
 
@@ -113,7 +118,7 @@ impl Outgoing {
         }
     }
 
-    /// What is known of a transfer, and how much of it has arrived.
+    /// The description and the acknowledged bytes of a transfer.
     pub(super) fn progress(&self, number: Number) -> Option<(&Meta, u64)> {
         self.transfers.get(&number).map(|transfer| (&transfer.meta, transfer.acknowledged))
     }
@@ -123,21 +128,21 @@ impl Outgoing {
         offered.map(|transfer| transfer.ask_at).min()
     }
 
-    /// A short message came: its result, and an answer, are not to wait behind files.
+    /// A short message arrived. Its RESULT and a reply must not wait behind files.
     pub(super) fn handle_message(&mut self, now: Time) {
         self.pace.handle_message(now);
     }
 
-    /// Sends what can be sent.
+    /// Sends everything that the limits allow.
     pub(super) fn pump(&mut self, room: &mut Room, now: Time, wants: &mut Vec<Want>) {
         self.open();
         self.send_messages(now, wants);
         self.send_blocks(room, now, wants);
-        // Sending has made room to read on.
+        // After sending, since that frees blocks.
         self.read_ahead(wants);
     }
 
-    /// Gives slots to those that wait for one, the longest first.
+    /// Assigns free slots to queued transfers, oldest first.
     fn open(&mut self) {
         while self.files.front().is_some()
             && let Some(id) = self.free_id(0..FILE_SLOTS)
@@ -156,7 +161,7 @@ impl Outgoing {
         }
     }
 
-    /// The next id of a slot that is free.
+    /// The next id of a free slot.
     fn free_id(&self, mut slots: Range<u32>) -> Option<u32> {
         let is_used =
             |slot: u32| self.transfers.values().any(|transfer| transfer.id % SLOTS == slot);
@@ -177,17 +182,17 @@ impl Outgoing {
             cancelled: None,
             read: 0,
             sent: 0,
-            furthest: 0,
+            max_sent: 0,
             acknowledged: 0,
             retries: 0,
             ask_at: Time::default(),
-            is_unheard: false,
+            is_unconfirmed: false,
         };
         self.last_ids.insert(id % SLOTS, id);
         self.transfers.insert(number, transfer);
     }
 
-    /// The bytes of short messages that wait for their results.
+    /// Bytes of short messages that await their results.
     fn message_bytes(&self) -> u64 {
         self.sum(|transfer| match transfer.body {
             Body::Inline(_) => transfer.meta.size,
@@ -200,8 +205,8 @@ impl Outgoing {
     }
 
     fn send_messages(&mut self, now: Time, wants: &mut Vec<Want>) {
-        // Those before them may have to be sent again first.
-        if self.transfers.values().any(|transfer| transfer.is_unheard) {
+        // Earlier messages may have to be resent first, to keep the order.
+        if self.transfers.values().any(|transfer| transfer.is_unconfirmed) {
             return;
         }
         for transfer in self.transfers.values_mut() {
@@ -212,12 +217,12 @@ impl Outgoing {
         }
     }
 
-    /// Sends the blocks that are read, as far as the window and the channel's buffer allow.
+    /// Sends blocks as far as the window and the channel's buffer allow.
     fn send_blocks(&mut self, room: &mut Room, now: Time, wants: &mut Vec<Want>) {
         while let Some(Block { transfer: number, offset, bytes: Some(bytes), .. }) =
             self.blocks.front()
         {
-            let on_their_way = self.on_their_way();
+            let bytes_in_flight = self.bytes_in_flight();
             let Some(transfer) = self.transfers.get_mut(number) else {
                 self.blocks.pop_front();
                 continue;
@@ -232,9 +237,9 @@ impl Outgoing {
             }
             let length = content.len() as u64;
             let message = content.len().saturating_add(CHUNK_FRAME);
-            // However small the window: one chunk at a time always goes.
+            // One chunk is always allowed, however small the window.
             let window = room.window.min(self.pace.window(now));
-            let fits = on_their_way == 0 || on_their_way.saturating_add(length) <= window;
+            let fits = bytes_in_flight == 0 || bytes_in_flight.saturating_add(length) <= window;
             if !fits || room.buffer < message {
                 return;
             }
@@ -242,21 +247,21 @@ impl Outgoing {
                 transfer.offer(now, wants);
             }
             let chunk = Frame::Chunk { id: transfer.id, offset: transfer.sent, content };
-            wants.push(Want::Send(Lane::Bulk, chunk.encode()));
+            wants.push(Want::Send(ChannelKind::Bulk, chunk.encode()));
             room.buffer = room.buffer.saturating_sub(message);
             transfer.sent = transfer.sent.saturating_add(length);
-            transfer.furthest = transfer.furthest.max(transfer.sent);
-            transfer.ask_at = now + ASK;
+            transfer.max_sent = transfer.max_sent.max(transfer.sent);
+            transfer.ask_at = now + ASK_INTERVAL;
             self.pace.handle_sent(*number, transfer.sent, now);
         }
     }
 
-    /// The bytes of chunks that were sent and are not acknowledged.
-    fn on_their_way(&self) -> u64 {
+    /// Bytes of chunk content that were sent and not yet acknowledged.
+    fn bytes_in_flight(&self) -> u64 {
         self.sum(|transfer| transfer.sent.saturating_sub(transfer.acknowledged))
     }
 
-    /// Has the next blocks read, a block of each open transfer in turn.
+    /// Requests the next blocks, one of each open transfer in turn.
     fn read_ahead(&mut self, wants: &mut Vec<Want>) {
         while self.blocks.len() < BLOCKS {
             let wants_more = |(_, transfer): &(&Number, &Transfer)| {
@@ -264,7 +269,7 @@ impl Outgoing {
                     && transfer.cancelled.is_none()
                     && transfer.read < transfer.meta.size
             };
-            // In the order of their numbers, and round.
+            // Round robin, ascending from the last turn.
             let turns = self.transfers.iter().filter(wants_more).map(|(number, _)| *number);
             let next = turns.min_by_key(|number| (*number <= self.last_turn, *number));
             let Some((number, transfer)) =
@@ -277,11 +282,11 @@ impl Outgoing {
             let length = BLOCK.min(transfer.meta.size.saturating_sub(offset));
             transfer.read = offset.saturating_add(length);
             self.blocks.push_back(Block { transfer: number, offset, length, bytes: None });
-            wants.push(Want::Read(number, offset, length));
+            wants.push(Want::Read { number, offset, length });
         }
     }
 
-    /// The bytes that were to be read, or the browser's words on why they cannot be.
+    /// The bytes requested by [`Want::Read`], or the browser's error message.
     pub(super) fn handle_read(
         &mut self,
         number: Number,
@@ -300,7 +305,7 @@ impl Outgoing {
         }
     }
 
-    /// Takes a transfer back. It ends when the receiver says how.
+    /// Cancels a transfer. Once offered, it ends when the receiver sends its RESULT.
     pub(super) fn cancel(
         &mut self,
         number: Number,
@@ -323,9 +328,9 @@ impl Outgoing {
         if transfer.offered_at.is_none() {
             return self.settle(number, Err(error), wants);
         }
-        wants.push(Want::Send(Lane::Messages, Frame::Cancel { id: transfer.id }.encode()));
+        wants.push(Want::Send(ChannelKind::Messages, Frame::Cancel { id: transfer.id }.encode()));
         transfer.cancelled = Some(error);
-        transfer.ask_at = now + ASK;
+        transfer.ask_at = now + ASK_INTERVAL;
     }
 
     pub(super) fn handle_ack(
@@ -337,15 +342,15 @@ impl Outgoing {
         wants: &mut Vec<Want>,
     ) {
         let Some((number, transfer)) = self.open_by_id(id) else { return };
-        // Nobody can have what was never sent; and what came whole has a result.
+        // An ACK cannot exceed what was sent, and a complete transfer gets a RESULT instead.
         let is_possible = match transfer.body {
             Body::Inline(_) => false,
-            Body::Source => received <= transfer.furthest && received < transfer.meta.size,
+            Body::Source => received <= transfer.max_sent && received < transfer.meta.size,
         };
         if !is_possible {
             return self.cancel(number, Error::PeerMisbehaved, now, wants);
         }
-        transfer.ask_at = now + ASK;
+        transfer.ask_at = now + ASK_INTERVAL;
         if received > transfer.acknowledged {
             transfer.acknowledged = received;
             transfer.retries = 0;
@@ -360,26 +365,27 @@ impl Outgoing {
 
     pub(super) fn handle_unknown(&mut self, id: u32, now: Time, wants: &mut Vec<Want>) {
         let Some((number, transfer)) = self.open_by_id(id) else { return };
-        // After an acknowledgement it is late; or the other side contradicts itself, and not for ever.
+        // An UNKNOWN after an ACK is late or contradicts it. Repeated contradictions use up the
+        // retries.
         if transfer.acknowledged == 0 {
             transfer.offer(now, wants);
         }
         self.go_back(number, now, wants);
     }
 
-    /// The other side may not have heard anything yet: what was offered so far is asked after at once.
-    pub(super) fn handle_unheard(&mut self, wants: &mut Vec<Want>) {
+    /// The peer may not have received anything yet: sends ASK for all unacknowledged transfers.
+    pub(super) fn handle_unseen_hello(&mut self, wants: &mut Vec<Want>) {
         for transfer in self.transfers.values_mut() {
             if transfer.offered_at.is_some() && transfer.acknowledged == 0 {
-                // Messages wait for each other, and for no file.
+                // Later messages wait for unconfirmed messages, but not for files.
                 let is_message = matches!(transfer.body, Body::Inline(_));
-                transfer.is_unheard = is_message && transfer.cancelled.is_none();
+                transfer.is_unconfirmed = is_message && transfer.cancelled.is_none();
                 wants.push(transfer.ask(0));
             }
         }
     }
 
-    /// Sends a transfer again from what has arrived.
+    /// Resends a transfer from the acknowledged position.
     fn go_back(&mut self, number: Number, now: Time, wants: &mut Vec<Want>) {
         self.blocks.retain(|block| block.transfer != number);
         self.pace.forget(number);
@@ -387,7 +393,7 @@ impl Outgoing {
         transfer.sent = transfer.acknowledged;
         transfer.read = transfer.acknowledged;
         transfer.retries = transfer.retries.saturating_add(1);
-        if transfer.retries > MOST_RETRIES {
+        if transfer.retries > MAX_RETRIES {
             self.cancel(number, Error::Damaged, now, wants);
         }
     }
@@ -398,14 +404,14 @@ impl Outgoing {
         let Some((number, transfer)) = found else { return };
         let is_sent = match transfer.body {
             Body::Inline(_) => true,
-            Body::Source => transfer.furthest == transfer.meta.size,
+            Body::Source => transfer.max_sent == transfer.meta.size,
         };
         let result = match (verdict, &transfer.cancelled) {
             (Verdict::Received, _) if is_sent => Ok(()),
-            // Our own reason, where it was in time.
+            // Cancelled in time: report why this side cancelled.
             (Verdict::Received | Verdict::CancelledBySender, Some(error)) => Err(error.clone()),
             (Verdict::Received, None) => Err(Error::PeerMisbehaved),
-            (verdict, _) => Err(refused(verdict, &transfer.meta)),
+            (verdict, _) => Err(sender_error(verdict, &transfer.meta)),
         };
         if result.is_ok() {
             transfer.acknowledged = transfer.meta.size;
@@ -414,11 +420,12 @@ impl Outgoing {
         self.settle(number, result, wants);
     }
 
-    /// Asks after what has been quiet for too long; gives up if the other side, `heard` last, is gone.
+    /// Sends ASK for transfers without recent frames. Fails all of them if the peer, last heard at
+    /// `heard`, has been silent for too long.
     pub(super) fn handle_timeout(&mut self, heard: Time, now: Time, wants: &mut Vec<Want>) {
-        // What was heard before there was anything to answer says nothing.
+        // Silence counts only from the first unanswered OFFER.
         let waits_since = self.transfers.values().filter_map(|transfer| transfer.offered_at).min();
-        if waits_since.is_some_and(|since| now.since(since.max(heard)) >= SILENCE) {
+        if waits_since.is_some_and(|since| now.since(since.max(heard)) >= SILENCE_TIMEOUT) {
             return self.close(&Error::PeerSilent, wants);
         }
         for transfer in self.transfers.values_mut() {
@@ -426,11 +433,11 @@ impl Outgoing {
                 continue;
             }
             wants.push(transfer.ask(transfer.sent));
-            transfer.ask_at = now + ASK;
+            transfer.ask_at = now + ASK_INTERVAL;
         }
     }
 
-    /// Ends all that is left: what was begun first, then what waits, in the order of `sendData()`.
+    /// Fails all transfers: the open ones, then the queued ones in the order of `sendData()`.
     pub(super) fn close(&mut self, error: &Error, wants: &mut Vec<Want>) {
         self.blocks.clear();
         for (number, transfer) in std::mem::take(&mut self.transfers) {
@@ -442,7 +449,7 @@ impl Outgoing {
         }
     }
 
-    /// Takes out all that waits, in the order of `sendData()`.
+    /// Removes all queued transfers, in the order of `sendData()`.
     pub(super) fn take_queued(&mut self) -> Vec<Queued> {
         let mut all = Vec::new();
         loop {
@@ -474,45 +481,45 @@ impl Outgoing {
             transfer.id == id && transfer.offered_at.is_some() && transfer.cancelled.is_none()
         });
         found.map(|(number, transfer)| {
-            transfer.is_unheard = false;
+            transfer.is_unconfirmed = false;
             (number, transfer)
         })
     }
 }
 
 impl Transfer {
-    /// Tells the receiver of it: with its content, or before the first chunk.
+    /// Sends the OFFER, with the content of a message or before the first chunk of a file.
     fn offer(&mut self, now: Time, wants: &mut Vec<Want>) {
         let content = match &self.body {
             Body::Inline(content) => content.as_slice(),
             Body::Source => &[],
         };
         let offer = Frame::Offer { id: self.id, meta: self.meta.clone(), content };
-        wants.push(Want::Send(self.lane(), offer.encode()));
+        wants.push(Want::Send(self.channel(), offer.encode()));
         self.offered_at.get_or_insert(now);
-        self.ask_at = now + ASK;
+        self.ask_at = now + ASK_INTERVAL;
     }
 
-    /// Asks what the receiver has of it, where so much was sent; or takes it back once more.
+    /// Asks for the state of the transfer after `sent` bytes, or repeats the CANCEL.
     fn ask(&self, sent: u64) -> Want {
         let id = self.id;
         match self.cancelled {
-            Some(_) => Want::Send(Lane::Messages, Frame::Cancel { id }.encode()),
-            // On the lane of what it asks after, so that it comes after that.
-            None => Want::Send(self.lane(), Frame::Ask { id, sent }.encode()),
+            Some(_) => Want::Send(ChannelKind::Messages, Frame::Cancel { id }.encode()),
+            // On the transfer's channel, so that it arrives after the frames it asks about.
+            None => Want::Send(self.channel(), Frame::Ask { id, sent }.encode()),
         }
     }
 
-    fn lane(&self) -> Lane {
+    fn channel(&self) -> ChannelKind {
         match self.body {
-            Body::Inline(_) => Lane::Messages,
-            Body::Source => Lane::Bulk,
+            Body::Inline(_) => ChannelKind::Messages,
+            Body::Source => ChannelKind::Bulk,
         }
     }
 }
 
-/// What the receiver's verdict means for the sender.
-fn refused(verdict: Verdict, meta: &Meta) -> Error {
+/// The sender's error for a verdict of the receiver.
+fn sender_error(verdict: Verdict, meta: &Meta) -> Error {
     match verdict {
         Verdict::TypeRefused => Error::TypeRefused { kind: meta.kind.clone() },
         Verdict::TooLarge => Error::TooLargeForPeer { size: meta.size },

@@ -1,60 +1,68 @@
-//! How much to have on its way, between what the receiver allows and what keeps the way busy. More would
-//! only stand in queues, the gateway's and the browsers', where a short message waits behind it. So there
-//! are two windows: a wide one, and a narrow one for as long as the two talk to each other meanwhile.
+//! Congestion control: how many bytes to keep in flight within the window of the receiver.
+//!
+//! Bytes beyond the capacity of the path only wait in the queues of the gateway and the browsers,
+//! and delay short messages. So there are two windows: a wide one, and a narrow one that applies
+//! while the users exchange messages.
 
 use std::time::Duration;
 
 use super::CHUNK;
 use crate::time::Time;
 
-/// The chunk of the narrow window: a message waits for the one that is being sent.
+/// The chunk size of the narrow window. Small, since a message waits for the chunk being sent.
 const SMALL_CHUNK: usize = CHUNK / 2;
-/// The least: some chunks are under way while the one before is acknowledged.
-const LEAST: u64 = 3 * SMALL_CHUNK as u64;
-/// The most that is sent into a window, whatever the receiver allows.
-const MOST: u64 = 4 * 1024 * 1024;
-/// How long the shortest way there and back is believed.
-const MEMORY: Duration = Duration::from_secs(10);
-/// How long after a short message the window stays narrow: about as long as people take to answer.
-const TALK: Duration = Duration::from_secs(10);
+/// The smallest window. Further chunks are in flight while one is being acknowledged.
+const MIN_WINDOW: u64 = 3 * SMALL_CHUNK as u64;
+/// The largest window, whatever the receiver allows.
+const MAX_WINDOW: u64 = 4 * 1024 * 1024;
+/// How long the lowest round-trip time stays valid.
+const RTT_LIFETIME: Duration = Duration::from_secs(10);
+/// How long the window stays narrow after a short message: about the time people take to reply.
+const NARROW_TIME: Duration = Duration::from_secs(10);
 
-/// The windows of this side. Each grows as long as acknowledgements come about as fast as they can, and
-/// shrinks when they take longer: then too much stands in queues (as in TCP Vegas and RFC 6817).
+/// The two windows of the sender. A window grows while the round-trip time stays near its minimum
+/// and shrinks when it rises, since bytes then wait in queues (as in TCP Vegas and RFC 6817).
 pub(super) struct Pace {
     wide: u64,
     narrow: u64,
-    /// The window is narrow until then.
-    talk: Option<Time>,
-    /// The chunk whose acknowledgement is awaited: its transfer, its end and when it was sent.
+    /// The window is narrow until this time.
+    narrow_until: Option<Time>,
+    /// The chunk whose round trip is measured: its transfer, its end and its send time.
     probe: Option<(u64, u64, Time)>,
-    /// The shortest way there and back, and when it was found.
-    shortest: Option<(Duration, Time)>,
+    /// The lowest round-trip time, and when it was measured.
+    min_rtt: Option<(Duration, Time)>,
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { wide: 8 * LEAST, narrow: LEAST, talk: None, probe: None, shortest: None }
+        Self {
+            wide: 8 * MIN_WINDOW,
+            narrow: MIN_WINDOW,
+            narrow_until: None,
+            probe: None,
+            min_rtt: None,
+        }
     }
 }
 
 impl Pace {
-    /// How many bytes may be on their way.
+    /// Bytes that may be in flight.
     pub(super) fn window(&self, now: Time) -> u64 {
         if self.is_narrow(now) { self.narrow } else { self.wide }
     }
 
-    /// How large the next chunk may be.
+    /// The largest size of the next chunk.
     pub(super) fn chunk(&self, now: Time) -> usize {
         if self.is_narrow(now) { SMALL_CHUNK } else { CHUNK }
     }
 
     fn is_narrow(&self, now: Time) -> bool {
-        self.talk.is_some_and(|end| now < end)
+        self.narrow_until.is_some_and(|end| now < end)
     }
 
-    /// A short message is sent, or came.
+    /// A short message was sent or received.
     pub(super) fn handle_message(&mut self, now: Time) {
-        self.talk = Some(now + TALK);
+        self.narrow_until = Some(now + NARROW_TIME);
     }
 
     /// A chunk was sent, up to `end` of its transfer.
@@ -62,7 +70,7 @@ impl Pace {
         self.probe.get_or_insert((transfer, end, now));
     }
 
-    /// So much of a transfer has arrived.
+    /// The receiver has `received` bytes of a transfer.
     pub(super) fn handle_arrived(&mut self, transfer: u64, received: u64, now: Time) {
         if let Some((probed, end, sent)) = self.probe
             && probed == transfer
@@ -73,31 +81,31 @@ impl Pace {
         }
     }
 
-    /// A transfer ended, or is sent again: its chunk says nothing any more.
+    /// A transfer ended or is resent, so a chunk of it no longer measures the round trip.
     pub(super) fn forget(&mut self, transfer: u64) {
         self.probe.take_if(|(probed, _, _)| *probed == transfer);
     }
 
-    fn adjust(&mut self, took: Duration, now: Time) {
-        let shortest = match self.shortest {
-            Some((shortest, found)) if shortest < took && now.since(found) < MEMORY => shortest,
+    fn adjust(&mut self, rtt: Duration, now: Time) {
+        let min_rtt = match self.min_rtt {
+            Some((min_rtt, found)) if min_rtt < rtt && now.since(found) < RTT_LIFETIME => min_rtt,
             _ => {
-                self.shortest = Some((took, now));
-                took
+                self.min_rtt = Some((rtt, now));
+                rtt
             }
         };
-        let (window, longest) = if self.is_narrow(now) {
-            // The clock ticks in milliseconds: two are not worth a thought.
-            let longest = shortest.saturating_mul(3).checked_div(2).unwrap_or(shortest);
-            (&mut self.narrow, longest.saturating_add(Duration::from_millis(2)))
+        let (window, max_rtt) = if self.is_narrow(now) {
+            // Tolerates two milliseconds, since the clock has millisecond resolution.
+            let max_rtt = min_rtt.saturating_mul(3).checked_div(2).unwrap_or(min_rtt);
+            (&mut self.narrow, max_rtt.saturating_add(Duration::from_millis(2)))
         } else {
-            let longest = shortest.saturating_mul(4);
-            (&mut self.wide, longest.saturating_add(Duration::from_millis(40)))
+            let max_rtt = min_rtt.saturating_mul(4);
+            (&mut self.wide, max_rtt.saturating_add(Duration::from_millis(40)))
         };
-        *window = if took > longest {
-            window.saturating_sub(*window / 8).max(LEAST)
+        *window = if rtt > max_rtt {
+            window.saturating_sub(*window / 8).max(MIN_WINDOW)
         } else {
-            window.saturating_add(SMALL_CHUNK as u64).min(MOST)
+            window.saturating_add(SMALL_CHUNK as u64).min(MAX_WINDOW)
         };
     }
 }

@@ -1,9 +1,9 @@
-//! What is taken from the other side, and what a stranger's file name may look like.
+//! Decides which transfers to accept, and cleans file names that come from the peer.
 
 use super::frame::Verdict;
 use super::{LONGEST_TEXT, Meta};
 
-/// The longest type and the longest file name, in bytes of UTF-8.
+/// The longest type and file name, in bytes of UTF-8.
 pub(super) const LONGEST_NAME: usize = 255;
 
 /// What the page takes from the other side on the data channel.
@@ -39,7 +39,7 @@ impl Policy {
         let Some(allowed) = &self.allowed else { return true };
         let kind = essence(kind);
         allowed.iter().any(|entry| match entry.strip_suffix('*') {
-            // `image/*` and `*`.
+            // `image/*` or `*`.
             Some(family) if family.is_empty() || family.ends_with('/') => {
                 kind.get(..family.len()).is_some_and(|start| start.eq_ignore_ascii_case(family))
             }
@@ -53,40 +53,48 @@ fn essence(kind: &str) -> &str {
     kind.split_once(';').map_or(kind, |(essence, _)| essence).trim()
 }
 
-/// Whether a text can be a type: something, on one line, and not too long.
+/// Whether a text is a valid type: not blank, no control characters, not too long.
 pub fn is_kind(kind: &str) -> bool {
-    !kind.trim().is_empty() && kind.len() <= LONGEST_NAME && !kind.chars().any(is_unseen)
+    !kind.trim().is_empty() && kind.len() <= LONGEST_NAME && !kind.chars().any(is_invisible)
 }
 
-/// A file name without path, control and direction characters, cut to what a file system takes.
+/// Removes the path, control characters and bidirectional controls from a file name, and truncates
+/// it to a length that file systems accept.
 pub fn clean_filename(name: &str) -> Option<String> {
     let mut clean = String::new();
     for c in name.chars() {
         if matches!(c, '/' | '\\') {
             clean.clear();
-        } else if !is_unseen(c) {
+        } else if !is_invisible(c) {
             clean.push(c);
         }
     }
     while clean.len() > LONGEST_NAME {
         clean.pop();
     }
-    // Leading dots hide a file or mean a folder; Windows drops dots and spaces at the end.
-    while clean.chars().next().is_some_and(is_edge) {
+    // A leading dot hides the file or names a folder. Windows drops trailing dots and spaces.
+    while clean.chars().next().is_some_and(is_trimmed) {
         clean.remove(0);
     }
-    while clean.chars().next_back().is_some_and(is_edge) {
+    while clean.chars().next_back().is_some_and(is_trimmed) {
         clean.pop();
     }
     Some(clean).filter(|clean| !clean.is_empty())
 }
 
-fn is_edge(c: char) -> bool {
+fn is_trimmed(c: char) -> bool {
     c.is_whitespace() || c == '.'
 }
 
-/// Controls, and the characters that turn the direction of the text around them (Unicode UAX #9).
-fn is_unseen(c: char) -> bool {
+/// Control characters, zero-width characters and bidirectional controls (Unicode UAX #9).
+fn is_invisible(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+        || matches!(
+            c,
+            '\u{061c}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2066}'..='\u{2069}'
+                | '\u{feff}'
+        )
 }

@@ -1,24 +1,27 @@
-//! What an offer or answer says about data. An attribute of its own (RFC 8866, section 5.13: unknown ones
-//! are ignored) travels through the gateway: so it is known before the channel opens whether the other
-//! side speaks this protocol, and a stock janus.js peer is never sent a frame that it would show as text.
+//! Data support in offers and answers.
+//!
+//! A custom attribute in the data section announces this protocol. Receivers ignore unknown
+//! attributes (RFC 8866, section 5.13), and the gateway passes them on. So each side knows before
+//! the channel opens whether the peer speaks the protocol, and a stock janus.js peer never receives
+//! a frame that it would display as text.
 
-/// The attribute of the data section. Its value is the highest version, or 0: no data, please.
+/// The attribute of the data section. Its value is the highest version, or 0 if data is off.
 const ATTRIBUTE: &str = "a=x-videortc-data:";
 
-/// What the other side can do.
+/// The data support of the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Support {
-    /// There is no data section, or it is refused.
+    /// The data section is absent or rejected.
     None,
-    /// The other side has switched data off.
+    /// The peer has switched data off.
     Off,
-    /// A data channel, and no more: plain text goes through.
+    /// A data channel without this protocol. It carries plain text.
     Plain,
-    /// It speaks the protocol, up to this version.
+    /// The peer speaks the protocol up to this version.
     Version(u8),
 }
 
-/// The description with this side's version at the end of its data section; 0 says that data is off.
+/// Appends the attribute with `version` to the data section. Version 0 announces that data is off.
 pub fn announce(sdp: &str, version: u8) -> String {
     if support(sdp) == Support::None {
         return sdp.to_owned();
@@ -46,12 +49,12 @@ fn is_data(line: &str) -> bool {
     line.starts_with("m=application ") && line.contains("SCTP")
 }
 
-/// What the other side's description says about data.
+/// Reads the data support from the peer's description.
 pub fn support(sdp: &str) -> Support {
     let mut lines = sdp.lines().map(str::trim_end).skip_while(|line| !is_data(line));
     let Some(head) = lines.next() else { return Support::None };
-    // Port 0 refuses, unless the section only goes in another's transport (RFC 9143, section 6): so Firefox
-    // offers with the policy "max-bundle".
+    // Port 0 rejects the section unless it is bundle-only (RFC 9143, section 6). Firefox offers it
+    // so under the policy "max-bundle".
     let (mut is_refused, mut version) = (head.starts_with("m=application 0 "), None);
     for line in lines.take_while(|line| !line.starts_with("m=")) {
         is_refused &= line != "a=bundle-only";
@@ -64,7 +67,7 @@ pub fn support(sdp: &str) -> Support {
         None => Support::Plain,
         Some(Ok(0)) => Support::Off,
         Some(Ok(version)) => Support::Version(version),
-        // A version beyond these numbers is a later one.
+        // A number too large for `u8` is a later version.
         Some(Err(_)) => Support::Version(u8::MAX),
     }
 }

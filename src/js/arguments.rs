@@ -42,7 +42,7 @@ pub(super) fn connection(
     with_options(setup, options)
 }
 
-/// How much goes to the console. The most talkative of several words counts.
+/// The console level. Of several words, the most verbose one counts.
 fn level(value: &JsValue) -> Checked<Option<Level>> {
     let word = |value: &JsValue| Level::parse(&value.as_string()?);
     let default = Some(Level::Error);
@@ -258,14 +258,15 @@ fn policy(data: &Fields, console: Console) -> Policy {
     let allowed = data.value(&data_channel::ALLOWED_TYPES).and_then(fields::types);
     Policy {
         enabled: data.flag(&data_channel::DATA_ENABLED).unwrap_or(default.enabled),
-        allowed: allowed.map(|types| types.iter().flat_map(|kind| meant(kind, console)).collect()),
+        allowed: allowed
+            .map(|types| types.iter().flat_map(|kind| policy_types(kind, console)).collect()),
         max_size: data.number(&data_channel::MAX_SIZE).map_or(default.max_size, |size| size as u64),
     }
 }
 
-/// The policy's words for an allowed type. One with a dash in place of its slash, such as
-/// `text-plain`, also stands for that MIME type.
-fn meant(kind: &str, console: Console) -> Vec<String> {
+/// Converts an allowed type for the policy. A type with a dash in place of its slash, such as
+/// `text-plain`, also matches that MIME type.
+fn policy_types(kind: &str, console: Console) -> Vec<String> {
     const FAMILIES: [&str; 8] =
         ["application", "audio", "font", "image", "message", "model", "text", "video"];
     let kind = kind.trim();

@@ -16,7 +16,7 @@ use crate::usecase::video_call::Settings;
 
 /// Checks the type of a user name. The call checks the name itself.
 pub(super) fn user_name(value: &JsValue) -> Checked<Option<String>> {
-    let Some(name) = handed("the user name", value)? else { return Ok(None) };
+    let Some(name) = text_or_event("the user name", value)? else { return Ok(None) };
     // Conversion to UTF-8 would turn a lone surrogate into U+FFFD, and so make another name.
     if name.dyn_ref::<JsString>().is_some_and(|name| !name.is_valid_utf16()) {
         return Err(Error::invalid_argument(format!(
@@ -28,12 +28,12 @@ pub(super) fn user_name(value: &JsValue) -> Checked<Option<String>> {
 }
 
 pub(super) fn reason(value: &JsValue) -> Checked<Option<String>> {
-    Ok(handed("the reason", value)?.and_then(|reason| reason.as_string()))
+    Ok(text_or_event("the reason", value)?.and_then(|reason| reason.as_string()))
 }
 
-/// A text that may be left out. A method that is the handler of an event (`button.onclick = action.hangUp`) is handed
-/// the event, and means nothing by it.
-fn handed(name: &str, value: &JsValue) -> Checked<Option<JsValue>> {
+/// An optional text. A method that is an event handler (`button.onclick = action.hangUp`) receives
+/// the event as its argument, which counts as absent.
+fn text_or_event(name: &str, value: &JsValue) -> Checked<Option<JsValue>> {
     if values::is_event(value) { Ok(None) } else { optional(name, value, &Kind::Text) }
 }
 
@@ -48,7 +48,7 @@ pub(super) fn settings(audio: &JsValue, video: &JsValue, quality: &JsValue) -> C
     })
 }
 
-/// The ceiling in bits per second, from a number or a word.
+/// The bitrate limit in bits per second, from a number or a word.
 fn bitrate(quality: &JsValue) -> Checked<Option<u32>> {
     if is_absent(quality) {
         return Ok(None);
@@ -113,7 +113,7 @@ impl Selection {
                 some.push(name);
             }
         }
-        // Rust compares by code point.
+        // By code point, which JavaScript's `sort()` does not do.
         if let Some(is_descending) = self.is_descending {
             some.sort_unstable();
             if is_descending {
@@ -147,7 +147,7 @@ impl Filter {
 /// The checked arguments of `sendData()`.
 pub(super) struct Sending {
     pub(super) outgoing: Outgoing,
-    /// Anything but a string.
+    /// Whether the content is not a string.
     pub(super) is_file: bool,
     pub(super) on_progress: JsValue,
     pub(super) signal: Option<AbortSignal>,
@@ -185,8 +185,8 @@ pub(super) fn sending(
     })
 }
 
-/// Short strings stay strings, everything else becomes a blob. That copies a buffer, which the page
-/// may change later.
+/// Short strings stay strings; everything else becomes a blob. A blob copies a buffer, which the
+/// page may change later.
 fn content(data: &JsValue) -> Checked<Content> {
     if let Some(text) = data.dyn_ref::<JsString>() {
         // UTF-8 has at least one byte for each UTF-16 unit: this skips the copy of a long text.

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::log::excerpt;
 use crate::table::{self, Field, Kind, LONGEST_SIDE, Table};
 
-/// Warns the page's developer, unless the page switched all output off.
+/// Warns the developer of the page, unless the page switched all output off.
 pub(super) fn warn(console: Console, line: &str) {
     if !console.is_silent() {
         console::warn_always(line);
@@ -22,7 +22,7 @@ pub(super) fn warn(console: Console, line: &str) {
 pub(super) struct Fields(Vec<(&'static str, JsValue)>);
 
 impl Fields {
-    /// Reads an object. Unknown keys are most often typing errors, so they cause a warning.
+    /// Reads an object. Warns about unknown keys, which are mostly typing errors.
     pub(super) fn read(table: &Table, object: &JsValue, console: Console) -> Result<Self, Error> {
         let name = table.name;
         if is_absent(object) {
@@ -60,7 +60,7 @@ impl Fields {
         self.0.iter().find(|(name, _)| *name == field.name).map(|(_, value)| value)
     }
 
-    /// The value of a key; `undefined` where there is none.
+    /// The value of a key; `undefined` if it is absent.
     pub(super) fn object(&self, field: &Field) -> JsValue {
         self.value(field).cloned().unwrap_or_default()
     }
@@ -163,7 +163,7 @@ pub(super) fn wrong(name: &str, wanted: &str, got: &JsValue) -> Error {
     Error::invalid_argument(format!("{name} must be {wanted}, but is {}", shown(got)))
 }
 
-/// An error for an exception of the page's code.
+/// The error for an exception that the page's code threw.
 pub(super) fn because(message: &str, thrown: &JsValue) -> Error {
     Error::unreadable_argument(message, thrown::words(thrown))
 }

@@ -27,7 +27,7 @@ impl Listeners {
         Rc::new(Self { record, call: OnceCell::new(), transfers })
     }
 
-    /// Takes the call object, which is ready later than its event sink.
+    /// Sets the call object, which is created after its event sink.
     pub(super) fn attached(&self, call: VideoCall) {
         let _ = self.call.set(call);
     }
@@ -37,7 +37,7 @@ impl Listeners {
         self.record.note_peer(self.call.get().and_then(VideoCall::peer));
     }
 
-    /// Passes an event on to its listener.
+    /// Passes an event to its listener.
     pub(super) fn hear(&self, event: CallEvent) {
         self.note_peer();
         let (listener, values) = match event {

@@ -1,8 +1,8 @@
-//! The classes that a page sees, thin over the Rust API.
+//! The classes that a page sees: thin wrappers around the Rust API.
 //!
 //! A wrong argument rejects the method's promise; only `new VideoRTC` throws. Every method takes
-//! `&self`, clones the handle that it needs and returns a promise: a page may drop or free an object
-//! while a command is under way. Dropping an object ends nothing.
+//! `&self`, clones the handle that it needs and returns a promise: a page may drop or free an
+//! object while a command is under way. Dropping an object ends nothing.
 
 mod arguments;
 mod call_arguments;
@@ -38,8 +38,8 @@ thread_local! {
     static ERROR_CLASS: RefCell<Option<Function>> = const { RefCell::new(None) };
 }
 
-/// Called once by the loader: the map lists what the guard must undo if the module breaks down, and
-/// the class makes all errors, since it exists before the module does.
+/// Called once by the loader. The map lists what the guard must undo if the module breaks down. The
+/// class constructs all errors; it exists before the module does.
 #[wasm_bindgen]
 pub fn adopt(held: Map, error_class: Function) {
     registry::keep_in(held);
@@ -54,7 +54,7 @@ fn sentence(error: Error) -> String {
     error.message()
 }
 
-/// An error as the page gets it.
+/// Converts an error for the page.
 fn to_error(error: &Error) -> JsValue {
     let class = ERROR_CLASS.with_borrow(Clone::clone);
     let parts = Array::of4(
@@ -67,7 +67,7 @@ fn to_error(error: &Error) -> JsValue {
     made.unwrap_or_else(|| without_loader(error))
 }
 
-/// The same error without a loader and its class.
+/// Converts an error if there is no loader, and so no error class.
 fn without_loader(error: &Error) -> JsValue {
     const NAME: &str = "VideoRTCError";
     let made = js_sys::Error::new(&error.message());
@@ -79,7 +79,7 @@ fn without_loader(error: &Error) -> JsValue {
     if let Some(cause) = error.cause() {
         put(&made, "cause", &cause.into());
     }
-    // Bound to a string, it returns that string.
+    // `String.prototype.toString` bound to a string returns that string.
     let line = format!("{NAME} {}: {}", error.code().as_str(), error.message());
     let to_string = TO_STRING.with(|to_string| to_string.bind0(&line.into()));
     put(&made, "toString", &to_string);
@@ -99,7 +99,7 @@ extern "C" {
     fn catch_by(this: &Catching, handler: &Function) -> Result<JsValue, JsValue>;
 }
 
-/// The page's promise for a command that is under way, or for a wrong argument.
+/// The page's promise for a running command, or for a wrong argument.
 fn promise<T: ToPage>(
     command: Checked<impl Future<Output = Result<T, Error>> + 'static>,
 ) -> Promise {
@@ -112,7 +112,7 @@ fn promise<T: ToPage>(
     }))
 }
 
-/// A promise for the page. If the page ignores it, it never becomes an unhandled rejection.
+/// A promise for the page. It never causes an unhandled rejection if the page ignores it.
 fn promise_of(ending: LocalBoxFuture<'static, Result<JsValue, JsValue>>) -> Promise {
     let promise = future_to_promise(ending);
     let _ = NOTHING.with(|nothing| promise.unchecked_ref::<Catching>().catch_by(nothing));

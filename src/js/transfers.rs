@@ -1,4 +1,4 @@
-//! The transfer objects of the page: one for each message or file, from its beginning to its end.
+//! The transfer objects of the page, one for each message or file.
 
 use std::cell::{OnceCell, RefCell};
 use std::rc::{Rc, Weak};
@@ -15,7 +15,7 @@ use crate::browser::listener::Listener;
 use crate::error::Error;
 use crate::table::sending::ON_PROGRESS;
 
-/// The transfers of one call that are under way, in both directions.
+/// The running transfers of one call, in both directions.
 #[derive(Default)]
 pub(super) struct Transfers {
     all: RefCell<VecMap<TransferId, Rc<Transfer>>>,
@@ -33,7 +33,8 @@ pub(super) struct Transfer {
     error: OnceCell<JsValue>,
 }
 
-/// Sends a message or file. Resolves with the transfer object once the other side has it whole.
+/// Sends a message or file. Resolves with the transfer object once the peer has received
+/// everything.
 pub(super) fn send(
     listeners: &Weak<Listeners>,
     call: &VideoCall,
@@ -98,7 +99,7 @@ impl Transfers {
         drop(removed);
     }
 
-    /// Updates a transfer: bytes moved, or it ended. An incoming one begins with this.
+    /// Updates a transfer that made progress or ended. Creates the object of a new incoming one.
     pub(super) fn change(&self, call: &VideoCall, status: &TransferStatus) -> Rc<Transfer> {
         let transfer = self.get(status.id).unwrap_or_else(|| {
             let transfer = Transfer::new(call, status, JsValue::UNDEFINED);
@@ -108,7 +109,7 @@ impl Transfers {
         transfer.update(status);
         if status.state != TransferState::Active {
             self.listed.delete(&transfer.object);
-            // An outgoing one still has its last event and its promise to come.
+            // The last event and the promise of an outgoing one are still to come.
             if status.direction == Direction::Incoming {
                 self.remove(status.id, &transfer);
             }
@@ -142,7 +143,7 @@ impl Transfer {
         &self.object
     }
 
-    /// Why it failed. Events, callbacks and the promise share one error object.
+    /// The error of a failed transfer. Events, callbacks and the promise share one object.
     pub(super) fn error(&self) -> JsValue {
         self.error.get().cloned().unwrap_or_default()
     }

@@ -1,8 +1,8 @@
-//! Recognizes values of the page, whichever of its windows they come from.
+//! Recognizes values of the page, whichever window they come from.
 //!
 //! `instanceof` knows the classes of one window only, but a page may pass elements, blobs and
-//! buffers of its iframes. A getter of this window's prototype works for such a value of any window,
-//! and throws for everything else (Web IDL, section 3.7.6; ECMAScript, section 25.1.6.1).
+//! buffers of its iframes. A getter of this window's prototype accepts values of the class from any
+//! window, and throws for all others (Web IDL, section 3.7.6; ECMAScript, section 25.1.6.1).
 
 use js_sys::{ArrayBuffer, Function, JsString, Promise, Reflect};
 use wasm_bindgen::prelude::*;
@@ -11,10 +11,10 @@ use web_sys::{AbortSignal, Blob, Element, HtmlVideoElement};
 use crate::browser::thrown::as_text;
 use crate::log::excerpt;
 
-/// How many UTF-16 units of a text are looked at for a message: more than [`excerpt`] keeps.
+/// UTF-16 units of a text to read for a message: more than [`excerpt`] keeps.
 const LOOK: u32 = 256;
 
-// It throws for a revoked proxy.
+// `Array.isArray` throws for a revoked proxy.
 #[wasm_bindgen]
 extern "C" {
     #[wasm_bindgen(catch, js_namespace = Array, js_name = isArray)]
@@ -105,7 +105,7 @@ fn slot(class: &str, key: &str, value: &JsValue) -> Option<JsValue> {
 /// Turns a value, or a promise of any kind, into a promise.
 pub(super) fn settled(value: &JsValue) -> Promise {
     Promise::new(&mut |resolve, _| {
-        // It does not throw: an exception of the page's `then` rejects the promise.
+        // `resolve` does not throw: an exception of the page's `then` rejects the promise.
         let _ = resolve.call1(&JsValue::UNDEFINED, value);
     })
 }

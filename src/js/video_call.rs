@@ -1,4 +1,4 @@
-//! The class of a video call: a name, and one call at a time.
+//! The class of a video call.
 
 use std::rc::Weak;
 
@@ -11,7 +11,7 @@ use crate::api::{self, Track};
 use crate::browser::console::Console;
 use crate::table::events;
 
-/// The action object of one video call.
+/// A video call: one name, and one call at a time.
 #[wasm_bindgen]
 pub struct VideoCall {
     call: api::VideoCall,
@@ -28,13 +28,13 @@ impl VideoCall {
 
 #[wasm_bindgen]
 impl VideoCall {
-    /// Takes a name; without one, a readable guest name.
+    /// Registers a name, or a readable guest name.
     pub fn register(&self, user_name: JsValue) -> Promise {
         let name = arguments::user_name(&user_name);
         promise(name.map(|name| self.call.register(name.as_deref())))
     }
 
-    /// The names that the gateway knows.
+    /// Lists the names that are registered at the gateway.
     #[wasm_bindgen(js_name = getPeers)]
     pub fn get_peers(&self, filter: JsValue, order: JsValue) -> Promise {
         promise(arguments::selection(&filter, &order).map(|selection| {
@@ -50,7 +50,7 @@ impl VideoCall {
         }))
     }
 
-    /// Calls somebody, or accepts the call that rings.
+    /// Calls a user, or accepts the incoming call.
     pub fn call(&self, user_name: JsValue) -> Promise {
         promise(arguments::user_name(&user_name).map(|name| {
             let calling = self.call.call(name.as_deref());
@@ -61,7 +61,7 @@ impl VideoCall {
         }))
     }
 
-    /// Answers.
+    /// Accepts the incoming call.
     #[wasm_bindgen(js_name = acceptCall)]
     pub fn accept_call(&self) -> Promise {
         promise(Ok(self.call.accept()))
@@ -74,26 +74,26 @@ impl VideoCall {
         promise(reason.map(|reason| self.call.hang_up(reason.as_deref())))
     }
 
-    /// Sets whether the gateway passes on what this side sends, and the ceiling of its video.
+    /// Sets whether the gateway forwards this side's audio and video, and the bitrate limit.
     #[wasm_bindgen(js_name = setCall)]
     pub fn set_call(&self, audio: JsValue, video: JsValue, quality: JsValue) -> Promise {
         let settings = arguments::settings(&audio, &video, &quality);
         promise(settings.map(|settings| self.call.set(settings)))
     }
 
-    /// Mutes and unmutes this side.
+    /// Mutes or unmutes the microphone.
     #[wasm_bindgen(js_name = toggleAudio)]
     pub fn toggle_audio(&self) -> Promise {
         promise(Ok(std::future::ready(self.call.toggle(Track::Audio))))
     }
 
-    /// Hides and shows this side.
+    /// Mutes or unmutes the camera.
     #[wasm_bindgen(js_name = toggleVideo)]
     pub fn toggle_video(&self) -> Promise {
         promise(Ok(std::future::ready(self.call.toggle(Track::Video))))
     }
 
-    /// Sends a message or a file to the other side. One of `c_ok` and `c_ko` is called, once.
+    /// Sends a message or a file to the peer. Calls either `c_ok` or `c_ko`, once.
     #[wasm_bindgen(js_name = sendData)]
     pub fn send_data(
         &self,
@@ -125,7 +125,7 @@ impl VideoCall {
     pub fn close_usecase(&self) -> Promise {
         let closing = self.call.close();
         promise(Ok(async move {
-            // An error means that it was closed meanwhile.
+            // An error means that the object is already closed.
             let _ = closing.await;
             Ok(())
         }))

@@ -42,11 +42,11 @@ pub struct VideoRtc {
 
 #[wasm_bindgen(js_class = VideoRTC)]
 impl VideoRtc {
-    /// Checks its arguments; touches no network.
+    /// Checks the arguments. Does not access the network.
     ///
     /// # Errors
     ///
-    /// `INVALID_ARGUMENT`, which names the value and what is wrong with it.
+    /// `INVALID_ARGUMENT`, with the value and the reason.
     #[wasm_bindgen(constructor)]
     pub fn new(
         servers: JsValue,
@@ -61,9 +61,9 @@ impl VideoRtc {
         Ok(Self { parent: Browser.into(), app, console, use_cases: Rc::default() })
     }
 
-    /// Makes a session on the first server that answers.
+    /// Creates a session on the first server that answers.
     pub fn connect(&self) -> Promise {
-        // A page may drop its objects and go on with its call.
+        // A call must go on if the page drops its objects.
         self.app.keep_alive();
         let connecting = self.app.connect();
         let (use_cases, console) = (self.use_cases.clone(), self.console);
@@ -94,14 +94,14 @@ impl VideoRtc {
         env!("CARGO_PKG_VERSION").into()
     }
 
-    /// Tells whether this browser, and this page in it, can make video calls.
+    /// Whether this browser and this page can make video calls.
     #[wasm_bindgen(js_name = isSupported)]
     pub fn is_supported() -> bool {
         api::VideoRtc::is_supported()
     }
 }
 
-/// A device as a plain object, which a page can copy.
+/// Converts a device to a plain object, which a page can copy.
 fn described(device: &MediaDeviceInfo) -> Object {
     let object = Object::new();
     put(&object, "deviceId", &device.device_id().into());

@@ -47,7 +47,7 @@ pub enum PeerEvent {
     /// Audio or video of the other end arrives.
     RemoteMedia,
     /// The counters that a command asked for.
-    Stats(Stats),
+    Stats(Box<Stats>),
 }
 
 /// The state of a connection in the browser (W3C WebRTC, `RTCPeerConnectionState`).
@@ -120,7 +120,7 @@ pub enum Output {
     /// Media of the other end arrives. Once.
     RemoteMedia,
     /// The counters that were asked for.
-    Stats(Stats),
+    Stats(Box<Stats>),
     /// The connection cannot be made.
     Failed(Error),
     /// A line for the log.

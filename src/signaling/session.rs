@@ -218,7 +218,7 @@ enum State {
 
 impl State {
     /// Where a request in a lane goes.
-    fn url(&self, kind: Kind, lane: Lane) -> Option<String> {
+    fn url(&self, kind: Kind, lane: ChannelKind) -> Option<String> {
         let (Self::Opening { server, id, .. }
         | Self::Open { server, id }
         | Self::Closing { server, id }) = self
@@ -227,8 +227,8 @@ impl State {
         };
         Some(match lane {
             _ if matches!(kind, Kind::Create | Kind::Info) => server.join(""),
-            Lane::Free => server.join(&id.0.to_string()),
-            Lane::Messages(handle) | Lane::Candidates(handle) => {
+            ChannelKind::Free => server.join(&id.0.to_string()),
+            ChannelKind::Messages(handle) | ChannelKind::Candidates(handle) => {
                 server.join(&format!("{}/{}", id.0, handle.0))
             }
         })
@@ -237,7 +237,7 @@ impl State {
 
 struct Pending<B> {
     kind: Kind,
-    lane: Lane,
+    lane: ChannelKind,
     deadline: Time,
     stage: Stage,
     request: Request<B>,
@@ -296,7 +296,7 @@ impl Kind {
 /// ones in any order: a hang-up must not overtake its call. Candidates have a lane of their own, as
 /// the gateway keeps early ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Lane {
+enum ChannelKind {
     Free,
     Messages(HandleId),
     Candidates(HandleId),
@@ -390,7 +390,7 @@ impl<B: Serialize> Session<B> {
         };
         let id = SessionId::from_random((self.random)());
         self.state = State::Opening { server, id, rest, failures };
-        self.request(Kind::Create, Lane::Free, Request::Create { id }, now);
+        self.request(Kind::Create, ChannelKind::Free, Request::Create { id }, now);
         self.attach_early(Kind::EarlyAttach, now);
     }
 
@@ -414,7 +414,8 @@ impl<B: Serialize> Session<B> {
                 // Whatever it would bring, nobody waits for any more.
                 self.stop_poll();
                 self.state = State::Closing { server, id };
-                let transaction = self.request(Kind::Destroy, Lane::Free, Request::Destroy, now);
+                let transaction =
+                    self.request(Kind::Destroy, ChannelKind::Free, Request::Destroy, now);
                 if let Some(pending) = self.pending.get_mut(&transaction) {
                     pending.deadline = pending.deadline.min(now + FAREWELL);
                 }
@@ -612,7 +613,7 @@ impl<B: Serialize> Session<B> {
                 self.start_poll(now);
                 self.attach_early(Kind::Attach, now);
                 if std::mem::take(&mut self.wants_info) {
-                    self.request(Kind::Info, Lane::Free, Request::Info, now);
+                    self.request(Kind::Info, ChannelKind::Free, Request::Info, now);
                 }
             }
             Ok(_) => self.open_next(rest, failures, now),

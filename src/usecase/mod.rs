@@ -207,25 +207,25 @@ pub trait Plugin {
 /// One use case.
 pub enum UseCase {
     /// A video call object.
-    VideoCall(VideoCall),
+    VideoCall(Box<VideoCall>),
     /// An echo test object.
-    EchoTest(EchoTest),
+    EchoTest(Box<EchoTest>),
 }
 
 impl UseCase {
     /// The part that all have in common.
     pub fn plugin(&self) -> &dyn Plugin {
         match self {
-            Self::VideoCall(call) => call,
-            Self::EchoTest(test) => test,
+            Self::VideoCall(call) => &**call,
+            Self::EchoTest(test) => &**test,
         }
     }
 
     /// The part that all have in common.
     pub fn plugin_mut(&mut self) -> &mut dyn Plugin {
         match self {
-            Self::VideoCall(call) => call,
-            Self::EchoTest(test) => test,
+            Self::VideoCall(call) => &mut **call,
+            Self::EchoTest(test) => &mut **test,
         }
     }
 

@@ -1,4 +1,4 @@
-//! The simulator: a gateway that answers anything at any time, and a page that does anything.
+//! A simulator: a gateway that answers anything at any time, and a page that does anything.
 
 // A test may panic: that is how it fails.
 #![allow(
@@ -27,15 +27,15 @@ use videortc::usecase::{self, Command, Plugin};
 const BASE: &str = "https://gateway.test/janus";
 const SDP: &str = "v=0\r\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:0\r\n";
 
-/// The most requests in any minute of a page with one object.
+/// The maximum of requests per minute for a page with one object.
 const MOST_OF_ONE: usize = 500;
-/// The same with several, whatever comes: the core allows itself bursts of 200 POSTs and 40 polls, and then 8 and
-/// 2 a second.
+/// The same with several objects. The core allows bursts of 200 POSTs and 40 polls, and then 8 and
+/// 2 per second.
 const MOST_OF_MANY: usize = 200 + 8 * 60 + 40 + 2 * 60;
-/// How long a command may take: `retryLimit`, 120 s, and what a call needs besides.
+/// The time limit of a command: `retryLimit`, 120 s, plus the time limits of a call.
 pub(crate) const LONGEST: u64 = 300_000;
 
-/// The kinds of request that a gateway may treat differently.
+/// The kinds of requests that a gateway may treat differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
     Create,
@@ -66,25 +66,25 @@ const KINDS: [Kind; 9] = [
 pub(crate) enum Way {
     /// As Janus does.
     Well,
-    /// Acknowledged, and no more.
+    /// An ack and no event.
     Ack,
     /// Refused by the core.
     Core(i64),
-    /// Refused by the plugin, where it is asked.
+    /// Refused by the plugin, for plugin requests.
     Plugin(i64),
-    /// Another server answers.
+    /// An answer of another server.
     Page(u16),
-    /// HTTP status, no body.
+    /// An HTTP status without a body.
     Empty(u16),
-    /// Nothing answers.
+    /// A network failure.
     Fails,
-    /// Not even that.
+    /// No response at all.
     Never,
-    /// A poll: an event nobody waits for, by number.
+    /// For a poll: an unexpected event, by number.
     Event(u8),
-    /// A poll: nothing, at once.
+    /// For a poll: no events, immediately.
     Nothing,
-    /// A poll: the same body as before.
+    /// For a poll: the same body as before.
     Same,
 }
 
@@ -105,7 +105,7 @@ fn way() -> impl Strategy<Value = Way> {
     ]
 }
 
-/// For each kind of request, what is answered in turn, each after so many milliseconds.
+/// The answers per kind of request, in turn, each with its delay in milliseconds.
 pub(crate) type Habits = Vec<Vec<(Way, u16)>>;
 
 pub(crate) fn habits() -> impl Strategy<Value = Habits> {
@@ -113,12 +113,12 @@ pub(crate) fn habits() -> impl Strategy<Value = Habits> {
     prop::collection::vec(prop::collection::vec((way(), delay), 1..4), KINDS.len())
 }
 
-/// What a page, or its browser, does.
+/// An action of a page or its browser.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Act {
     Connect,
     Disconnect,
-    /// With an account of its own, or without.
+    /// With or without its own account.
     VideoCall(bool),
     Register,
     List,
@@ -157,7 +157,7 @@ pub(crate) fn acts() -> impl Strategy<Value = Vec<(u32, Act)>> {
     prop::collection::vec((at, act), 0..30)
 }
 
-/// What happens next, and when.
+/// The next events in the simulation, by time.
 enum Work {
     Respond(HttpId, HttpResponse),
     Describe(UseCaseId, ConnectionId, PeerCommand),
@@ -172,22 +172,22 @@ pub(crate) struct Storm {
     pub(crate) turns: BTreeMap<Kind, usize>,
     work: BTreeMap<(u64, u64), Work>,
     sequence: u64,
-    /// What the next poll brings.
+    /// The events for the next poll.
     news: Vec<Value>,
-    /// The poll that waits, and until when.
+    /// The waiting poll and its limit.
     poll: Option<(HttpId, u64)>,
     last_poll: String,
-    /// Gateways take turns behind one address: each knows its own sessions.
+    /// Gateways behind one address take turns: each knows only its own sessions.
     pub(crate) gateways: Option<[Vec<u64>; 2]>,
     turn: usize,
-    /// The handles that were given, with their accounts.
+    /// The attached handles with their accounts.
     pub(crate) handles: Vec<(u64, String)>,
-    /// Which handle is spoken to.
+    /// The handle of the current request.
     handle: u64,
-    /// How long the page takes to give a token; absent where none is asked for.
+    /// The delay of the page's token function; absent if there is none.
     token_delay: Option<u64>,
     pub(crate) tokens: u64,
-    /// How many objects the page has asked for.
+    /// The number of objects that the page requested.
     objects: usize,
     /// Those that it has, and those that are at their end.
     pub(crate) calls: Vec<UseCaseId>,
@@ -200,7 +200,7 @@ pub(crate) struct Storm {
     pub(crate) open: BTreeMap<Command, u64>,
     pub(crate) errors: Vec<Error>,
     last_command: u64,
-    /// When the requests of the last minute went out.
+    /// The times of the requests of the last minute.
     recent: VecDeque<u64>,
     pub(crate) most: usize,
     pub(crate) total: usize,
@@ -211,14 +211,14 @@ impl Storm {
         Self::with(GatewayConfig::new(vec![ServerUrl::new(BASE)]), habits, seed)
     }
 
-    /// A page with an object and a name, at a gateway that does as Janus does.
+    /// A page with an object and a name, at a gateway that behaves like Janus.
     pub(crate) fn ready() -> Self {
         let mut storm = Self::new(well(), 1);
         storm.begin();
         storm
     }
 
-    /// A page that is asked for the token, and takes so many milliseconds.
+    /// A page with a token function that takes this many milliseconds.
     pub(crate) fn with_tokens(delay: u64, habits: Habits, seed: u64) -> Self {
         let mut config = GatewayConfig::new(vec![ServerUrl::new(BASE)]);
         config.token = Token::Asked;
@@ -274,7 +274,7 @@ impl Storm {
 
     pub(crate) fn act(&mut self, act: Act) {
         let now = self.time();
-        // A page that nobody sees runs no code.
+        // A hidden page runs no code.
         let is_browsers = matches!(act, Act::Show | Act::Online | Act::Visible);
         if self.is_hidden && !is_browsers {
             return;
@@ -288,7 +288,7 @@ impl Storm {
             }
             Act::Show => {
                 self.is_hidden = false;
-                // Nobody has waited meanwhile.
+                // The poll was abandoned meanwhile.
                 self.open.values_mut().for_each(|since| *since = now.as_millis());
                 self.client.handle_show(now);
             }
@@ -304,7 +304,7 @@ impl Storm {
                 let config = CallConfig { account, ..CallConfig::default() };
                 self.command(|client, command, now| client.video_call(command, config, now));
             }
-            // A page has no object before that is attached.
+            // The page has no object before it is attached.
             _ => {
                 self.sequence += 1;
                 let count = self.calls.len().max(1);
@@ -374,7 +374,7 @@ impl Storm {
                     let took = self.now - since;
                     assert!(self.is_hidden || took <= LONGEST, "{command:?} took {took}");
                     match result {
-                        // As pages do: a name as soon as there is an object.
+                        // Like most pages: register as soon as there is an object.
                         Ok(Outcome::Attached(id)) => {
                             self.calls.push(id);
                             self.schedule(0, Work::Act(Act::Register));
@@ -423,7 +423,7 @@ impl Storm {
         self.schedule(delay.into(), Work::Respond(request.id, body));
     }
 
-    /// Where two gateways take turns, each knows only the sessions that it has made.
+    /// If two gateways take turns, each knows only its own sessions.
     fn misrouted(&mut self, request: &HttpRequest) -> Option<Way> {
         let gateways = self.gateways.as_mut()?;
         self.turn += 1;
@@ -506,7 +506,7 @@ impl Storm {
             "plugindata": { "data": data } }));
     }
 
-    /// Gives an event to the poll that waits, or to the next one.
+    /// Delivers an event to the waiting poll or the next one.
     pub(crate) fn announce(&mut self, event: Value) {
         self.news.push(event);
         if let Some((id, _)) = self.poll.take() {
@@ -608,7 +608,7 @@ impl Storm {
         self.drain();
     }
 
-    /// A page that connects, and gets an object and a name.
+    /// A page that connects and gets an object and a name.
     pub(crate) fn begin(&mut self) {
         self.act(Act::Connect);
         self.run_for(100);
@@ -616,7 +616,7 @@ impl Storm {
         self.run_for(200);
     }
 
-    /// The same, which then does this and that, and leaves.
+    /// The same page, which then performs actions and leaves.
     pub(crate) fn play(&mut self, acts: &[(u32, Act)], end: u64) {
         self.begin();
         let mut acts = acts.to_vec();
@@ -635,13 +635,13 @@ impl Storm {
         assert!(self.open.is_empty() && self.calls.is_empty(), "{:?}", self.open);
     }
 
-    /// The gateway tells this unasked, by number.
+    /// An unsolicited event of the gateway, by number.
     pub(crate) fn happens(&mut self, number: u8) {
         let event = self.unasked(number);
         self.announce(event);
     }
 
-    /// What a gateway tells unasked, of some handle.
+    /// Unsolicited events of a gateway about any handle.
     fn unasked(&self, number: u8) -> Value {
         let count = self.handles.len().max(1);
         let handle = self.handles.get(self.sequence as usize % count).map_or(0, |(id, _)| *id);
@@ -696,7 +696,7 @@ fn unasked(number: u8, handle: u64, sequence: u64) -> Value {
     }
 }
 
-/// As Janus does, at once.
+/// Answers like Janus, immediately.
 pub(crate) fn well() -> Habits {
     vec![vec![(Way::Well, 2)]; KINDS.len()]
 }

@@ -1,11 +1,11 @@
-//! Random numbers that are the same every time.
+//! A deterministic random number generator.
 
 use std::cell::Cell;
 use std::rc::Rc;
 
 /// xorshift64*, from a seed.
 pub(crate) fn loaded(seed: u64) -> Rc<dyn Fn() -> u64> {
-    // Of 0 nothing else would ever come.
+    // A state of 0 would only yield zeros.
     let state = Cell::new(seed | 1);
     Rc::new(move || {
         let mut x = state.get();

@@ -1,10 +1,10 @@
-//! What must hold of any bytes that are read as a frame.
+//! Properties of the frame decoder for any bytes.
 
 use videortc::data::frame::{Frame, Verdict};
 
 use super::sealed;
 
-/// Reads bytes as they are, and as what a checksum is missing of.
+/// Decodes bytes as they are, and with a valid checksum appended.
 pub fn check(bytes: &[u8]) {
     check_message(bytes);
     check_message(&sealed(bytes));
@@ -14,7 +14,7 @@ fn check_message(message: &[u8]) {
     let Ok(frame) = Frame::decode(message) else { return };
     let again = frame.encode();
     assert_eq!(Frame::decode(&again).as_ref(), Ok(&frame));
-    // What a later version says more is not kept.
+    // Fields that a later version appends are ignored.
     let is_later = matches!(
         frame,
         Frame::Hello { version: 2.., .. } | Frame::Result { verdict: Verdict::Other, .. }

@@ -1,11 +1,11 @@
-//! Two links joined by a simulated pair of channels, on a virtual clock. A test says what the pages
-//! do, lets time pass, and looks at what they were told.
+//! Two links connected by simulated channels, on a virtual clock. A test performs actions of the
+//! pages, lets time pass, and checks their events.
 //!
-//! A channel is two hops with a queue each: from the browser to the gateway, and on to the other
-//! browser. As with Janus, what comes for a page whose channel is not open is dropped, and so are
-//! empty messages and those of more than 65535 bytes. Both lanes of a hop share its rate in turns.
+//! A channel has two hops with a queue each: from the browser to the gateway, and on to the other
+//! browser. As in Janus, messages for a page whose channel is not open are dropped, and so are
+//! empty messages and those above 65535 bytes. Both channels of a hop share its rate in turns.
 
-// Each user of this (tests, fuzz targets) uses its own part.
+// Each user of this module (tests, fuzz targets) uses a part of it.
 #![allow(dead_code, unreachable_pub)]
 
 pub mod codec;
@@ -19,21 +19,23 @@ use std::time::Duration;
 use videortc::data::Policy;
 use videortc::data::frame::Frame;
 use videortc::data::sdp::Support;
-use videortc::data::{self, Content, Key, LONGEST_MESSAGE, Lane, Link, Meta, Output, Report};
+use videortc::data::{
+    self, ChannelKind, Content, Key, LONGEST_MESSAGE, Link, Meta, Output, Report,
+};
 use videortc::error::Error;
 use videortc::time::Time;
 
-/// The two ends. Tests mostly send from the first to the second.
+/// The two endpoints. Tests mostly send from the first to the second.
 pub const A: usize = 0;
 pub const B: usize = 1;
 
-/// How long a page takes to read a block of a file, and to hand over what is whole.
+/// How long a page takes to read a block of a file, and to deliver content.
 const READ: Duration = Duration::from_millis(2);
 const DELIVER: Duration = Duration::from_millis(1);
-/// How many outputs one input may cause, whoever sends it.
+/// The maximum of outputs per input, whoever sends it.
 const MOST_OUTPUTS: usize = 200;
 
-/// What happens to messages at the gateway, in parts of a thousand.
+/// Faults of messages at the gateway, in parts per thousand.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Faults {
     pub lose: u64,
@@ -42,24 +44,24 @@ pub struct Faults {
     pub damage: u64,
 }
 
-/// What stands in for a file: bytes that can be made again, so that none has to be kept.
+/// A stand-in for a file: reproducible bytes, so that nothing has to be stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Source {
     pub seed: u64,
-    /// How many bytes there really are.
+    /// The actual size.
     pub size: u64,
     /// Reading at or beyond this fails.
     pub fails_at: Option<u64>,
 }
 
-/// Something that was handed to a page.
+/// Content that was delivered to a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
     pub id: u32,
     pub meta: Meta,
-    /// The text, where it came as one.
+    /// The text, if it was delivered as one.
     pub text: Option<String>,
-    /// Of its bytes.
+    /// The hash of the bytes.
     pub hash: u64,
     pub at: Duration,
 }
@@ -68,9 +70,9 @@ pub struct Delivery {
 pub struct End {
     pub link: Link,
     sources: BTreeMap<u64, Source>,
-    /// The numbers of all that was sent.
+    /// The numbers of all outgoing transfers.
     pub numbers: Vec<u64>,
-    /// How each ended, and when.
+    /// The result and end time of each.
     pub sent: BTreeMap<u64, (Report, Result<(), Error>, Duration)>,
     pub delivered: Vec<Delivery>,
     pub lost: Vec<(Report, Error)>,
@@ -85,25 +87,25 @@ pub struct End {
     /// Blocks that are being read.
     pub reading: usize,
     pub most_reading: usize,
-    /// What is kept of each transfer that comes, and what is being handed over.
+    /// The stored content of each incoming transfer, and pending deliveries.
     kept: BTreeMap<u32, (u64, DefaultHasher)>,
     pub most_kept: usize,
     handing: BTreeMap<u32, Delivery>,
-    /// Nothing can be kept, from now on.
+    /// Storing fails from now on.
     pub is_full: bool,
     pub is_open: [bool; 2],
-    /// Every frame that was sent, by what it is; chunks by their bytes.
+    /// Every sent frame by its kind; chunks by their bytes.
     pub frames: BTreeMap<&'static str, usize>,
-    /// The ids of what was offered, by type.
+    /// The ids of the offered transfers, by type.
     pub ids: BTreeMap<String, u32>,
     is_closed: bool,
     is_cut_off: bool,
 }
 
-/// One direction, or a hop of it.
+/// One direction, or one hop of it.
 struct Hop {
     queues: [VecDeque<Vec<u8>>; 2],
-    /// Bytes in a second.
+    /// Bytes per second.
     rate: u64,
     is_busy: bool,
     last: usize,
@@ -111,11 +113,11 @@ struct Hop {
 }
 
 enum Work {
-    /// A message has passed the hop of the end's direction; 0 is the hop to the gateway.
+    /// A message has passed a hop of the endpoint's direction; 0 is the hop to the gateway.
     Passed(usize, usize),
-    /// A message comes to the gateway, by a way of its own if it was repeated or delayed.
+    /// A message reaches the gateway, separately if it was repeated or delayed.
     Gateway(usize, usize, Vec<u8>),
-    /// A message comes to the other end.
+    /// A message reaches the other endpoint.
     Arrive(usize, usize, Vec<u8>),
     Read(usize, u64, u64, u64),
     Delivered(usize, u32),
@@ -127,15 +129,15 @@ pub struct Pair {
     work: BTreeMap<(Duration, u64), Work>,
     sequence: u64,
     hops: [[Hop; 2]; 2],
-    /// How long a message takes beyond what the rates make of it.
+    /// The latency of a message in addition to the rates.
     pub latency: Duration,
     pub faults: Faults,
-    /// Nothing at all gets through.
+    /// Nothing gets through.
     pub is_cut: bool,
-    /// What the gateway dropped since it could not be delivered.
+    /// Messages that the gateway dropped because they could not be delivered.
     pub dropped: usize,
     random: u64,
-    /// The most bytes of chunks that were sent and not yet taken by the other end, by sender.
+    /// The maximum of chunk bytes in flight, by sender.
     on_their_way: [u64; 2],
     pub most_on_their_way: [u64; 2],
 }
@@ -176,20 +178,20 @@ impl Pair {
         self.random = seed | 1;
     }
 
-    /// Both ways, in bytes a second: to the gateway, and from it.
+    /// The rates in bytes per second, to the gateway and from it.
     pub fn set_rates(&mut self, up: u64, down: u64) {
         for [to, from] in &mut self.hops {
             (to.rate, from.rate) = (up, down);
         }
     }
 
-    /// The call is up, the channels open, and the greetings said.
+    /// The call is up, the channels are open, and the HELLOs are exchanged.
     fn bring_up(&mut self) {
         self.begin();
         self.run_for(Duration::from_millis(500));
     }
 
-    /// The call is up and the channels open at both ends, which begin to greet.
+    /// The call is up and the channels are open on both sides, which start to send HELLOs.
     pub fn begin(&mut self) {
         for end in [A, B] {
             let support = self.support_of(1 - end);
@@ -205,21 +207,21 @@ impl Pair {
         }
     }
 
-    // The call.
+    // Inputs from the call.
 
     pub fn handle_up(&mut self, end: usize, support: Support) {
         self.tell(end, |link, now| link.handle_up(support, now));
     }
 
-    /// Both channels of an end open.
+    /// Opens both channels of an endpoint.
     pub fn open(&mut self, end: usize) {
-        for (index, lane) in [Lane::Messages, Lane::Bulk].into_iter().enumerate() {
+        for (index, lane) in [ChannelKind::Messages, ChannelKind::Bulk].into_iter().enumerate() {
             self.ends[end].is_open[index] = true;
             self.tell(end, |link, now| link.handle_open(lane, now));
         }
     }
 
-    /// The channels of an end close, while its call goes on.
+    /// Closes the channels of an endpoint; its call continues.
     pub fn lose_channels(&mut self, end: usize) {
         self.ends[end].is_open = [false; 2];
         self.ends[end].is_cut_off = true;
@@ -232,7 +234,7 @@ impl Pair {
         self.tell(end, |link, _| link.close(&error));
     }
 
-    // The pages.
+    // Actions of the pages.
 
     pub fn text(&mut self, end: usize, text: &str) -> u64 {
         self.text_of(end, "text/plain", text)
@@ -250,7 +252,7 @@ impl Pair {
         number
     }
 
-    /// Sends a file of so many bytes.
+    /// Sends a file of this size.
     pub fn file(&mut self, end: usize, size: u64) -> u64 {
         self.file_of(end, "application/octet-stream", size)
     }
@@ -274,7 +276,7 @@ impl Pair {
         self.tell(end, |link, now| link.cancel(key, now));
     }
 
-    /// A message that the other end never sent comes to this one.
+    /// Injects a message that the other endpoint never sent.
     pub fn inject(&mut self, end: usize, message: &[u8]) {
         self.tell(end, |link, now| link.handle_message(message, now));
     }
@@ -284,16 +286,16 @@ impl Pair {
         self.tell(end, |link, _| link.handle_text(text));
     }
 
-    /// Any input, and what the link wants done about it.
+    /// Passes an input to the link and processes its outputs.
     pub fn tell(&mut self, end: usize, act: impl FnOnce(&mut Link, Time)) {
         let now = self.time();
         act(&mut self.ends[end].link, now);
         self.drain(end);
     }
 
-    // What they see.
+    // Observations.
 
-    /// How a transfer ended at its sender: `ok`, an error's code, or `open`.
+    /// The result of a transfer at its sender: `ok`, an error's code, or `open`.
     pub fn outcome(&self, end: usize, number: u64) -> &str {
         match self.ends[end].sent.get(&number) {
             None => "open",
@@ -306,19 +308,19 @@ impl Pair {
         self.ends[end].sent[&number].2
     }
 
-    /// How much of a transfer has arrived, as its sender was last told.
+    /// The progress of a transfer as last reported to its sender.
     pub fn transferred(&self, end: usize, number: u64) -> u64 {
         let reports = self.ends[end].progress.iter().rev();
         let mut of_it = reports.filter(|report| report.key == Key::Outgoing(number));
         of_it.next().map_or(0, |report| report.transferred)
     }
 
-    /// How many transfers are kept in part by an end.
+    /// The number of incomplete transfers that an endpoint stores.
     pub fn kept(&self, end: usize) -> usize {
         self.ends[end].kept.len()
     }
 
-    /// The bytes of messages that wait at the gateway for an end, at most.
+    /// The maximum of queued message bytes at the gateway for an endpoint.
     pub fn most_at_gateway(&self, receiver: usize) -> usize {
         self.hops[1 - receiver][1].most
     }
@@ -327,7 +329,7 @@ impl Pair {
         self.ends.iter().all(|end| end.sent.len() == end.numbers.len())
     }
 
-    // The passing of time.
+    // Passing time.
 
     pub fn time(&self) -> Time {
         Time::from_millis(u64::try_from(self.now.as_millis()).unwrap())
@@ -339,7 +341,7 @@ impl Pair {
         self.now = end;
     }
 
-    /// Lets time pass until something is so; at most an hour.
+    /// Lets time pass until a condition holds; at most an hour.
     pub fn run_until(&mut self, is_so: impl Fn(&Self) -> bool) {
         let end = self.now + Duration::from_secs(3600);
         while !is_so(self) {
@@ -347,12 +349,12 @@ impl Pair {
         }
     }
 
-    /// Lets time pass until all that was sent has ended.
+    /// Lets time pass until all transfers have ended.
     pub fn settle(&mut self) {
         self.run_until(Self::is_settled);
     }
 
-    /// Does what is next, unless that is after the end.
+    /// Performs the next work item, unless it is due after the end.
     fn step(&mut self, end: Duration) -> bool {
         let timers = self.ends.iter().filter_map(|end| end.link.poll_timeout());
         let timers = timers.map(|time| Duration::from_millis(time.as_millis()));
@@ -444,7 +446,7 @@ impl Pair {
         self.pass(end, hop);
     }
 
-    /// Begins with the next message of a hop, of the lanes in turn.
+    /// Starts the next message of a hop, alternating between the channels.
     fn pass(&mut self, end: usize, hop: usize) {
         let this = &mut self.hops[end][hop];
         let lane = if this.queues[1 - this.last].is_empty() { this.last } else { 1 - this.last };
@@ -458,7 +460,7 @@ impl Pair {
         self.schedule(takes, Work::Passed(end, hop));
     }
 
-    /// Where messages are lost, if any.
+    /// Applies the faults of the gateway.
     fn reach_gateway(&mut self, end: usize, lane: usize, mut message: Vec<u8>) {
         let Faults { lose, repeat, delay, damage } = self.faults;
         if self.is_cut || self.chance(lose) {
@@ -484,7 +486,7 @@ impl Pair {
         );
     }
 
-    /// Chunks that are in nobody's hands but the receiver's any more.
+    /// Chunks that only the receiver still holds.
     fn taken(&mut self, sender: usize, message: &[u8]) {
         let on_their_way = &mut self.on_their_way[sender];
         *on_their_way = on_their_way.saturating_sub(chunk_bytes(message));
@@ -500,7 +502,7 @@ impl Pair {
         mix(self.random)
     }
 
-    /// Does what a link wants, as the shell in the browser does.
+    /// Executes the outputs of a link, as the browser shell does.
     fn drain(&mut self, end: usize) {
         let mut count = 0;
         while let Some(output) = self.ends[end].link.poll_output() {
@@ -508,7 +510,7 @@ impl Pair {
             self.handle_output(end, output);
         }
         let this = &mut self.ends[end];
-        // A close may end all that was ever sent.
+        // Closing may end every transfer at once.
         let most = if this.is_closed { usize::MAX } else { MOST_OUTPUTS + this.numbers.len() };
         assert!(count <= most, "{count} outputs at once");
         this.most_kept = this.most_kept.max(this.kept.len());
@@ -533,7 +535,7 @@ impl Pair {
                 self.on_their_way[end] += chunk_bytes(&message);
                 self.most_on_their_way[end] =
                     self.most_on_their_way[end].max(self.on_their_way[end]);
-                self.enqueue(end, 0, usize::from(lane == Lane::Bulk), message);
+                self.enqueue(end, 0, usize::from(lane == ChannelKind::Bulk), message);
             }
             Output::SendText(text) => this.texts.push(text),
             Output::Read { number, offset, length } => {
@@ -623,12 +625,12 @@ impl End {
         }
     }
 
-    /// The texts that were delivered, in order.
+    /// The delivered texts, in order.
     pub fn texts_delivered(&self) -> Vec<&str> {
         self.delivered.iter().filter_map(|delivery| delivery.text.as_deref()).collect()
     }
 
-    /// How many frames of a kind were sent.
+    /// The number of sent frames of a kind.
     pub fn frames(&self, kind: &str) -> usize {
         self.frames.get(kind).copied().unwrap_or_default()
     }
@@ -640,19 +642,19 @@ impl Hop {
     }
 }
 
-/// A message with its checksum: CRC-32, bit by bit.
+/// Appends the checksum to a message: CRC-32, bit by bit.
 pub fn sealed(body: &[u8]) -> Vec<u8> {
     let add = |sum: u32| (sum >> 1) ^ (0xedb8_8320 & (sum & 1).wrapping_neg());
     let sum = body.iter().fold(!0, |sum, byte| (0..8).fold(sum ^ u32::from(*byte), |s, _| add(s)));
     [body, &(!sum).to_be_bytes()].concat()
 }
 
-/// A file of a type, without a name.
+/// The description of a file of a type, without a name.
 pub fn meta(kind: &str, size: u64) -> Meta {
     Meta { kind: kind.to_owned(), filename: None, size, is_text: false }
 }
 
-/// The hash of what a source that can be read holds.
+/// The hash of the readable content of a source.
 pub fn hash(source: Source) -> u64 {
     let mut hasher = DefaultHasher::default();
     let mut offset = 0;
@@ -670,7 +672,7 @@ pub fn hash_of(bytes: &[u8]) -> u64 {
     hasher.finish()
 }
 
-/// The bytes of a source: a window that moves over a circle of random ones.
+/// The bytes of a source: a moving window over a ring of random bytes.
 fn bytes(source: Source, offset: u64, length: u64) -> Vec<u8> {
     const CIRCLE: usize = 1_048_573;
     static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
@@ -696,7 +698,7 @@ fn mix(mut n: u64) -> u64 {
     n ^ (n >> 31)
 }
 
-/// The content of a chunk, in bytes; of another frame, none.
+/// The number of content bytes in a chunk; 0 for another frame.
 fn chunk_bytes(message: &[u8]) -> u64 {
     const KIND: u8 = 3;
     const AROUND: usize = 17;

@@ -1,5 +1,5 @@
-//! Anything that two pages, a bad channel and a stranger may do, and what must be true afterwards. The
-//! property tests draw stories at random; the fuzz target reads them from bytes.
+//! Scenarios with two pages, a faulty channel and an attacker, and the properties that must hold
+//! afterwards. The property tests generate them at random; the fuzz target reads them from bytes.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -9,44 +9,44 @@ use videortc::data::{Key, LONGEST_INLINE, Meta};
 
 use super::{Delivery, End, Faults, Pair, Source, hash, hash_of, meta, sealed};
 
-/// One thing that happens.
+/// One step of a scenario.
 #[derive(Clone, Debug)]
 pub enum Step {
-    /// A page sends a text of so many bytes.
+    /// A page sends a text of this size.
     Text(usize, usize),
-    /// A page sends a file of so many bytes.
+    /// A page sends a file of this size.
     File(usize, u64),
-    /// A page sends a file that cannot be read from there on.
+    /// A page sends a file that becomes unreadable at an offset.
     Unreadable(usize, u64, u64),
-    /// A page cancels one of those it sent.
+    /// A page cancels an outgoing transfer.
     Cancel(usize, usize),
-    /// A page cancels one of those that come.
+    /// A page cancels an incoming transfer.
     Refuse(usize, usize),
-    /// So many milliseconds pass.
+    /// Time passes, in milliseconds.
     Wait(u64),
     /// From now on, messages are lost, repeated, delayed or damaged.
     Faults(Faults),
-    /// Nothing gets through, until it does again.
+    /// Nothing gets through, until the next such step.
     Cut(bool),
-    /// A page cannot keep what comes.
+    /// A page cannot store incoming content.
     Full(usize),
     /// The call ends for a page.
     Close(usize),
-    /// Something comes that the other page never sent.
+    /// A message arrives that the other page never sent.
     Stranger(usize, Vec<u8>),
 }
 
-/// What has happened that excuses some of the ends.
+/// Facts that excuse certain outcomes.
 #[derive(Default)]
 struct Excuses {
     is_closed: bool,
     is_faulty: bool,
-    /// The stranger's frames named these: slots of what comes to an end, and ids of what it sent.
+    /// The ids in the attacker's frames: slots of incoming transfers, and ids of outgoing ones.
     slots: BTreeSet<(usize, u32)>,
     ids: BTreeSet<(usize, u32)>,
 }
 
-/// Tells the story, and checks how it ends.
+/// Plays a scenario and checks the outcome.
 pub fn check(steps: &[Step], seed: u64) {
     let mut pair = Pair::new();
     pair.set_rates(4_000_000, 2_000_000);
@@ -55,7 +55,7 @@ pub fn check(steps: &[Step], seed: u64) {
     for step in steps {
         take(&mut pair, step, &mut excuses);
     }
-    // All faults end.
+    // All faults stop.
     pair.faults = Faults::default();
     pair.is_cut = false;
     let greeting = Frame::Hello { version: 1, seen: true, window: 1 << 20 }.encode();
@@ -131,7 +131,7 @@ fn next_number(end: &End) -> u64 {
     end.numbers.last().map_or(1, |last| last + 1)
 }
 
-/// Every transfer has a type of its own.
+/// Every transfer has its own type.
 fn kind(end: usize, number: u64) -> String {
     format!("{end}/{number}")
 }
@@ -148,7 +148,7 @@ fn file(pair: &mut Pair, end: usize, size: u64, fails_at: Option<u64>) {
     pair.source(end, meta(&kind(end, number), size), source);
 }
 
-/// All that an end sent has ended, as it says and as the other end says.
+/// All transfers of an endpoint have ended, with consistent results on both sides.
 fn check_end(pair: &Pair, end: usize, excuses: &Excuses) {
     let (this, other) = (&pair.ends[end], &pair.ends[1 - end]);
     let mut is_silent = false;
@@ -200,7 +200,7 @@ fn check_end(pair: &Pair, end: usize, excuses: &Excuses) {
             "texts come in order: {:?}",
             other.delivered
         );
-        // What was on its way or being read for a transfer that was ended early comes to nothing, later.
+        // Messages in flight and reads for an ended transfer complete later.
         let ended = this.sent.values().filter(|(_, result, _)| result.is_err()).count();
         let most = (1 + ended as u64) << 20;
         assert!(pair.most_on_their_way[end] <= most, "{}", pair.most_on_their_way[end]);
@@ -224,11 +224,11 @@ fn check_content(sender: &End, number: u64, delivery: &Delivery, meta: &Meta) {
     assert_eq!(delivery.hash, hash, "{} is not what was sent", meta.kind);
 }
 
-/// The story that bytes tell: each step is a letter and what it needs.
+/// Decodes a scenario from bytes: each step is a letter and its parameters.
 pub fn read(bytes: &[u8]) -> Vec<Step> {
     let mut input = Input(bytes);
     let mut steps = Vec::new();
-    // Longer ones tell nothing new, and take long.
+    // Longer scenarios add no coverage and take long.
     while !input.0.is_empty() && steps.len() < 40 {
         let letter = input.u8();
         let end = usize::from(letter >> 7);
@@ -267,7 +267,7 @@ pub fn read(bytes: &[u8]) -> Vec<Step> {
     steps
 }
 
-/// A frame of a stranger, with numbers from the same bytes.
+/// A frame of the attacker, with numbers from the same bytes.
 fn stranger_of(input: &mut Input<'_>) -> Vec<u8> {
     let kind = input.u8();
     let id = match input.u8() {
@@ -282,7 +282,7 @@ fn stranger_of(input: &mut Input<'_>) -> Vec<u8> {
     stranger(kind, id, number, usize::from(input.u8()))
 }
 
-/// A frame that follows the protocol in its form, whatever it says.
+/// A well-formed frame with arbitrary content.
 pub fn stranger(kind: u8, id: u32, number: u64, small: usize) -> Vec<u8> {
     let content = vec![b'x'; small];
     let frame = match kind % 10 {
@@ -324,7 +324,7 @@ pub fn stranger(kind: u8, id: u32, number: u64, small: usize) -> Vec<u8> {
     frame.encode()
 }
 
-/// Bytes to read from; zeros after their end.
+/// A reader of bytes; yields zeros after the end.
 struct Input<'a>(&'a [u8]);
 
 impl<'a> Input<'a> {

@@ -1,5 +1,5 @@
-//! A client and a gateway that says anything at any time, both read from bytes: a page that is registered and
-//! perhaps in a call, and what comes then. One line of text is one step.
+//! A client and a gateway that sends anything at any time, both driven by bytes: a page that is
+//! registered and perhaps in a call, and the steps that follow. One line of text is one step.
 
 #[path = "../dice/mod.rs"]
 mod dice;
@@ -18,16 +18,16 @@ use videortc::usecase::{self, Command, Plugin};
 
 const BASE: &str = "https://gateway.test/janus";
 const SECRET: &str = "s3cret";
-/// Begins every token.
+/// The prefix of every token.
 const TOKEN: &str = "t0ken-";
 const HANDLE: &str = "7";
 const SDP: &str = "v=0\r\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:0\r\n";
-/// More than one input may cause, whatever is in it.
+/// A bound for the outputs of one input.
 const MOST_OUTPUTS: usize = 100_000;
 /// The longest line for the log, in characters.
 const LONGEST_LINE: usize = 2000;
 
-/// Plays one story. The first byte says how far the call has come when it begins.
+/// Plays one scenario. The first byte selects the state of the call at the start.
 pub fn check(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let mut lines = text.lines();
@@ -45,7 +45,7 @@ pub fn check(bytes: &[u8]) {
     rig.ends();
 }
 
-/// A peer that asks for the call again and again. Says how often it was called.
+/// A peer that keeps requesting a redial. Returns the number of calls.
 pub fn calls_of_a_peer_that_is_never_content() -> usize {
     let mut rig = Rig::registered();
     rig.rings_out();
@@ -65,35 +65,35 @@ pub fn calls_of_a_peer_that_is_never_content() -> usize {
     dialed
 }
 
-/// A page, and what it is waiting for.
+/// A page and its pending work.
 struct Rig {
     client: Client,
     now: Time,
     id: Option<UseCaseId>,
     poll: Option<HttpRequest>,
-    /// Requests without an answer, the oldest first.
+    /// Unanswered requests, oldest first.
     posts: Vec<HttpRequest>,
-    /// The numbers of the transactions in them, for answers that come by the poll.
+    /// Their transaction numbers, for answers through the poll.
     transactions: Vec<String>,
     session: String,
-    /// The session while it lives: whoever knows its id owns it.
+    /// The session while it lives; its id authorizes.
     live: Option<String>,
     /// Descriptions that the browser is to make.
     wanted: Vec<(ConnectionId, JsepKind)>,
     connections: Vec<ConnectionId>,
     devices: bool,
-    /// What the page was asked for and has not given, while it takes its time.
+    /// Pending requests to the page, while it delays them.
     tokens: Vec<TokenRequest>,
     is_slow: bool,
     given: u64,
     commands: Vec<Command>,
     last_command: u64,
-    /// How many calls of the page have begun or been refused, and have had no end.
+    /// Calls of the page without an end yet, started or refused.
     begun: usize,
     rings: bool,
-    /// The page called or accepted, and has not heard of an end.
+    /// The page called or accepted, and has not received an end.
     wished: bool,
-    /// How many calls were sent.
+    /// The number of sent calls.
     dialed: usize,
 }
 
@@ -157,7 +157,7 @@ impl Rig {
         self.step("cu");
     }
 
-    /// The oldest request is taken, and answered by the poll.
+    /// The oldest request is acknowledged, and answered through the poll.
     fn is_answered(&mut self, data: &str, jsep: &str) {
         self.answer(r#"{"janus":"ack","transaction":"$T"}"#);
         self.step(&format!(
@@ -165,19 +165,19 @@ impl Rig {
         ));
     }
 
-    /// Does what a line says.
+    /// Performs the step of a line.
     fn step(&mut self, line: &str) {
         let mut rest = line.chars();
         let first = rest.next().unwrap_or_default();
         let body = self.filled(rest.as_str());
-        // The plugin has heard neither.
+        // The plugin has received neither.
         let is_told = [SECRET, TOKEN, self.session.as_str()].iter().any(|it| body.contains(it));
         if is_told && body.contains("plugindata") {
             return;
         }
         match first {
             'p' => {
-                // The decoder is also asked alone, as no session would.
+                // Also tests the decoder alone, with input that no session would pass.
                 let _ = parse_batch(&body);
                 self.answer_poll(HttpResponse::Answered { status: 200, body });
             }
@@ -200,7 +200,7 @@ impl Rig {
                 self.answer_poll(HttpResponse::Answered { status, body: body.clone() });
                 self.answer_post(Some(0), HttpResponse::Answered { status, body });
             }
-            // Its words are the browser's, not the gateway's.
+            // The text comes from the browser, not from the gateway.
             'f' => self.answer_poll(HttpResponse::Failed("TypeError".into())),
             'g' => self.answer_post(Some(0), HttpResponse::Failed("TypeError".into())),
             't' => {
@@ -290,7 +290,7 @@ impl Rig {
         }
     }
 
-    /// The page disconnects, and the gateway says nothing: all must be over in time.
+    /// The page disconnects, and the gateway is silent: everything must end in time.
     fn ends(&mut self) {
         self.command(|client, command, now| client.disconnect(command, now));
         self.run_for(Duration::from_secs(6));
@@ -301,7 +301,7 @@ impl Rig {
         assert_eq!(self.client.poll_timeout(), None, "a timer is left");
     }
 
-    /// The text with what only the story's course can know.
+    /// Replaces the placeholders that depend on the scenario.
     fn filled(&self, text: &str) -> String {
         if !text.contains('$') {
             return text.to_owned();
@@ -333,7 +333,7 @@ impl Rig {
     }
 
     fn answer_poll(&mut self, response: HttpResponse) {
-        // One may be due.
+        // A timer may be due.
         if self.poll.is_none() {
             self.run_for(Duration::from_millis(500));
         }
@@ -390,7 +390,7 @@ impl Rig {
         }
     }
 
-    /// Gives what the page was asked for, each time another token; or throws.
+    /// Answers a request to the page, each time with another token; or throws.
     fn give_tokens(&mut self, throws: bool) {
         let now = self.now;
         for request in std::mem::take(&mut self.tokens) {
@@ -498,7 +498,7 @@ impl Rig {
 
     fn tells_no_secret(&self, text: &str) {
         assert!(!text.contains(SECRET), "a secret in {text}");
-        // Those that were replaced so often are not echoed any more.
+        // Old tokens that were replaced often are no longer echoed.
         for number in self.given.saturating_sub(30)..=self.given {
             assert!(!text.contains(&token(number)), "a token in {text}");
         }
@@ -508,7 +508,7 @@ impl Rig {
     }
 }
 
-/// The token that the page gives when it is asked for so often.
+/// The token that the page supplies for its n-th request.
 fn token(number: u64) -> String {
     format!("{TOKEN}{number}-")
 }

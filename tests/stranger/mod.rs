@@ -1,6 +1,6 @@
-//! What must hold of any text that a stranger sends: for the tests, and for the fuzzers.
+//! Properties of untrusted text, for the tests and the fuzzers.
 
-// Each target uses its own part of this.
+// Each target uses a part of this module.
 #![allow(dead_code, unreachable_pub)]
 
 pub mod gateway;

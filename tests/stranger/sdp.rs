@@ -1,8 +1,8 @@
-//! What must hold of any text that is read as a session description.
+//! Properties of the session description parser for any text.
 
 use videortc::data::sdp::{Support, announce, support};
 
-/// Reads it, says more in it, and reads that.
+/// Parses a text, adds the attribute, and parses the result.
 pub fn check(sdp: &str) {
     let before = support(sdp);
     for version in [0, 1, 2, u8::MAX] {
@@ -10,7 +10,7 @@ pub fn check(sdp: &str) {
         let after = match (before, version) {
             (Support::Plain, 0) => Support::Off,
             (Support::Plain, version) => Support::Version(version),
-            // Nothing to say it in, or said before.
+            // There is no data section, or it has the attribute already.
             (before, _) => before,
         };
         assert_eq!(support(&announced), after, "{announced:?}");

@@ -1,4 +1,4 @@
-//! The classes as a page's script sees them.
+//! The JavaScript classes, as a page uses them.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -55,7 +55,7 @@ extern "C" {
     pub(crate) fn close_usecase(this: &VideoCall) -> Promise;
 }
 
-/// `VideoRTC`, with `videoCall()` at hand.
+/// `VideoRTC`, with a shortcut for `videoCall()`.
 pub(crate) struct VideoRtc {
     app: App,
     use_cases: Rc<RefCell<JsValue>>,

@@ -1,4 +1,4 @@
-//! Arguments of the page: an error names the wrong value, and nothing of it reaches the gateway.
+//! Arguments of the page: an error names the wrong value, and no request is sent.
 
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -11,7 +11,7 @@ use super::page::{
 
 const INVALID: &str = "INVALID_ARGUMENT";
 
-/// Names that no user has, as JavaScript expressions, and what is said of them.
+/// Invalid names, as JavaScript expressions, and the messages about them.
 const NO_NAMES: [(&str, &str); 6] = [
     ("''", "a user name must not be empty"),
     ("'   '", "a user name must not be empty"),
@@ -22,7 +22,7 @@ const NO_NAMES: [(&str, &str); 6] = [
 ];
 
 #[wasm_bindgen_test]
-async fn names_that_are_none_are_refused() {
+async fn rejects_invalid_names() {
     let rig = Rig::connected().await;
     let call = rig.video_call(&Listeners::new(), &UNDEFINED).await;
     for (name, part) in NO_NAMES {
@@ -38,7 +38,7 @@ async fn names_that_are_none_are_refused() {
 }
 
 #[wasm_bindgen_test]
-async fn names_of_any_script_and_markup_are_taken_as_they_are() {
+async fn accepts_names_of_any_script_and_markup_unchanged() {
     let rig = Rig::connected().await;
     for name in ["<img src=x onerror=alert(1)>", "Zoë \u{1f44b}", " Tom ", &"\u{1f44b}".repeat(128)]
     {
@@ -51,7 +51,7 @@ async fn names_of_any_script_and_markup_are_taken_as_they_are() {
 }
 
 #[wasm_bindgen_test]
-async fn without_a_name_a_guest_name_is_made_up() {
+async fn generates_a_guest_name() {
     let rig = Rig::connected().await;
     let listeners = Listeners::new();
     let call = rig.video_call(&listeners, &UNDEFINED).await;
@@ -62,7 +62,7 @@ async fn without_a_name_a_guest_name_is_made_up() {
 }
 
 #[wasm_bindgen_test]
-async fn only_what_was_set_is_sent_and_told() {
+async fn sends_and_reports_only_changed_settings() {
     let rig = Rig::connected().await;
     let listeners = Listeners::new();
     let call = rig.video_call(&listeners, &UNDEFINED).await;
@@ -78,7 +78,7 @@ async fn only_what_was_set_is_sent_and_told() {
 }
 
 #[wasm_bindgen_test]
-async fn device_lists_are_filtered() {
+async fn filters_device_lists() {
     let list = fulfilled(api::get_devices(&js("{ kind: 'videoinput', labels: true }"))).await;
     let list: js_sys::Array = list.unchecked_into();
     assert!(list.length() > 0, "the browser has fake cameras");
@@ -89,7 +89,7 @@ async fn device_lists_are_filtered() {
 }
 
 #[wasm_bindgen_test]
-async fn errors_tell_what_the_gateway_said() {
+async fn errors_carry_the_reason_of_the_gateway() {
     let rig = Rig::connected().await;
     let made = rig.app.video_call(&UNDEFINED, &UNDEFINED, &UNDEFINED);
     let call = to_video_call(fulfilled(made).await);
@@ -97,7 +97,7 @@ async fn errors_tell_what_the_gateway_said() {
     assert_eq!(text(&error, "name"), "VideoRTCError");
     assert_eq!(text(&error, "code"), INVALID);
     assert_eq!(get(&error, "gatewayCode"), UNDEFINED);
-    // It is asked for once more, since a page just reloaded may hold it for a moment.
+    // Retried once, since a page that was just reloaded may still hold the name.
     for _ in 0..2 {
         rig.gateway.script("register", Script::Refusal(476, "Username 'Tom' already taken"));
     }
@@ -109,7 +109,7 @@ async fn errors_tell_what_the_gateway_said() {
     rig.end().await;
 }
 
-/// `new VideoRTC(…)` with arguments that are a JavaScript expression each.
+/// `new VideoRTC(…)` with arguments that are JavaScript expressions.
 fn made(arguments: &str) -> Result<JsValue, JsValue> {
     let arguments: js_sys::Array = js(&format!("[{arguments}]")).unchecked_into();
     let [servers, ice_servers, level, options] = [0, 1, 2, 3].map(|i| arguments.get(i));
@@ -117,7 +117,7 @@ fn made(arguments: &str) -> Result<JsValue, JsValue> {
 }
 
 #[wasm_bindgen_test]
-fn new_video_rtc_names_the_argument_that_it_refuses() {
+fn constructor_names_the_rejected_argument() {
     let must = "servers must be a gateway address, or an array of them, but is";
     for (servers, part) in [
         ("undefined", "undefined"),
@@ -229,7 +229,7 @@ fn new_video_rtc_names_the_argument_that_it_refuses() {
 }
 
 #[wasm_bindgen_test]
-fn new_video_rtc_takes_right_arguments_without_a_warning() {
+fn constructor_accepts_valid_arguments_without_a_warning() {
     let console = ConsoleSpy::new();
     for arguments in [
         "'http://gateway.test/janus/'",
@@ -250,7 +250,7 @@ fn new_video_rtc_takes_right_arguments_without_a_warning() {
 }
 
 #[wasm_bindgen_test]
-fn unknown_options_cause_a_warning_at_every_level_but_none() {
+fn warns_about_unknown_options_at_every_level_but_none() {
     let console = ConsoleSpy::new();
     for level in ["error", "none"] {
         made(&format!(
@@ -267,14 +267,14 @@ fn unknown_options_cause_a_warning_at_every_level_but_none() {
 }
 
 #[wasm_bindgen_test]
-fn each_option_is_read_once() {
+fn reads_each_option_once() {
     let options = js("{ reads: 0, get token() { this.reads += 1; return 'a'; } }");
     VideoRtc::new(&"http://a.test".into(), &UNDEFINED, &"none".into(), &options);
     assert_eq!(get(&options, "reads"), JsValue::from(1));
 }
 
 #[wasm_bindgen_test]
-async fn video_call_names_the_argument_that_it_refuses() {
+async fn video_call_names_the_rejected_argument() {
     let rig = Rig::connected().await;
     for (arguments, part) in [
         ("'onCalling'", "onEvents must be an object, but is the string \"onCalling\""),
@@ -388,7 +388,7 @@ async fn video_call_names_the_argument_that_it_refuses() {
 }
 
 #[wasm_bindgen_test]
-async fn unknown_and_misspelled_keys_cause_a_warning() {
+async fn warns_about_unknown_and_misspelled_keys() {
     let console = ConsoleSpy::new();
     let rig = Rig::connected().await;
     let made = rig.app.video_call(
@@ -415,7 +415,7 @@ async fn unknown_and_misspelled_keys_cause_a_warning() {
 }
 
 #[wasm_bindgen_test]
-async fn methods_name_the_argument_that_they_refuse() {
+async fn methods_name_the_rejected_argument() {
     let rig = Rig::connected().await;
     let call = rig.video_call(&Listeners::new(), &UNDEFINED).await;
     for (name, part) in [
@@ -471,7 +471,7 @@ async fn methods_name_the_argument_that_they_refuse() {
 }
 
 #[wasm_bindgen_test]
-async fn peers_are_filtered_and_ordered() {
+async fn filters_and_orders_peers() {
     let rig = Rig::connected().await;
     let listeners = Listeners::new();
     let call = rig.video_call(&listeners, &UNDEFINED).await;
@@ -494,7 +494,7 @@ async fn peers_are_filtered_and_ordered() {
 }
 
 #[wasm_bindgen_test]
-async fn an_ignored_promise_is_no_unhandled_rejection() {
+async fn ignored_promise_causes_no_unhandled_rejection() {
     let rig = Rig::connected().await;
     let call = rig.video_call(&Listeners::new(), &UNDEFINED).await;
     let heard = js("{ count: 0 }");
@@ -511,7 +511,7 @@ async fn an_ignored_promise_is_no_unhandled_rejection() {
 }
 
 #[wasm_bindgen_test]
-async fn the_class_has_what_needs_no_object() {
+async fn class_has_its_static_members() {
     let class = api::class();
     assert_eq!(text(&class, "version"), env!("CARGO_PKG_VERSION"));
     assert_eq!(
@@ -531,7 +531,7 @@ async fn the_class_has_what_needs_no_object() {
 }
 
 #[wasm_bindgen_test]
-async fn an_error_reads_well() {
+async fn error_converts_to_a_readable_string() {
     let error = made("5").unwrap_err();
     assert!(error.is_instance_of::<js_sys::Error>());
     let line = js("(error) => '' + error").unchecked_into::<js_sys::Function>();

@@ -1,4 +1,4 @@
-//! The other side: a real peer connection in the same page, behind the scripted gateway.
+//! The peer: a real peer connection in the same page, behind the scripted gateway.
 
 use serde_json::{Value, json};
 use wasm_bindgen::prelude::*;
@@ -23,7 +23,7 @@ impl FarEnd {
         Self { connection, camera: camera().await, on_candidate: None }
     }
 
-    /// Sends its candidates by the gateway, as Janus does.
+    /// Sends its candidates through the gateway, as Janus does.
     fn trickle(&mut self, push: impl Fn(Value) + 'static) {
         let on_candidate = Closure::new(move |event: RtcPeerConnectionIceEvent| {
             let found = event.candidate().filter(|found| !found.candidate().is_empty());
@@ -73,7 +73,7 @@ impl FarEnd {
         self.take_candidates(gateway).await;
     }
 
-    /// Calls the page. Its candidates come at once: before the page has accepted.
+    /// Calls the page. Sends its candidates immediately, before the page has accepted.
     pub(crate) async fn call(&mut self, gateway: &Gateway) {
         self.send();
         let offer = fulfilled(self.connection.create_offer()).await;
@@ -93,13 +93,13 @@ impl FarEnd {
         self.take_candidates(gateway).await;
     }
 
-    /// Takes the page's answer to its call alone.
+    /// Takes the page's answer to its call, without candidates.
     pub(crate) async fn take_answer(&self, gateway: &Gateway) {
         let answer = gateway.request("accept").await;
         self.set_remote(RtcSdpType::Answer, answer.sdp()).await;
     }
 
-    /// Waits until the page's pictures are decoded here, or its sound arrives.
+    /// Waits until the page's video is decoded here, or its audio arrives.
     pub(crate) async fn receives(&self, kind: &'static str) {
         let read: js_sys::Function = js(READ_RECEIVED).unchecked_into();
         let received = js("{ audio: 0, video: 0 }");
@@ -111,7 +111,7 @@ impl FarEnd {
     }
 }
 
-/// Reads, a moment later, how many pictures were decoded and how many packets of sound came.
+/// Reads the decoded frames and the received audio packets, a moment later.
 const READ_RECEIVED: &str = "async (connection, received) => {
     for (const stats of (await connection.getStats()).values()) {
         if (stats.type === 'inbound-rtp') {

@@ -1,4 +1,4 @@
-//! A gateway that is a script in the page: it stands in for `fetch`, and answers as Janus does.
+//! A scripted gateway in the page: it replaces `fetch` and answers like Janus.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -14,20 +14,20 @@ use super::page::{Devices, Listeners, Patch, UNDEFINED, fulfilled, get, js, set,
 
 /// The user's own name, in every script.
 pub(crate) const ME: &str = "Tom";
-/// Whom the user calls.
+/// The callee.
 pub(crate) const PEER: &str = "Jack";
 
 /// A request as the browser would have sent it.
 #[derive(Clone)]
 pub(crate) struct Request {
-    /// What it asks for: the core's word, the plugin's word for a message, or `"poll"`.
+    /// The kind: the core's `janus` word, the plugin's `request` word, or `"poll"`.
     pub(crate) kind: String,
     pub(crate) url: String,
     pub(crate) method: String,
-    /// Name and value of every header that the page determines.
+    /// Names and values of the headers that the page sets.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) credentials: String,
-    /// Whether it outlives the page.
+    /// Whether it has `keepalive`.
     pub(crate) is_kept_alive: bool,
     pub(crate) body: Value,
     signal: JsValue,
@@ -64,7 +64,7 @@ impl Request {
         self.signal.unchecked_ref::<AbortSignal>().aborted()
     }
 
-    /// The offer or answer that came with it.
+    /// The offer or answer of the request.
     pub(crate) fn sdp(&self) -> &str {
         self.body["jsep"]["sdp"].as_str().unwrap()
     }
@@ -74,7 +74,7 @@ impl Request {
     }
 }
 
-/// What the gateway does with the next request of a kind, instead of what Janus does.
+/// A scripted reaction to the next request of a kind, in place of Janus' behaviour.
 pub(crate) enum Script {
     /// Never answers.
     Silence,
@@ -84,9 +84,9 @@ pub(crate) enum Script {
     NoResponse,
     /// Answers with this HTTP status and body.
     Http(u16, &'static str),
-    /// Answers with white space that never ends.
+    /// Answers with endless white space.
     Endless,
-    /// A plugin's refusal, by number and words.
+    /// A refusal of the plugin, with code and reason.
     Refusal(i64, &'static str),
     /// A plugin's `result`.
     Result(Value),
@@ -102,14 +102,14 @@ struct State {
     last_handle: Cell<u64>,
 }
 
-/// The scripted gateway; the browser's `fetch` is back when this is dropped.
+/// The scripted gateway. Restores the browser's `fetch` on drop.
 pub(crate) struct Gateway {
     state: Rc<State>,
     _fetch: Patch,
 }
 
 thread_local! {
-    /// Every gateway has an address of its own, so that what an earlier test left cannot reach it.
+    /// Every gateway has its own address, so that leftovers of an earlier test cannot reach it.
     static LAST: Cell<u32> = const { Cell::new(0) };
 }
 
@@ -137,12 +137,12 @@ impl Gateway {
         &self.state.base
     }
 
-    /// What `new VideoRTC` hands to the module: an array, always.
+    /// The `servers` argument of `new VideoRTC`.
     pub(crate) fn servers(&self) -> JsValue {
         Array::of1(&self.address().into()).into()
     }
 
-    /// Says how the next request of a kind is answered; said twice, how the next two are.
+    /// Scripts the reaction to the next request of a kind; repeated calls queue up.
     pub(crate) fn script(&self, kind: &str, script: Script) {
         self.state.scripts.borrow_mut().push((kind.to_owned(), script));
     }
@@ -161,18 +161,18 @@ impl Gateway {
         open && self.requests("poll").last().is_some_and(|poll| !poll.is_aborted())
     }
 
-    /// The newest request of a kind, once there is one.
+    /// Waits for a request of a kind and returns the newest one.
     pub(crate) async fn request(&self, kind: &str) -> Request {
         until(kind, || !self.requests(kind).is_empty()).await;
         self.requests(kind).pop().unwrap()
     }
 
-    /// Hands the page an event, by the poll.
+    /// Delivers an event to the page, through the poll.
     pub(crate) fn push(&self, event: Value) {
         self.state.push(event);
     }
 
-    /// Hands the page an event of the plugin that answers no request.
+    /// Delivers an unsolicited plugin event to the page.
     pub(crate) fn push_plugin(&self, result: &Value, jsep: Option<Value>) {
         let handle = self.state.last_handle.get();
         self.push(plugin_event(
@@ -189,7 +189,7 @@ impl Gateway {
         self.push_plugin(&result, Some(json!({ "type": "offer", "sdp": offer })));
     }
 
-    /// `PEER` answers.
+    /// `PEER` accepts.
     pub(crate) fn pick_up(&self, answer: &str) {
         let result = json!({ "event": "accepted", "username": PEER });
         self.push_plugin(&result, Some(json!({ "type": "answer", "sdp": answer })));
@@ -201,7 +201,7 @@ impl Gateway {
         self.state.push_end_of_media();
     }
 
-    /// What hands the page the candidates of `PEER`.
+    /// A function that delivers candidates of `PEER` to the page.
     pub(crate) fn candidate_pusher(&self) -> impl Fn(Value) + use<> {
         let state = self.state.clone();
         move |candidate| {
@@ -210,7 +210,7 @@ impl Gateway {
         }
     }
 
-    /// Every candidate that the page sent, once it said that there are no more.
+    /// All candidates of the page, once it has sent the end of candidates.
     pub(crate) async fn candidates(&self) -> Vec<Value> {
         let all = || -> Vec<Value> {
             let several = |r: Request| match r.body["candidates"].as_array() {
@@ -254,7 +254,7 @@ impl State {
         }
     }
 
-    /// What Janus says, where all goes well.
+    /// The default answers of Janus.
     fn answer(&self, request: &Request) -> Promise {
         let name = &request.body["body"]["username"];
         let result = match request.kind.as_str() {
@@ -296,7 +296,7 @@ impl State {
         acknowledged(request)
     }
 
-    /// The gateway took the media connections down, at both ends.
+    /// The gateway closed the media connections on both sides.
     fn push_end_of_media(&self) {
         let sender = self.last_handle.get();
         self.push(json!({ "janus": "hangup", "sender": sender, "reason": "Close PC" }));
@@ -375,7 +375,7 @@ fn no_network() -> Promise {
     Promise::reject(&js("new TypeError('Failed to fetch')"))
 }
 
-/// A promise that is rejected when the request is aborted, as that of `fetch` is.
+/// A promise that is rejected when the request is aborted, as with `fetch`.
 fn until_aborted(request: &Request, mut take: impl FnMut(Function)) -> Promise {
     Promise::new(&mut |resolve, reject| {
         request.signal.unchecked_ref::<AbortSignal>().set_onabort(Some(&reject));
@@ -383,14 +383,14 @@ fn until_aborted(request: &Request, mut take: impl FnMut(Function)) -> Promise {
     })
 }
 
-/// A page that is connected to a scripted gateway.
+/// A page with a connection to a scripted gateway.
 pub(crate) struct Rig {
     pub(crate) gateway: Gateway,
     pub(crate) app: VideoRtc,
 }
 
 impl Rig {
-    /// Not connected yet; `options` is a JavaScript expression.
+    /// Before `connect()`; `options` is a JavaScript expression.
     pub(crate) fn new(level: &str, options: &str) -> Self {
         let gateway = Gateway::new();
         let app = VideoRtc::new(&gateway.servers(), &UNDEFINED, &level.into(), &js(options));

@@ -1,4 +1,4 @@
-//! The records by which the loader's guard ends calls if the module breaks down.
+//! The records that the loader's guard uses to end calls if the module breaks down.
 
 use js_sys::{Function, Map};
 use wasm_bindgen::prelude::*;
@@ -8,7 +8,7 @@ use super::gateway::{PEER, Rig};
 use super::page::{Listeners, UNDEFINED, fulfilled, get, js, rejected, text};
 use super::sending::send_data;
 
-/// As `pkg-template/errors.js` has it.
+/// As in `pkg-template/errors.js`.
 const ERROR_CLASS: &str = "class VideoRTCError extends Error {
     constructor(code, message, gatewayCode, cause) {
         super(message);
@@ -18,7 +18,7 @@ const ERROR_CLASS: &str = "class VideoRTCError extends Error {
     toString() { return `${this.name} ${this.code}: ${this.message}`; }
 }";
 
-/// The only record of a call that is listed.
+/// The only listed record of a call.
 fn record(held: &Map) -> Option<JsValue> {
     let mut found = Vec::new();
     held.for_each(&mut |how, object| {
@@ -31,7 +31,7 @@ fn record(held: &Map) -> Option<JsValue> {
 }
 
 #[wasm_bindgen_test]
-async fn a_call_is_listed_with_its_peer_and_its_files_until_it_is_closed() {
+async fn lists_a_call_with_its_peer_and_files_until_it_closes() {
     let held = Map::new();
     let class: Function = js(ERROR_CLASS).unchecked_into();
     videortc::js::adopt(held.clone(), class.clone());

@@ -1,4 +1,4 @@
-//! The page's listeners: they may throw, change, and call back, and break nothing.
+//! Listeners of the page: they may throw, change and call back.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -16,7 +16,7 @@ use super::page::{
     set, text, until,
 };
 
-/// A video call that its own listeners can reach, and the promises of what they did.
+/// A video call that its own listeners can use, and the promises of their calls.
 #[derive(Clone, Default)]
 struct Action {
     call: Rc<RefCell<Option<VideoCall>>>,
@@ -24,7 +24,7 @@ struct Action {
 }
 
 impl Action {
-    /// A listener that does something with the call.
+    /// A listener that acts on the call.
     fn act<F>(&self, act: F) -> impl FnMut(JsValue, JsValue) -> JsValue + use<F>
     where
         F: Fn(&VideoCall) -> Promise + 'static,
@@ -52,7 +52,7 @@ impl Action {
 }
 
 #[wasm_bindgen_test]
-async fn a_call_goes_its_way_where_every_listener_throws() {
+async fn call_survives_throwing_listeners() {
     let console = ConsoleSpy::new();
     let rig = Rig::connected().await;
     let container = Container::new();
@@ -86,7 +86,7 @@ async fn a_call_goes_its_way_where_every_listener_throws() {
 }
 
 #[wasm_bindgen_test]
-async fn a_listener_whose_getter_throws_later_breaks_nothing() {
+async fn throwing_listener_getter_breaks_nothing() {
     let console = ConsoleSpy::new();
     let rig = Rig::connected().await;
     let listeners = Listeners::new();
@@ -101,7 +101,7 @@ async fn a_listener_whose_getter_throws_later_breaks_nothing() {
 }
 
 #[wasm_bindgen_test]
-async fn listeners_may_be_replaced_removed_and_added_at_any_time() {
+async fn listeners_can_be_replaced_removed_and_added_at_any_time() {
     let rig = Rig::connected().await;
     let first = Listeners::new();
     let call = rig.registered(&first, &UNDEFINED).await;
@@ -122,7 +122,7 @@ async fn listeners_may_be_replaced_removed_and_added_at_any_time() {
 }
 
 #[wasm_bindgen_test]
-async fn a_listener_is_called_as_a_method_of_its_object() {
+async fn calls_a_listener_as_a_method_of_its_object() {
     let rig = Rig::connected().await;
     let object = js("{ names: [], onRegistered(name, ok) { this.names.push(name, ok); } }");
     let made = rig.app.video_call(&object, &UNDEFINED, &UNDEFINED);
@@ -134,7 +134,7 @@ async fn a_listener_is_called_as_a_method_of_its_object() {
 }
 
 #[wasm_bindgen_test]
-async fn a_taken_name_is_told_by_event_and_promise() {
+async fn reports_a_taken_name_by_event_and_promise() {
     let rig = Rig::connected().await;
     let listeners = Listeners::new();
     let call = rig.video_call(&listeners, &UNDEFINED).await;
@@ -148,7 +148,7 @@ async fn a_taken_name_is_told_by_event_and_promise() {
 }
 
 #[wasm_bindgen_test]
-async fn every_step_may_be_taken_from_inside_a_listener() {
+async fn every_method_can_be_called_inside_a_listener() {
     let rig = Rig::connected().await;
     let listeners = Listeners::new();
     let action = Action::default();
@@ -171,7 +171,7 @@ async fn every_step_may_be_taken_from_inside_a_listener() {
 }
 
 #[wasm_bindgen_test]
-async fn disconnect_may_be_called_from_inside_a_listener() {
+async fn disconnect_can_be_called_inside_a_listener() {
     let rig = Rig::connected().await;
     let listeners = Listeners::new();
     let rig = Rc::new(rig);
@@ -194,7 +194,7 @@ async fn disconnect_may_be_called_from_inside_a_listener() {
 }
 
 #[wasm_bindgen_test]
-async fn words_of_the_other_side_reach_the_page_as_they_are() {
+async fn texts_of_the_peer_reach_the_page_unchanged() {
     let rig = Rig::connected().await;
     let listeners = Listeners::new();
     let container = Container::new();
@@ -219,13 +219,13 @@ async fn words_of_the_other_side_reach_the_page_as_they_are() {
 }
 
 #[wasm_bindgen_test]
-async fn an_error_that_no_promise_reports_reaches_on_error() {
+async fn reports_errors_without_a_promise_to_on_error() {
     let rig = Rig::new("none", "{ retryLimit: 0 }");
     fulfilled(rig.app.connect()).await;
     let listeners = Listeners::new();
     rig.video_call(&listeners, &UNDEFINED).await;
     rig.gateway.script("poll", super::gateway::Script::NoNetwork);
-    // The open poll ends with it, and the next one fails.
+    // It ends the open poll, and the next one fails.
     rig.gateway.push(json!({ "janus": "keepalive" }));
     let (error, _) = listeners.heard("onError").await;
     assert_eq!(text(&error, "code"), "SESSION_LOST");

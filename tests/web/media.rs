@@ -1,4 +1,4 @@
-//! Pictures and sound, to and from a real peer connection in the same page.
+//! Audio and video, to and from a real peer connection in the same page.
 
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -24,7 +24,7 @@ fn is_enabled(stream: &MediaStream, kind: &str) -> bool {
 }
 
 #[wasm_bindgen_test]
-async fn a_call_shows_both_pictures_and_leaves_nothing_behind() {
+async fn call_shows_both_videos_and_cleans_up() {
     let rig = Rig::connected().await;
     let (listeners, container) = (Listeners::new(), Container::new());
     let call = rig.registered(&listeners, &container.dom_elements()).await;
@@ -92,7 +92,7 @@ async fn call_inside_on_incoming_call_accepts_it() {
 }
 
 #[wasm_bindgen_test]
-async fn candidates_that_come_before_the_devices_are_open_are_kept() {
+async fn buffers_candidates_until_the_devices_are_open() {
     let rig = Rig::connected().await;
     let (listeners, container) = (Listeners::new(), Container::new());
     let call = rig.registered(&listeners, &container.dom_elements()).await;
@@ -105,7 +105,7 @@ async fn candidates_that_come_before_the_devices_are_open_are_kept() {
     devices.asked().await;
     until("all candidates have come", || far.has_gathered() && rig.gateway.is_polled()).await;
     devices.grant(&stream);
-    // It gets none of the page's: only the page can find the way.
+    // It receives no candidates of the page: only the page can find a path.
     far.take_answer(&rig.gateway).await;
     fulfilled(accepting).await;
     listeners.heard("onRemoteStreamReady").await;
@@ -114,7 +114,7 @@ async fn candidates_that_come_before_the_devices_are_open_are_kept() {
 }
 
 #[wasm_bindgen_test]
-async fn elements_of_the_page_are_used_and_given_back() {
+async fn uses_and_releases_elements_of_the_page() {
     let rig = Rig::connected().await;
     let (listeners, container) = (Listeners::new(), Container::new());
     let (local, remote) = (container.own_video(), container.own_video());
@@ -139,7 +139,7 @@ async fn elements_of_the_page_are_used_and_given_back() {
 }
 
 #[wasm_bindgen_test]
-async fn without_elements_the_streams_come_by_their_events() {
+async fn streams_come_with_their_events_without_elements() {
     let rig = Rig::connected().await;
     let listeners = Listeners::new();
     let call = rig.registered(&listeners, &UNDEFINED).await;
@@ -156,7 +156,7 @@ async fn without_elements_the_streams_come_by_their_events() {
 }
 
 #[wasm_bindgen_test]
-async fn muting_switches_what_is_sent() {
+async fn muting_disables_the_sent_tracks() {
     let rig = Rig::connected().await;
     let listeners = Listeners::new();
     let call = rig.registered(&listeners, &UNDEFINED).await;
@@ -205,7 +205,7 @@ async fn stream_options_become_constraints() {
 }
 
 #[wasm_bindgen_test]
-async fn a_call_may_only_listen_and_watch() {
+async fn call_without_local_media_receives_media() {
     let rig = Rig::connected().await;
     let (listeners, container) = (Listeners::new(), Container::new());
     let options = "{ stream: { audioEnabled: false, videoEnabled: false } }";
@@ -224,7 +224,7 @@ async fn a_call_may_only_listen_and_watch() {
 }
 
 #[wasm_bindgen_test]
-async fn disconnect_in_a_call_releases_everything() {
+async fn disconnect_during_a_call_releases_everything() {
     let rig = Rig::connected().await;
     let (listeners, container) = (Listeners::new(), Container::new());
     let call = rig.registered(&listeners, &container.dom_elements()).await;
@@ -241,7 +241,7 @@ async fn disconnect_in_a_call_releases_everything() {
 }
 
 #[wasm_bindgen_test]
-async fn a_session_lost_in_a_call_releases_everything() {
+async fn session_lost_during_a_call_releases_everything() {
     let rig = Rig::new("none", "{}");
     fulfilled(rig.app.connect()).await;
     let (listeners, container) = (Listeners::new(), Container::new());
@@ -259,7 +259,7 @@ async fn a_session_lost_in_a_call_releases_everything() {
 }
 
 #[wasm_bindgen_test]
-async fn what_the_gateway_refuses_releases_the_devices() {
+async fn call_refused_by_the_gateway_releases_the_devices() {
     for (script, code, reason) in [
         (Script::Refusal(478, "No such username"), "NO_SUCH_USER", "No such user"),
         (
@@ -284,7 +284,7 @@ async fn what_the_gateway_refuses_releases_the_devices() {
 }
 
 #[wasm_bindgen_test]
-async fn an_offer_that_is_none_fails_the_call_and_not_the_page() {
+async fn invalid_offer_fails_only_the_call() {
     let rig = Rig::new("none", "{}");
     fulfilled(rig.app.connect()).await;
     let (listeners, container) = (Listeners::new(), Container::new());
@@ -306,7 +306,7 @@ async fn an_offer_that_is_none_fails_the_call_and_not_the_page() {
 }
 
 #[wasm_bindgen_test]
-async fn an_ice_server_that_the_browser_refuses_fails_the_call() {
+async fn rejected_ice_server_fails_the_call() {
     let gateway = super::gateway::Gateway::new();
     let ice_servers = js("[{ urls: 'not an ice server' }]");
     let app =
@@ -326,7 +326,7 @@ async fn an_ice_server_that_the_browser_refuses_fails_the_call() {
 }
 
 #[wasm_bindgen_test]
-async fn a_browser_that_tells_the_state_of_ice_alone_keeps_its_call() {
+async fn browser_without_connection_state_keeps_its_call() {
     // Firefox before 113.
     let state =
         js("Object.getOwnPropertyDescriptor(RTCPeerConnection.prototype, 'connectionState')");
@@ -351,7 +351,7 @@ async fn a_browser_that_tells_the_state_of_ice_alone_keeps_its_call() {
 }
 
 #[wasm_bindgen_test]
-async fn a_camera_that_is_gone_is_not_toggled() {
+async fn does_not_toggle_an_ended_camera() {
     let rig = Rig::connected().await;
     let listeners = Listeners::new();
     let call = rig.registered(&listeners, &UNDEFINED).await;
@@ -367,10 +367,11 @@ async fn a_camera_that_is_gone_is_not_toggled() {
 }
 
 #[wasm_bindgen_test]
-async fn an_estimate_that_changes_is_no_other_network() {
+async fn changed_bandwidth_estimate_is_not_a_network_change() {
     let rig = Rig::connected().await;
     js("navigator.connection?.dispatchEvent(new Event('change'))");
-    // Firefox has no such object. What is asked for at another network is asked for at once.
+    // Firefox has no such object. A recovery request for a network change would be sent
+    // immediately.
     assert!(rig.gateway.requests("keepalive").is_empty());
     rig.end().await;
 }

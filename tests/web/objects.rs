@@ -1,4 +1,4 @@
-//! Objects that end early: dropped, closed or disconnected in the middle of something.
+//! Objects that end early: dropped, closed or disconnected during a command.
 
 use wasm_bindgen::JsCast;
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -10,13 +10,13 @@ use super::page::{
     turn, until,
 };
 
-/// The gateway forgets the session: the end of an object that nobody holds any more.
+/// The gateway drops the session, which ends an object that nobody owns.
 fn forget(gateway: &super::gateway::Gateway) {
     gateway.push(serde_json::json!({ "janus": "timeout" }));
 }
 
 #[wasm_bindgen_test]
-async fn an_app_dropped_while_it_connects_still_connects() {
+async fn dropping_the_app_does_not_stop_connecting() {
     let Rig { gateway, app } = Rig::new("error", "{ retryLimit: 0 }");
     let connected = app.connect();
     drop(app);
@@ -26,7 +26,7 @@ async fn an_app_dropped_while_it_connects_still_connects() {
 }
 
 #[wasm_bindgen_test]
-async fn an_app_dropped_while_it_attaches_still_gives_a_call_that_works() {
+async fn dropping_the_app_does_not_stop_attaching() {
     let Rig { gateway, app } = Rig::new("error", "{ retryLimit: 0 }");
     fulfilled(app.connect()).await;
     let listeners = Listeners::new();
@@ -40,7 +40,7 @@ async fn an_app_dropped_while_it_attaches_still_gives_a_call_that_works() {
 }
 
 #[wasm_bindgen_test]
-async fn an_app_dropped_while_it_disconnects_still_says_goodbye() {
+async fn dropping_the_app_does_not_stop_disconnecting() {
     let Rig { gateway, app } = Rig::connected().await;
     let disconnected = app.disconnect();
     drop(app);
@@ -49,7 +49,7 @@ async fn an_app_dropped_while_it_disconnects_still_says_goodbye() {
 }
 
 #[wasm_bindgen_test]
-async fn a_call_dropped_in_the_middle_of_its_methods_settles_every_promise() {
+async fn dropping_a_call_settles_every_promise() {
     let rig = Rig::connected().await;
     let listeners = Listeners::new();
     let call = rig.video_call(&listeners, &UNDEFINED).await;
@@ -71,7 +71,7 @@ async fn a_call_dropped_in_the_middle_of_its_methods_settles_every_promise() {
 }
 
 #[wasm_bindgen_test]
-async fn a_call_dropped_while_it_rings_goes_on_and_is_released_by_disconnect() {
+async fn dropped_ringing_call_continues_until_disconnect() {
     let rig = Rig::connected().await;
     let (listeners, container) = (Listeners::new(), Container::new());
     let stream = camera().await;
@@ -91,7 +91,7 @@ async fn a_call_dropped_while_it_rings_goes_on_and_is_released_by_disconnect() {
 }
 
 #[wasm_bindgen_test]
-async fn connecting_twice_is_once_and_disconnecting_too() {
+async fn connect_and_disconnect_are_idempotent() {
     let rig = Rig::new("error", "{}");
     fulfilled(rig.app.disconnect()).await;
     let both = [rig.app.connect(), rig.app.connect()];
@@ -110,7 +110,7 @@ async fn connecting_twice_is_once_and_disconnecting_too() {
 }
 
 #[wasm_bindgen_test]
-async fn disconnect_cuts_connect_short() {
+async fn disconnect_aborts_connect() {
     let rig = Rig::new("none", "{}");
     rig.gateway.script("create", Script::Silence);
     let connecting = rig.app.connect();
@@ -123,7 +123,7 @@ async fn disconnect_cuts_connect_short() {
 }
 
 #[wasm_bindgen_test]
-async fn connect_waits_for_a_disconnect_under_way() {
+async fn connect_waits_for_a_running_disconnect() {
     let rig = Rig::connected().await;
     let leaving = rig.app.disconnect();
     let connecting = rig.app.connect();
@@ -135,7 +135,7 @@ async fn connect_waits_for_a_disconnect_under_way() {
 }
 
 #[wasm_bindgen_test]
-async fn disconnect_cuts_video_call_short() {
+async fn disconnect_aborts_video_call() {
     let rig = Rig::new("none", "{}");
     rig.gateway.script("attach", Script::Silence);
     fulfilled(rig.app.connect()).await;
@@ -147,7 +147,7 @@ async fn disconnect_cuts_video_call_short() {
 }
 
 #[wasm_bindgen_test]
-async fn disconnect_cuts_register_short() {
+async fn disconnect_aborts_register() {
     let rig = Rig::connected().await;
     let listeners = Listeners::new();
     let call = rig.video_call(&listeners, &UNDEFINED).await;
@@ -160,7 +160,7 @@ async fn disconnect_cuts_register_short() {
     rig.end().await;
 }
 
-/// What ends a call while the user is still being asked for the devices.
+/// The ways to end a call while the permission prompt is open.
 #[derive(Clone, Copy, Debug)]
 enum End {
     HangUp,
@@ -169,7 +169,7 @@ enum End {
 }
 
 #[wasm_bindgen_test]
-async fn devices_that_open_too_late_are_closed_at_once() {
+async fn closes_devices_that_open_too_late() {
     for (end, code, reason) in [
         (End::HangUp, "CALL_ENDED", "Cancelled"),
         (End::Close, "CLOSED", "Hung up"),
@@ -201,7 +201,7 @@ async fn devices_that_open_too_late_are_closed_at_once() {
 }
 
 #[wasm_bindgen_test]
-async fn a_new_call_does_not_get_the_late_devices_of_the_one_before() {
+async fn new_call_does_not_get_late_devices_of_the_previous_one() {
     let rig = Rig::connected().await;
     let listeners = Listeners::new();
     let call = rig.registered(&listeners, &UNDEFINED).await;
@@ -223,7 +223,7 @@ async fn a_new_call_does_not_get_the_late_devices_of_the_one_before() {
 }
 
 #[wasm_bindgen_test]
-async fn devices_that_are_refused_end_the_call_before_it_is_sent() {
+async fn denied_devices_end_the_call_before_it_is_sent() {
     for (name, code) in [
         ("NotAllowedError", "PERMISSION_DENIED"),
         ("SecurityError", "PERMISSION_DENIED"),
@@ -249,7 +249,7 @@ async fn devices_that_are_refused_end_the_call_before_it_is_sent() {
 }
 
 #[wasm_bindgen_test]
-async fn a_callee_without_devices_tells_the_caller() {
+async fn callee_without_devices_reports_to_the_caller() {
     let rig = Rig::connected().await;
     let listeners = Listeners::new();
     let call = rig.registered(&listeners, &UNDEFINED).await;
@@ -268,7 +268,7 @@ async fn a_callee_without_devices_tells_the_caller() {
 }
 
 #[wasm_bindgen_test]
-async fn disconnect_while_it_rings_there_cancels_the_call_first() {
+async fn disconnect_cancels_an_outgoing_call_first() {
     let rig = Rig::connected().await;
     let (listeners, container) = (Listeners::new(), Container::new());
     let call = rig.registered(&listeners, &container.dom_elements()).await;
@@ -285,7 +285,7 @@ async fn disconnect_while_it_rings_there_cancels_the_call_first() {
 }
 
 #[wasm_bindgen_test]
-async fn disconnect_while_it_rings_here_declines_first() {
+async fn disconnect_declines_an_incoming_call_first() {
     let rig = Rig::connected().await;
     let listeners = Listeners::new();
     let call = rig.registered(&listeners, &UNDEFINED).await;
@@ -299,7 +299,7 @@ async fn disconnect_while_it_rings_here_declines_first() {
 }
 
 #[wasm_bindgen_test]
-async fn a_closed_call_says_so_and_a_fresh_one_works() {
+async fn closed_call_rejects_commands_and_a_new_one_works() {
     let rig = Rig::connected().await;
     let call = rig.registered(&Listeners::new(), &UNDEFINED).await;
     let both = [call.close_usecase(), call.close_usecase()];

@@ -1,4 +1,4 @@
-//! The page around the library: its console, its devices, its listeners, and waiting with a limit.
+//! The page around the library: console, devices, listeners, and waiting with a limit.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -9,9 +9,9 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Element, HtmlVideoElement, MediaDevices, MediaStream};
 
-/// How long anything may take.
+/// The time limit of any wait.
 const LIMIT: u32 = 8_000;
-/// How often a condition is looked at.
+/// The polling interval of a condition.
 const LOOK: u32 = 10;
 
 pub(crate) const UNDEFINED: JsValue = JsValue::UNDEFINED;
@@ -33,7 +33,7 @@ pub(crate) fn set(object: &JsValue, key: &str, value: &JsValue) {
     Reflect::set(object, &key.into(), value).unwrap();
 }
 
-/// A promise that is fulfilled after so many milliseconds, with the timer that does it.
+/// A promise that is fulfilled after this many milliseconds, and its timer.
 fn after(millis: u32) -> (Promise, Timeout) {
     let mut timer = None;
     let promise = Promise::new(&mut |resolve, _| {
@@ -56,7 +56,7 @@ pub(crate) async fn until(what: &str, holds: impl Fn() -> bool) {
     panic!("waited in vain for: {what}");
 }
 
-/// How a promise ends.
+/// The outcome of a promise.
 pub(crate) async fn settled(promise: Promise) -> Result<JsValue, JsValue> {
     let (late, _timer) = after(LIMIT);
     let ended = JsFuture::from(Promise::race(&Array::of2(&promise, &late))).await;
@@ -72,7 +72,7 @@ pub(crate) async fn rejected(promise: Promise) -> JsValue {
     settled(promise).await.expect_err("fulfilled")
 }
 
-/// Lets every promise that is settled already run what hangs on it.
+/// Lets the reactions of all settled promises run.
 pub(crate) async fn turn() {
     let (promise, _timer) = after(0);
     JsFuture::from(promise).await.unwrap();
@@ -90,7 +90,7 @@ pub(crate) fn assert_error(error: &JsValue, code: &str, part: &str) {
     assert!(words(error).contains(part), "no {part:?} in {:?}", words(error));
 }
 
-/// A function of the page's; it takes itself back when dropped, if it stood in for another.
+/// A function of the page. Restores the replaced one on drop.
 pub(crate) struct Patch {
     object: JsValue,
     key: &'static str,
@@ -117,7 +117,7 @@ impl Drop for Patch {
     }
 }
 
-/// What is written to the console while this value lives. It is written all the same.
+/// Records the console output while this value lives. The output is still written.
 pub(crate) struct ConsoleSpy {
     lines: Rc<RefCell<Vec<(&'static str, String)>>>,
     _patches: Vec<Patch>,
@@ -148,7 +148,7 @@ impl ConsoleSpy {
         self.lines.borrow().iter().map(|(_, line)| format!("{line}\n")).collect()
     }
 
-    /// Whether a line of that level holds the text.
+    /// Whether a line of this level contains the text.
     pub(crate) fn has(&self, level: &str, part: &str) -> bool {
         self.lines.borrow().iter().any(|(at, line)| *at == level && line.contains(part))
     }
@@ -161,7 +161,7 @@ fn shown(value: &JsValue) -> String {
 /// The name of an event, and its arguments.
 type Heard = (&'static str, JsValue, JsValue);
 
-/// A page's listeners, which keep what they hear.
+/// Listeners of a page that record their events.
 pub(crate) struct Listeners {
     pub(crate) object: JsValue,
     heard: Rc<RefCell<Vec<Heard>>>,
@@ -195,7 +195,7 @@ impl Listeners {
         new
     }
 
-    /// Replaces a listener; what it hears is kept all the same.
+    /// Replaces a listener; its events are still recorded.
     pub(crate) fn on(
         &self,
         name: &'static str,
@@ -209,7 +209,7 @@ impl Listeners {
         self.patches.borrow_mut().push(patch);
     }
 
-    /// Makes a listener throw; what it hears is kept all the same.
+    /// Makes a listener throw; its events are still recorded.
     pub(crate) fn throws(&self, name: &str) {
         let wrap = "return (a, b) => { keep(a, b); throw new Error('a fault of the page'); }";
         let keep = get(&self.object, name);
@@ -221,7 +221,7 @@ impl Listeners {
         self.heard.borrow().iter().filter(|(heard, ..)| *heard == name).count()
     }
 
-    /// The arguments of the first event of that name, once it is there.
+    /// Waits for the first event of this name and returns its arguments.
     pub(crate) async fn heard(&self, name: &str) -> (JsValue, JsValue) {
         until(name, || self.count(name) > 0).await;
         let heard = self.heard.borrow();
@@ -229,7 +229,7 @@ impl Listeners {
         (first.clone(), second.clone())
     }
 
-    /// The user name of that event, once it is there.
+    /// Waits for this event and returns its user name.
     pub(crate) async fn name(&self, name: &str) -> String {
         self.heard(name).await.0.as_string().unwrap()
     }
@@ -242,7 +242,7 @@ impl Listeners {
     }
 }
 
-/// A container for pictures in the document, gone when dropped.
+/// A container for videos in the document. Removed on drop.
 pub(crate) struct Container(pub(crate) Element);
 
 impl Container {
@@ -254,7 +254,7 @@ impl Container {
         Self(element)
     }
 
-    /// A video element of the page's own in it.
+    /// A video element of the page inside the container.
     pub(crate) fn own_video(&self) -> HtmlVideoElement {
         let document = self.0.owner_document().unwrap();
         let video = document.create_element("video").unwrap();
@@ -284,7 +284,7 @@ impl Drop for Container {
     }
 }
 
-/// Waits until a video element has decoded pictures.
+/// Waits until a video element has decoded frames.
 pub(crate) async fn plays(what: &str, video: &HtmlVideoElement) {
     until(what, || video.video_width() > 0 && video.current_time() > 0.0).await;
 }
@@ -293,7 +293,7 @@ pub(crate) fn tracks(stream: &MediaStream) -> Vec<web_sys::MediaStreamTrack> {
     stream.get_tracks().iter().map(JsCast::unchecked_into).collect()
 }
 
-/// Whether every track has ended, and there are some.
+/// Whether there are tracks and all have ended.
 pub(crate) fn has_ended(stream: &MediaStream) -> bool {
     let tracks = tracks(stream);
     let ended = web_sys::MediaStreamTrackState::Ended;
@@ -312,14 +312,14 @@ pub(crate) async fn camera() -> MediaStream {
     fulfilled(opened).await.unchecked_into()
 }
 
-/// Devices that open when the test says so, or refuse.
+/// Devices that open or fail on demand of the test.
 pub(crate) struct Devices {
     asked: Rc<RefCell<Vec<(JsValue, Function, Function)>>>,
     _patch: Patch,
 }
 
 impl Devices {
-    /// Gives the browser's own devices back: a test that failed has not tidied up.
+    /// Restores the browser's devices, also after a failed test.
     pub(crate) fn reset() {
         Reflect::delete_property(&media_devices(), &"getUserMedia".into()).unwrap();
     }
@@ -339,13 +339,13 @@ impl Devices {
         Self { asked, _patch: patch }
     }
 
-    /// The constraints that were asked for, once they are.
+    /// Waits for the request and returns its constraints.
     pub(crate) async fn asked(&self) -> JsValue {
         until("getUserMedia", || !self.asked.borrow().is_empty()).await;
         self.asked.borrow().last().unwrap().0.clone()
     }
 
-    /// How many were asked for and not given yet.
+    /// The number of pending requests.
     pub(crate) fn waiting(&self) -> usize {
         self.asked.borrow().len()
     }
@@ -355,7 +355,7 @@ impl Devices {
         resolve.call1(&UNDEFINED, stream).unwrap();
     }
 
-    /// Refuses with a `DOMException` of that name.
+    /// Rejects with a `DOMException` of this name.
     pub(crate) fn refuse(&self, name: &str) {
         let (_, _, reject) = self.asked.borrow_mut().remove(0);
         reject.call1(&UNDEFINED, &js(&format!("new DOMException('no', '{name}')"))).unwrap();

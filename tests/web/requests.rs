@@ -1,4 +1,4 @@
-//! What goes out over HTTP, what of it shows in the console, and answers that no gateway gives.
+//! HTTP requests, their secrets in the console, and answers that are not a gateway's.
 
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -41,7 +41,7 @@ async fn no_request_needs_a_preflight() {
 }
 
 #[wasm_bindgen_test]
-async fn cookies_go_along_where_the_page_asks_for_it() {
+async fn sends_cookies_if_requested() {
     let rig = Rig::new("error", "{ withCredentials: true }");
     fulfilled(rig.app.connect()).await;
     assert_eq!(rig.gateway.request("create").await.credentials, "include");
@@ -50,7 +50,7 @@ async fn cookies_go_along_where_the_page_asks_for_it() {
 }
 
 #[wasm_bindgen_test]
-async fn secrets_go_in_every_request_and_into_no_log_line() {
+async fn secrets_are_in_every_request_and_in_no_log_line() {
     let console = ConsoleSpy::new();
     let gateway = Gateway::new();
     let app = VideoRtc::new(
@@ -93,7 +93,7 @@ async fn secrets_go_in_every_request_and_into_no_log_line() {
 }
 
 #[wasm_bindgen_test]
-async fn a_silent_level_writes_nothing() {
+async fn silent_level_writes_nothing() {
     let console = ConsoleSpy::new();
     let rig = Rig::new("none", "{ unknown: 1 }");
     fulfilled(rig.app.connect()).await;
@@ -104,7 +104,7 @@ async fn a_silent_level_writes_nothing() {
 }
 
 #[wasm_bindgen_test]
-async fn what_is_no_gateway_is_told_apart() {
+async fn distinguishes_answers_that_are_not_a_gateways() {
     for (script, code, part) in [
         (Script::NoNetwork, "GATEWAY_UNREACHABLE", "Failed to fetch"),
         (Script::NoResponse, "GATEWAY_UNREACHABLE", "fetch gave no response"),
@@ -133,7 +133,7 @@ async fn what_is_no_gateway_is_told_apart() {
 }
 
 #[wasm_bindgen_test]
-async fn a_body_that_never_ends_is_not_read_to_its_end() {
+async fn stops_reading_an_endless_body() {
     let rig = Rig::new("none", "{}");
     rig.gateway.script("create", Script::Endless);
     let error = rejected(rig.app.connect()).await;
@@ -141,7 +141,7 @@ async fn a_body_that_never_ends_is_not_read_to_its_end() {
 }
 
 #[wasm_bindgen_test]
-async fn a_page_that_is_left_says_so_and_one_that_comes_back_goes_on() {
+async fn leaving_ends_the_session_and_returning_resumes() {
     let rig = Rig::connected().await;
     let listeners = Listeners::new();
     let call = rig.registered(&listeners, &UNDEFINED).await;
@@ -149,7 +149,7 @@ async fn a_page_that_is_left_says_so_and_one_that_comes_back_goes_on() {
         js(&format!("dispatchEvent(new PageTransitionEvent('{event}', {{ persisted: true }}))"))
     };
     turn("pagehide");
-    // At once, and such that it outlives the page.
+    // Immediately, and with `keepalive`.
     let goodbyes = rig.gateway.requests("destroy");
     assert_eq!(goodbyes.len(), 1);
     assert!(goodbyes[0].is_kept_alive);
@@ -164,7 +164,7 @@ async fn a_page_that_is_left_says_so_and_one_that_comes_back_goes_on() {
 }
 
 #[wasm_bindgen_test]
-async fn a_gateway_that_says_nothing_is_given_up() {
+async fn gives_up_on_a_silent_gateway() {
     let rig = Rig::new("none", "{ requestTimeout: 100 }");
     rig.gateway.script("create", Script::Silence);
     assert_error(
@@ -177,7 +177,7 @@ async fn a_gateway_that_says_nothing_is_given_up() {
 }
 
 #[wasm_bindgen_test]
-async fn the_second_server_is_taken_where_the_first_is_down() {
+async fn uses_the_second_server_if_the_first_is_down() {
     let gateway = Gateway::new();
     let servers = js_sys::Array::of2(&"http://down.test/janus".into(), &gateway.address().into());
     let app = VideoRtc::new(&servers, &UNDEFINED, &"none".into(), &UNDEFINED);
@@ -195,7 +195,7 @@ async fn the_second_server_is_taken_where_the_first_is_down() {
 }
 
 #[wasm_bindgen_test]
-async fn a_session_that_is_gone_is_brought_back_with_its_name() {
+async fn restores_a_lost_session_with_its_name() {
     let rig = Rig::new("none", "{}");
     fulfilled(rig.app.connect()).await;
     let listeners = Listeners::new();
@@ -212,7 +212,7 @@ async fn a_session_that_is_gone_is_brought_back_with_its_name() {
 }
 
 #[wasm_bindgen_test]
-async fn a_session_that_stays_gone_is_told_and_can_be_made_anew() {
+async fn reports_a_session_lost_for_good_and_allows_reconnecting() {
     let rig = Rig::new("none", "{ retryLimit: 0 }");
     fulfilled(rig.app.connect()).await;
     let listeners = Listeners::new();
@@ -231,7 +231,7 @@ async fn a_session_that_stays_gone_is_told_and_can_be_made_anew() {
 }
 
 #[wasm_bindgen_test]
-async fn events_that_nobody_knows_break_nothing() {
+async fn unknown_events_break_nothing() {
     let rig = Rig::new("none", "{}");
     fulfilled(rig.app.connect()).await;
     let listeners = Listeners::new();
@@ -257,7 +257,7 @@ async fn events_that_nobody_knows_break_nothing() {
 }
 
 #[wasm_bindgen_test]
-async fn a_call_may_bear_an_account_of_its_own() {
+async fn call_can_have_its_own_account() {
     let rig = Rig::new("error", "{ account: 'the shop' }");
     fulfilled(rig.app.connect()).await;
     for (options, account) in [("{}", "the shop"), ("{ account: 'desk 7' }", "desk 7")] {

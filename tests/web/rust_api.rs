@@ -11,7 +11,7 @@ use super::far_end::FarEnd;
 use super::gateway::{Gateway, ME, PEER, Script};
 use super::page::{has_ended, until};
 
-/// The next event for which there is a value.
+/// Waits for the next event that the function maps to a value.
 async fn next<T>(events: &mut Events, wanted: impl Fn(CallEvent) -> Option<T>) -> T {
     loop {
         let event = events.next().await.expect("events go on");
@@ -26,7 +26,7 @@ fn connection(gateway: &Gateway) -> VideoRtc {
 }
 
 #[wasm_bindgen_test]
-async fn a_rust_app_registers_calls_and_hangs_up() {
+async fn rust_app_registers_calls_and_hangs_up() {
     let gateway = Gateway::new();
     let app = connection(&gateway);
     let usecases = app.connect().await.unwrap();
@@ -58,7 +58,7 @@ async fn a_rust_app_registers_calls_and_hangs_up() {
 }
 
 #[wasm_bindgen_test]
-async fn errors_have_a_code_and_a_sentence() {
+async fn errors_have_a_code_and_a_message() {
     let error = VideoRtc::new("example.com/janus").err().unwrap();
     assert_eq!(error.code(), Code::InvalidArgument);
     assert!(error.to_string().contains("it has no http://"), "{error}");
@@ -80,7 +80,7 @@ async fn errors_have_a_code_and_a_sentence() {
 }
 
 #[wasm_bindgen_test]
-async fn a_command_is_under_way_when_its_method_returns() {
+async fn command_starts_when_its_method_is_called() {
     let gateway = Gateway::new();
     let app = connection(&gateway);
     let usecases = app.connect().await.unwrap();
@@ -91,7 +91,7 @@ async fn a_command_is_under_way_when_its_method_returns() {
 }
 
 #[wasm_bindgen_test]
-async fn the_last_clone_that_is_dropped_closes_the_call_and_then_the_session() {
+async fn dropping_the_last_clone_closes_the_call_and_the_session() {
     let gateway = Gateway::new();
     let app = connection(&gateway);
     let usecases = app.connect().await.unwrap();
@@ -106,7 +106,7 @@ async fn the_last_clone_that_is_dropped_closes_the_call_and_then_the_session() {
 }
 
 #[wasm_bindgen_test]
-async fn a_callback_may_call_any_method() {
+async fn callback_can_call_any_method() {
     let gateway = Gateway::new();
     let app = connection(&gateway);
     let usecases = app.connect().await.unwrap();
@@ -133,7 +133,7 @@ async fn a_callback_may_call_any_method() {
 }
 
 #[wasm_bindgen_test]
-async fn a_transfer_of_a_janus_js_peer_ends_with_its_status() {
+async fn transfer_to_a_janus_js_peer_ends_with_its_status() {
     let gateway = Gateway::new();
     let app = connection(&gateway);
     let usecases = app.connect().await.unwrap();
@@ -150,7 +150,7 @@ async fn a_transfer_of_a_janus_js_peer_ends_with_its_status() {
 }
 
 #[wasm_bindgen_test]
-async fn a_call_object_that_nobody_waits_for_is_closed() {
+async fn closes_a_call_object_whose_future_was_dropped() {
     let gateway = Gateway::new();
     let app = connection(&gateway);
     let usecases = app.connect().await.unwrap();
@@ -160,7 +160,7 @@ async fn a_call_object_that_nobody_waits_for_is_closed() {
 }
 
 #[wasm_bindgen_test]
-async fn closing_while_an_offer_is_made_ends_the_events() {
+async fn closing_during_offer_creation_ends_the_events() {
     let gateway = Gateway::new();
     let app = connection(&gateway);
     let usecases = app.connect().await.unwrap();
@@ -169,7 +169,7 @@ async fn closing_while_an_offer_is_made_ends_the_events() {
     let calling = call.call(Some(PEER));
     let local = |event| matches!(event, CallEvent::LocalStream(_)).then_some(());
     next(&mut events, local).await;
-    // The browser never settles what it was asked for before the connection was closed.
+    // The browser never settles operations that were pending when the connection was closed.
     call.close().await.unwrap();
     assert_eq!(calling.await.unwrap_err().code(), Code::Closed);
     drop(call);

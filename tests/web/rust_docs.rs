@@ -1,4 +1,4 @@
-//! The samples of `docs/rust.md` run: `tests/docs.rs` looks that each of them occurs here, or in
+//! Runs the samples of `docs/rust.md`. `tests/docs.rs` checks that each of them occurs here or in
 //! `examples/rust-app`.
 
 use std::cell::{Cell, RefCell};
@@ -21,7 +21,7 @@ use super::far_end::FarEnd;
 use super::gateway::{Gateway, ME, PEER, Script};
 use super::page::{js, until};
 
-/// In the samples, the gateway has the documentation's address.
+/// Gives the gateway the address of the samples.
 async fn connected(gateway: &Gateway) -> UseCases {
     VideoRtc::new(gateway.address()).unwrap().connect().await.unwrap()
 }
@@ -56,7 +56,7 @@ fn call_options() -> CallOptions {
 }
 
 #[wasm_bindgen_test]
-async fn a_builder_sets_what_a_connection_and_a_call_are_made_with() {
+async fn builder_sets_the_options_of_connections_and_calls() {
     let gateway = Gateway::new();
     let app = configured("http://gateway.invalid/janus", gateway.address()).unwrap();
     let usecases = app.connect().await.unwrap();
@@ -79,7 +79,7 @@ async fn call_back(usecases: &UseCases, status: HtmlElement) -> Result<VideoCall
 }
 
 #[wasm_bindgen_test]
-async fn a_callback_hears_the_events() {
+async fn callback_receives_the_events() {
     let gateway = Gateway::new();
     let status: HtmlElement = js("document.createElement('p')").into();
     let call = call_back(&connected(&gateway).await, status.clone()).await.unwrap();
@@ -101,7 +101,7 @@ async fn take_name(call: &VideoCall, wanted: &str) -> Result<String, Error> {
 }
 
 #[wasm_bindgen_test]
-async fn a_code_says_which_error_it_is() {
+async fn code_identifies_the_error() {
     let gateway = Gateway::new();
     for _ in 0..2 {
         gateway.script("register", Script::Refusal(476, "taken"));
@@ -114,7 +114,7 @@ async fn a_code_says_which_error_it_is() {
 }
 
 #[wasm_bindgen_test]
-async fn a_command_goes_on_where_its_future_is_dropped() {
+async fn command_continues_if_its_future_is_dropped() {
     let gateway = Gateway::new();
     let (call, _events) = registered(&gateway, CallOptions::new()).await;
     let calling = call.call(Some("Jack")); // asked for, before it is awaited
@@ -132,7 +132,7 @@ async fn send_both(call: &VideoCall, picture: Blob) -> Result<(), Error> {
 }
 
 #[wasm_bindgen_test]
-async fn a_transfer_is_a_future() {
+async fn transfer_is_a_future() {
     let gateway = Gateway::new();
     let (call, events) = registered(&gateway, CallOptions::new()).await;
     let mut far = FarEnd::new().await;
@@ -140,14 +140,14 @@ async fn a_transfer_is_a_future() {
     let picture: Blob = js("new Blob(['png'])").into();
     let sending = send_both(&call, picture);
     let (sent, ()) = join(sending, far.answer(&gateway)).await;
-    // The far end of these tests is no videortc.
+    // The peer of these tests does not use videortc.
     assert_eq!(sent.unwrap_err().code(), Code::NotSupportedByPeer);
     drop(events);
     end(&gateway, call).await;
 }
 
 #[wasm_bindgen_test]
-async fn a_transfer_goes_on_when_it_is_dropped_and_keeps_the_call_while_it_is_held() {
+async fn dropped_transfer_continues_and_a_held_one_keeps_the_call() {
     let gateway = Gateway::new();
     let (call, events) = registered(&gateway, CallOptions::new()).await;
     let mut far = FarEnd::new().await;
@@ -160,13 +160,13 @@ async fn a_transfer_goes_on_when_it_is_dropped_and_keeps_the_call_while_it_is_he
     assert_eq!(held.await.unwrap().state, TransferState::Done);
     until("the end of the session", || !gateway.requests("destroy").is_empty()).await;
     let heard: Vec<_> = events.collect().await;
-    // The far end takes no blob: so it went as far as that.
+    // The peer accepts no blobs, so this is the expected error.
     assert!(heard.iter().any(|event| matches!(event, CallEvent::FileFailed(_))), "{heard:?}");
     assert!(matches!(heard.last(), Some(CallEvent::HangUp { .. })), "{heard:?}");
 }
 
 #[wasm_bindgen_test]
-async fn a_call_goes_on_without_its_events() {
+async fn call_continues_without_its_events() {
     let gateway = Gateway::new();
     let (call, events) = registered(&gateway, CallOptions::new()).await;
     drop(events);
@@ -201,7 +201,7 @@ async fn fetch_ice_servers() -> Result<Array, String> {
 }
 
 #[wasm_bindgen_test]
-async fn ice_servers_are_asked_for_before_each_peer_connection() {
+async fn requests_ice_servers_before_each_peer_connection() {
     let gateway = Gateway::new();
     ASKED.take();
     let app = asking(gateway.address()).unwrap();
@@ -217,7 +217,7 @@ async fn ice_servers_are_asked_for_before_each_peer_connection() {
 }
 
 #[wasm_bindgen_test]
-async fn a_token_is_asked_for_when_connecting() {
+async fn requests_a_token_when_connecting() {
     let gateway = Gateway::new();
     let app = asking(gateway.address()).unwrap();
     app.connect().await.unwrap();

@@ -1,4 +1,4 @@
-//! Messages and files as a page sees them: their objects, events and callbacks.
+//! Messages and files, as a page sees them: objects, events and callbacks.
 
 use js_sys::{Array, Function, Promise, Reflect};
 use wasm_bindgen::prelude::*;
@@ -33,7 +33,7 @@ fn send_data_with(
     Reflect::apply(&method, call, &arguments).unwrap().unchecked_into()
 }
 
-/// Listeners that note each event's name and arguments in `log`, and callbacks that do as well.
+/// Listeners and callbacks that record their names and arguments in `log`.
 fn recorder() -> JsValue {
     js("(() => {
         const log = [];
@@ -56,7 +56,7 @@ fn names(recorder: &JsValue) -> String {
     call_method(recorder, "names", &UNDEFINED).as_string().unwrap()
 }
 
-/// A value of the log: which entry, and which of its arguments.
+/// A value of the log: the entry and the argument.
 fn logged(recorder: &JsValue, entry: u32, argument: u32) -> JsValue {
     let entry: Array = get(recorder, "log").unchecked_into::<Array>().get(entry).unchecked_into();
     entry.get(argument + 1)
@@ -134,7 +134,7 @@ async fn wrong_arguments_reject_and_call_c_ko_once() {
 }
 
 #[wasm_bindgen_test]
-async fn an_aborted_signal_sends_nothing() {
+async fn aborted_signal_sends_nothing() {
     let rig = Rig::connected().await;
     let call = ringing(&rig, &UNDEFINED).await;
     let optional = js("{ signal: AbortSignal.abort() }");
@@ -145,7 +145,7 @@ async fn an_aborted_signal_sends_nothing() {
 }
 
 #[wasm_bindgen_test]
-async fn a_signal_cancels_what_is_under_way() {
+async fn signal_cancels_a_running_transfer() {
     let rig = Rig::connected().await;
     let recorder = recorder();
     let call = ringing(&rig, &recorder).await;
@@ -178,7 +178,7 @@ async fn a_signal_cancels_what_is_under_way() {
     }
     assert_eq!(get(&transfer, "size"), JsValue::from(3));
     assert_eq!(get(&transfer, "error"), error);
-    // Both do nothing where it has ended.
+    // Both do nothing after the end.
     call_method(&transfer, "cancel", &UNDEFINED);
     call_method(&controller, "abort", &UNDEFINED);
     assert_eq!(names(&recorder), "onTransferProgress,onProgress,onFileTransferKo,cKo");
@@ -186,7 +186,7 @@ async fn a_signal_cancels_what_is_under_way() {
 }
 
 #[wasm_bindgen_test]
-async fn a_transfer_may_be_cancelled_and_frozen_in_its_own_events() {
+async fn transfer_can_be_cancelled_and_frozen_in_its_own_events() {
     let console = ConsoleSpy::new();
     let rig = Rig::connected().await;
     let recorder = recorder();
@@ -208,7 +208,7 @@ async fn a_transfer_may_be_cancelled_and_frozen_in_its_own_events() {
 }
 
 #[wasm_bindgen_test]
-async fn a_text_to_a_janus_js_peer_is_done_once_it_is_handed_over() {
+async fn text_to_a_janus_js_peer_is_done_once_the_browser_has_it() {
     let rig = Rig::connected().await;
     let recorder = recorder();
     let call = ringing(&rig, &recorder).await;

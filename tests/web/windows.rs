@@ -1,4 +1,4 @@
-//! Values of other windows of the page: their classes are not those of this window.
+//! Values of other windows of the page, whose classes differ from those of this window.
 
 use js_sys::Function;
 use wasm_bindgen::prelude::*;
@@ -10,7 +10,7 @@ use super::gateway::{PEER, Rig};
 use super::page::{Container, Listeners, UNDEFINED, fulfilled, get, js, rejected, set, text};
 use super::sending::send_data;
 
-/// An iframe in the document, gone when dropped.
+/// An iframe in the document. Removed on drop.
 struct Frame {
     window: JsValue,
     _container: Container,
@@ -25,7 +25,7 @@ impl Frame {
         Self { window: get(&frame, "contentWindow"), _container: container }
     }
 
-    /// The value of an expression in there.
+    /// Evaluates an expression in the iframe.
     fn js(&self, expression: &str) -> JsValue {
         let eval: Function = get(&self.window, "eval").unchecked_into();
         eval.call1(&self.window, &format!("({expression})").into()).unwrap()
@@ -37,7 +37,7 @@ fn video(value: JsValue) -> HtmlVideoElement {
 }
 
 #[wasm_bindgen_test]
-async fn elements_of_an_iframe_and_adopted_ones_are_taken() {
+async fn accepts_elements_of_an_iframe_and_adopted_ones() {
     let frame = Frame::new();
     let adopt: Function =
         js("(node) => document.body.appendChild(document.adoptNode(node))").unchecked_into();
@@ -64,7 +64,7 @@ async fn elements_of_an_iframe_and_adopted_ones_are_taken() {
 }
 
 #[wasm_bindgen_test]
-async fn objects_and_functions_of_an_iframe_are_taken() {
+async fn accepts_objects_and_functions_of_an_iframe() {
     let frame = Frame::new();
     let rig = Rig::connected().await;
     let events = frame.js("{ names: [], onGotPeers(names) { this.names.push(...names); } }");
@@ -81,9 +81,9 @@ async fn objects_and_functions_of_an_iframe_are_taken() {
     rig.end().await;
 }
 
-/// Without a call, data that is taken is refused for that; other data is refused before.
+/// Without a call, accepted data is rejected with that error; other data is rejected earlier.
 #[wasm_bindgen_test]
-async fn data_of_an_iframe_is_taken() {
+async fn accepts_data_of_an_iframe() {
     let frame = Frame::new();
     let rig = Rig::connected().await;
     let call = rig.video_call(&Listeners::new(), &UNDEFINED).await;

@@ -1,4 +1,4 @@
-//! The words of VideoRTC.js' pages, and credentials that a page gives when it is asked.
+//! Option words of VideoRTC.js, and credentials from functions of the page.
 
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -11,7 +11,7 @@ use super::page::{
     rejected, set, text,
 };
 
-/// A page whose connection has these arguments after the address.
+/// A page with these arguments after the address.
 fn rig(ice_servers: &JsValue, level: &JsValue, options: &JsValue) -> Rig {
     let gateway = Gateway::new();
     let app = VideoRtc::new(&gateway.servers(), ice_servers, level, options);
@@ -19,7 +19,7 @@ fn rig(ice_servers: &JsValue, level: &JsValue, options: &JsValue) -> Rig {
 }
 
 #[wasm_bindgen_test]
-async fn the_most_talkative_of_several_levels_counts() {
+async fn most_verbose_of_several_levels_counts() {
     for (level, is_talkative) in
         [("['error', 'debug', 'warn']", true), ("['none', 'error']", false), ("[]", false)]
     {
@@ -29,14 +29,14 @@ async fn the_most_talkative_of_several_levels_counts() {
         rig.end().await;
         assert_eq!(console.count() > 0, is_talkative, "{level}: {}", console.all());
     }
-    // An empty array is the default, which warns of what is unknown.
+    // An empty array means the default level, which warns about unknown keys.
     let console = ConsoleSpy::new();
     rig(&UNDEFINED, &js("[]"), &js("{ unknown: 1 }"));
     assert_eq!(console.count(), 1);
 }
 
 #[wasm_bindgen_test]
-async fn a_string_in_place_of_options_is_the_api_secret() {
+async fn string_in_place_of_options_is_the_api_secret() {
     let console = ConsoleSpy::new();
     let rig = rig(&UNDEFINED, &"warn".into(), &"S3CRET".into());
     fulfilled(rig.app.connect()).await;
@@ -46,7 +46,7 @@ async fn a_string_in_place_of_options_is_the_api_secret() {
 }
 
 #[wasm_bindgen_test]
-async fn websocket_addresses_are_skipped_while_another_is_left() {
+async fn skips_websocket_addresses_if_there_is_another() {
     let console = ConsoleSpy::new();
     let gateway = Gateway::new();
     let servers = js("['wss://a.test/janus', 'ws://b.test']");
@@ -60,7 +60,7 @@ async fn websocket_addresses_are_skipped_while_another_is_left() {
     assert_eq!(console.count(), 1);
 }
 
-/// The constraints that `getUserMedia` gets for these options of `stream`, as JSON.
+/// The constraints of `getUserMedia` for these options of `stream`, as JSON.
 async fn constraints(stream: &str) -> String {
     let rig = Rig::connected().await;
     let options = format!("{{ stream: {stream} }}");
@@ -92,7 +92,7 @@ async fn words_for_resolutions_become_constraints() {
 }
 
 #[wasm_bindgen_test]
-async fn an_empty_device_id_is_the_browsers_choice() {
+async fn empty_device_id_means_the_browsers_choice() {
     let asked = constraints("{ aDeviceId: '', vDeviceId: '' }").await;
     assert!(!asked.contains("deviceId"), "{asked}");
     assert!(asked.contains("\"video\":{}"), "{asked}");
@@ -139,7 +139,7 @@ async fn elements_have_short_names_too() {
 }
 
 #[wasm_bindgen_test]
-async fn a_container_may_be_found_by_a_selector_or_by_jquery() {
+async fn finds_a_container_by_selector_or_jquery() {
     let rig = Rig::connected().await;
     let container = Container::new();
     container.0.set_id("found-videos");
@@ -177,8 +177,7 @@ async fn a_container_may_be_found_by_a_selector_or_by_jquery() {
     rig.end().await;
 }
 
-/// Calls, and gives the ICE servers of the peer connection as JSON, or what the call was refused
-/// with.
+/// Calls, and returns the ICE servers of the peer connection as JSON, or the error of the call.
 async fn ice_servers_of(ice_servers: &str) -> Result<String, JsValue> {
     let rig = rig(&js(ice_servers), &"none".into(), &UNDEFINED);
     fulfilled(rig.app.connect()).await;
@@ -202,7 +201,7 @@ async fn ice_servers_of(ice_servers: &str) -> Result<String, JsValue> {
 }
 
 #[wasm_bindgen_test]
-async fn ice_servers_may_come_from_a_function() {
+async fn ice_servers_can_come_from_a_function() {
     let clean = "[{\"urls\":\"stun:127.0.0.1:3478\"}]";
     for ice_servers in [
         "[{ url: 'stun:127.0.0.1:3478', other: 1 }]",
@@ -218,7 +217,7 @@ async fn ice_servers_may_come_from_a_function() {
 }
 
 #[wasm_bindgen_test]
-async fn ice_servers_that_cannot_be_had_fail_the_call() {
+async fn failing_ice_server_function_fails_the_call() {
     for (ice_servers, cause) in [
         ("() => { throw new Error('no network') }", "Error: no network"),
         ("() => Promise.reject('no network')", "no network"),
@@ -235,7 +234,7 @@ async fn ice_servers_that_cannot_be_had_fail_the_call() {
 }
 
 #[wasm_bindgen_test]
-async fn a_token_may_come_from_a_method_of_the_options() {
+async fn token_can_come_from_a_method_of_the_options() {
     for options in [
         "{ word: 'T0KEN', token() { return this.word; } }",
         "{ word: 'T0KEN', async token() { return this.word; } }",
@@ -248,7 +247,7 @@ async fn a_token_may_come_from_a_method_of_the_options() {
 }
 
 #[wasm_bindgen_test]
-async fn a_token_that_cannot_be_had_is_unauthorized() {
+async fn failing_token_function_is_unauthorized() {
     for (token, cause) in [
         ("() => { throw new Error('signed out') }", "Error: signed out"),
         ("async () => { throw 'signed out' }", "signed out"),
@@ -264,7 +263,7 @@ async fn a_token_that_cannot_be_had_is_unauthorized() {
 }
 
 #[wasm_bindgen_test]
-async fn a_method_that_is_the_handler_of_an_event_is_meant_without_arguments() {
+async fn method_used_as_event_handler_ignores_the_event() {
     let rig = Rig::connected().await;
     let listeners = Listeners::new();
     let call = rig.registered(&listeners, &UNDEFINED).await;
@@ -274,7 +273,7 @@ async fn a_method_that_is_the_handler_of_an_event_is_meant_without_arguments() {
     assert_eq!(rig.gateway.request("hangup").await.body["body"]["reason"], "Cancelled");
     rig.gateway.ring("v=0");
     listeners.heard("onIncomingCall").await;
-    // It accepts: an offer that is none cannot be answered, and says so.
+    // The page accepts: an invalid offer cannot be answered, and causes an error.
     assert_error(&rejected(call.call(&click)).await, "MEDIA_FAILED", "");
     rig.end().await;
 }

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use videortc::client::{Client, Outcome, Output, UseCaseId};
 use videortc::config::{GatewayConfig, Secret, ServerUrl, Token, UserName};
 use videortc::data::frame::Frame;
-use videortc::data::{ChannelEvent, ChannelMessage, Lane};
+use videortc::data::{ChannelEvent, ChannelKind, ChannelMessage};
 use videortc::error::Error;
 use videortc::peer::{self, ConnectionId, ConnectionState, PeerCommand, PeerEvent};
 use videortc::signaling::{Candidate, HttpId, HttpRequest, HttpResponse, JsepKind, TokenRequest};
@@ -565,10 +565,14 @@ impl World {
                         self.tell(page, id, |call, now| {
                             call.handle_channel(
                                 connection,
-                                ChannelEvent::Open(Lane::Messages),
+                                ChannelEvent::Open(ChannelKind::Messages),
                                 now,
                             );
-                            call.handle_channel(connection, ChannelEvent::Open(Lane::Bulk), now);
+                            call.handle_channel(
+                                connection,
+                                ChannelEvent::Open(ChannelKind::Bulk),
+                                now,
+                            );
                         });
                     }
                 }

@@ -75,11 +75,11 @@ const LOST_JANUS: Pages = Pages { files: &["healing"], threads: 2, ..THROUGH_JAN
 const LOST_IN_FIREFOX: Pages = Pages {
     browser: "firefox",
     tests: &[
-        "a_browser_without_a_network",
-        "a_line_that_is_cut_for_a_moment",
-        "a_page_that_is_left_and_comes_back",
-        "a_reload_frees_the_name_and_ends_the_call",
-        "janus_killed_and_started_again",
+        "survives_an_offline_browser",
+        "survives_a_brief_disconnection",
+        "page_is_left_and_restored",
+        "reload_frees_the_name_and_ends_the_call",
+        "survives_a_restart_of_janus",
     ],
     ..LOST_JANUS
 };

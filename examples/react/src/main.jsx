@@ -3,10 +3,10 @@ import { StrictMode, useState } from "react";
 import { createRoot } from "react-dom/client";
 import { useVideoCall } from "./useVideoCall.js";
 
-// Set VITE_GATEWAY to your own Janus; `cargo xtask demo` starts one to try with, at this address.
+// Set VITE_GATEWAY to your own Janus; `cargo xtask demo` starts a test gateway at this address.
 const GATEWAY = import.meta.env.VITE_GATEWAY ?? "http://127.0.0.1:8080/janus";
 
-function Picture({ stream, muted = false }) {
+function Video({ stream, muted = false }) {
   const show = (video) => {
     if (video && video.srcObject !== stream) video.srcObject = stream;
   };
@@ -33,8 +33,8 @@ function App() {
       )}
       {status === "ringing" && <button onClick={() => attempt(action.acceptCall())}>Answer {peer}</button>}
       {["calling", "ringing", "talking"].includes(status) && <button onClick={() => attempt(action.hangUp())}>Hang up</button>}
-      <Picture stream={localStream} muted />
-      <Picture stream={remoteStream} />
+      <Video stream={localStream} muted />
+      <Video stream={remoteStream} />
     </main>
   );
 }

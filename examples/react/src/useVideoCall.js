@@ -1,4 +1,4 @@
-// A video call as a hook: connects while the component is there, and tells what is going on.
+// A video call as a hook: stays connected while the component is mounted, and returns the state.
 import { useEffect, useState } from "react";
 import { VideoRTC } from "videortc";
 
@@ -7,9 +7,9 @@ export function useVideoCall(gateway, userName) {
 
   useEffect(() => {
     const app = new VideoRTC(gateway);
-    let isGone = false;
-    // What comes after the component has gone is nobody's business any more.
-    const tell = (news) => isGone || setCall((call) => ({ ...call, ...news }));
+    let isUnmounted = false;
+    // Ignore events after the component has unmounted.
+    const update = (changes) => isUnmounted || setCall((call) => ({ ...call, ...changes }));
 
     async function join() {
       const usecases = await app.connect();
@@ -28,7 +28,7 @@ export function useVideoCall(gateway, userName) {
     join().catch((error) => tell({ status: "failed", error }));
 
     return () => {
-      isGone = true;
+      isUnmounted = true;
       app.disconnect();
     };
   }, [gateway, userName]);

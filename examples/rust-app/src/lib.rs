@@ -1,7 +1,8 @@
-//! A web app in Rust: one name, one call at a time. Open it in two tabs and call from one to the other.
+//! A web app in Rust: one name, one call at a time. Open it in two tabs and call from one to the
+//! other.
 //!
-//! The gateway's address is the page's query, `?https://example.com/janus`; without one, `/janus` of the page's own
-//! origin.
+//! The page's query is the gateway's address, such as `?https://example.com/janus`. Without a query,
+//! it is `/janus` on the page's own origin.
 
 #![cfg(target_family = "wasm")]
 
@@ -71,7 +72,7 @@ impl Page {
         self.status.set_text_content(Some(text));
     }
 
-    /// Calls and hangs up where the user wants to. The closures live as long as what is returned.
+    /// Handles the form and the button. The listeners live as long as the returned closures.
     fn listen(&self, call: &VideoCall) -> [Closure<dyn Fn(Event)>; 2] {
         let (page, caller) = (self.clone(), call.clone());
         let submit = Closure::<dyn Fn(Event)>::new(move |event: Event| {
@@ -95,7 +96,7 @@ impl Page {
         [submit, hang_up]
     }
 
-    /// Says what happens, and answers everybody.
+    /// Shows the events, and accepts every call.
     async fn follow(&self, call: &VideoCall, mut events: Events, name: &str) {
         while let Some(event) = events.next().await {
             let text = match event {

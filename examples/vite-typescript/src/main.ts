@@ -1,13 +1,13 @@
 // One page, one name, one call at a time. Open it in two tabs and call from one to the other.
 import { VideoRTC, VideoRTCError, type VideoCall } from "videortc";
 
-// Set VITE_GATEWAY to your own Janus; `cargo xtask demo` starts one to try with, at this address.
+// Set VITE_GATEWAY to your own Janus; `cargo xtask demo` starts a test gateway at this address.
 const GATEWAY: string = import.meta.env.VITE_GATEWAY ?? "http://127.0.0.1:8080/janus";
 
 const part = <T extends HTMLElement>(id: string): T => document.getElementById(id) as T;
 
 function say(sentence: string): void {
-  // Names and reasons come from strangers: as text, never as HTML.
+  // Names and reasons come from other users: show them as text, never as HTML.
   part("status").textContent = sentence;
 }
 

@@ -19,7 +19,7 @@ impl<B: Serialize> Session<B> {
         self.check_connected()?;
         let opaque_id = account.map(str::to_owned).or_else(|| self.config.account.clone());
         let request = Request::Attach { plugin: plugin.to_owned(), opaque_id };
-        Ok(self.request(kind, Lane::Free, request, now))
+        Ok(self.request(kind, ChannelKind::Free, request, now))
     }
 
     /// Posts again what was posted too early, or to a server that did not answer.
@@ -35,7 +35,7 @@ impl<B: Serialize> Session<B> {
             pending.deadline = now + self.config.request_timeout;
             pending.stage = kind.first_stage(now);
         }
-        self.pump(Lane::Free, now);
+        self.pump(ChannelKind::Free, now);
     }
 
     /// Sends the plugin a message; answered by [`Answer::Plugin`].
@@ -48,7 +48,7 @@ impl<B: Serialize> Session<B> {
     ) -> Result<TransactionId, Error> {
         self.check_connected()?;
         let request = Request::Message { body, jsep };
-        Ok(self.request(Kind::Message, Lane::Messages(handle), request, now))
+        Ok(self.request(Kind::Message, ChannelKind::Messages(handle), request, now))
     }
 
     /// Sends local candidates, several in one request.
@@ -60,19 +60,19 @@ impl<B: Serialize> Session<B> {
     ) -> Result<TransactionId, Error> {
         self.check_connected()?;
         let request = Request::Trickle(candidates.into());
-        Ok(self.request(Kind::Trickle, Lane::Candidates(handle), request, now))
+        Ok(self.request(Kind::Trickle, ChannelKind::Candidates(handle), request, now))
     }
 
     /// Detaches the handle, after what was sent to it before.
     pub fn detach(&mut self, handle: HandleId, now: Time) -> Result<TransactionId, Error> {
         self.check_connected()?;
-        Ok(self.request(Kind::Detach, Lane::Messages(handle), Request::Detach, now))
+        Ok(self.request(Kind::Detach, ChannelKind::Messages(handle), Request::Detach, now))
     }
 
     /// Asks the gateway whether it knows the session, unless that is being asked.
     pub(super) fn probe(&mut self, now: Time) {
         if self.is_open() && self.pending.values().all(|pending| pending.kind != Kind::Keepalive) {
-            self.request(Kind::Keepalive, Lane::Free, Request::Keepalive, now);
+            self.request(Kind::Keepalive, ChannelKind::Free, Request::Keepalive, now);
         }
     }
 
@@ -91,7 +91,7 @@ impl<B: Serialize> Session<B> {
     pub(super) fn request(
         &mut self,
         kind: Kind,
-        lane: Lane,
+        lane: ChannelKind,
         request: Request<B>,
         now: Time,
     ) -> TransactionId {
@@ -112,14 +112,14 @@ impl<B: Serialize> Session<B> {
     }
 
     /// Posts what may be posted in a lane.
-    pub(super) fn pump(&mut self, lane: Lane, now: Time) {
+    pub(super) fn pump(&mut self, lane: ChannelKind, now: Time) {
         if self.credentials.is_asking() {
             return;
         }
         for (transaction, pending) in self.pending.iter_mut().filter(|(_, p)| p.lane == lane) {
             match &mut pending.stage {
                 Stage::Acknowledged { .. } => {}
-                Stage::Posted(_) | Stage::Again(_) if lane == Lane::Free => {}
+                Stage::Posted(_) | Stage::Again(_) if lane == ChannelKind::Free => {}
                 Stage::Posted(_) | Stage::Again(_) => return,
                 Stage::Queued => {
                     let Some(url) = self.state.url(pending.kind, lane) else { return };
@@ -138,7 +138,7 @@ impl<B: Serialize> Session<B> {
                         format!("POST {}", pending.kind.as_str()),
                     ));
                     self.outputs.push_back(Output::Http(HttpRequest { id, url, body: Some(body) }));
-                    if lane != Lane::Free {
+                    if lane != ChannelKind::Free {
                         return;
                     }
                 }

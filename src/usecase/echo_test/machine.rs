@@ -11,7 +11,7 @@ use super::event::Event;
 use super::message::{self, Request};
 use super::probes::Probes;
 use super::report::Report;
-use crate::data::{ChannelEvent, ChannelMessage, Lane};
+use crate::data::{ChannelEvent, ChannelKind, ChannelMessage};
 use crate::log::Level;
 use crate::peer::{self, Connection, ConnectionId, MediaPath, PeerCommand, PeerEvent, Stats};
 use crate::signaling::{self, Answer, Doubt, Jsep, JsepKind, Notice};
@@ -232,7 +232,7 @@ impl EchoTest {
                 peer::Output::Path(_) => self.timers.stop(Timer::Path),
                 peer::Output::RemoteMedia if self.config.sends_media => self.handle_echo(now),
                 peer::Output::RemoteMedia => {}
-                peer::Output::Stats(stats) => self.handle_stats(stats, now),
+                peer::Output::Stats(stats) => self.handle_stats(*stats, now),
                 peer::Output::Failed(error) => self.end(&error.into(), now),
                 peer::Output::Log(level, line) => self.outputs.push_back(Output::Log(level, line)),
             }
@@ -303,7 +303,7 @@ impl EchoTest {
     fn probe(&mut self, now: Time) {
         let random = self.random.clone();
         let Some(run) = self.run() else { return };
-        let message = ChannelMessage::Binary(Lane::Messages, run.probes.next(&*random, now));
+        let message = ChannelMessage::Binary(ChannelKind::Messages, run.probes.next(&*random, now));
         let id = run.connection.id();
         self.outputs.push_back(Output::Send(id, message));
         self.timers.set(Timer::Probe, now + PROBE);
@@ -533,7 +533,7 @@ impl Plugin for EchoTest {
     fn handle_channel(&mut self, id: ConnectionId, event: ChannelEvent, now: Time) {
         let Some(run) = self.run_of(id) else { return };
         match event {
-            ChannelEvent::Open(Lane::Messages) => self.probe(now),
+            ChannelEvent::Open(ChannelKind::Messages) => self.probe(now),
             ChannelEvent::Binary(message) => {
                 let is_back = run.probes.handle(&message, now);
                 if is_back && !self.config.sends_media {
@@ -541,7 +541,9 @@ impl Plugin for EchoTest {
                 }
             }
             ChannelEvent::Closed => self.timers.stop(Timer::Probe),
-            ChannelEvent::Open(Lane::Bulk) | ChannelEvent::Text(_) | ChannelEvent::Buffered(_) => {}
+            ChannelEvent::Open(ChannelKind::Bulk)
+            | ChannelEvent::Text(_)
+            | ChannelEvent::Buffered(_) => {}
         }
     }
 

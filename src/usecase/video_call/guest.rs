@@ -14,5 +14,5 @@ pub(super) fn guest_name(random: u64) -> UserName {
             .unwrap_or("guest")
     };
     let number = (random >> 8) & 0xfff;
-    UserName::of_stranger(&format!("{}-{}-{number}", pick(&KINDS, 0), pick(&ANIMALS, 4)))
+    UserName::truncated(&format!("{}-{}-{number}", pick(&KINDS, 0), pick(&ANIMALS, 4)))
 }

@@ -129,9 +129,7 @@ pub fn parse(data: &Value) -> Result<PluginEvent, Refusal> {
     Ok(match text(result, "event") {
         "registered" => PluginEvent::Registered,
         "calling" => PluginEvent::Calling,
-        "incomingcall" => {
-            PluginEvent::IncomingCall(UserName::of_stranger(text(result, "username")))
-        }
+        "incomingcall" => PluginEvent::IncomingCall(UserName::truncated(text(result, "username"))),
         "accepted" => PluginEvent::Accepted,
         "set" => PluginEvent::Set,
         "update" => PluginEvent::Update,

@@ -1,4 +1,4 @@
-//! From `call()` to both pictures, and every way in which a call does not come about.
+//! From `call()` to video on both sides, and every way in which a call fails.
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -13,7 +13,7 @@ use serde_json::json;
 use videortc_e2e::{Devices, Page, Result, Rig, Visitor, accept, call, ring, ring_when_free};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_people_see_and_hear_each_other() -> Result {
+async fn two_pages_exchange_audio_and_video() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = pair(&rig).await?;
 
@@ -72,7 +72,7 @@ async fn call_inside_on_incoming_call_accepts() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pictures_go_into_the_elements_that_the_page_names() -> Result {
+async fn videos_use_the_given_elements() -> Result {
     let rig = Rig::start().await?;
     let named = Visitor::default().call(json!({ "dom": "elements" }));
     let (tom, jack) = tokio::try_join!(rig.register_as("Tom", named), rig.register("Jack"))?;
@@ -93,7 +93,7 @@ async fn pictures_go_into_the_elements_that_the_page_names() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_elements_and_listeners_a_call_still_works() -> Result {
+async fn call_works_without_elements_and_listeners() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = tokio::try_join!(rig.open("Tom", Devices::default()), rig.register("Jack"))?;
 
@@ -142,7 +142,7 @@ async fn audio_only_opens_no_camera() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_audio_call_and_a_video_page_hear_each_other() -> Result {
+async fn audio_page_and_video_page_exchange_audio() -> Result {
     let rig = Rig::start().await?;
     let audio =
         Visitor::default().call(json!({ "options": { "stream": { "videoEnabled": false } } }));
@@ -159,7 +159,7 @@ async fn an_audio_call_and_a_video_page_hear_each_other() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_declined_call_tells_so_and_the_next_one_works() -> Result {
+async fn reports_a_declined_call_and_the_next_one_works() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = pair(&rig).await?;
 
@@ -176,7 +176,7 @@ async fn a_declined_call_tells_so_and_the_next_one_works() -> Result {
     tom.ended("Jack", "In a meeting").await?;
     jack.event("onHangUp").await?;
 
-    // The other way round, at once.
+    // Immediately in the other direction.
     call(&jack, &tom).await?;
     jack.run("await action.hangUp()").await?;
     jack.ended("Tom", "Hung up").await?;
@@ -185,7 +185,7 @@ async fn a_declined_call_tells_so_and_the_next_one_works() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_call_can_be_cancelled_while_it_rings() -> Result {
+async fn cancels_a_ringing_call() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = pair(&rig).await?;
 
@@ -205,11 +205,11 @@ async fn a_call_can_be_cancelled_while_it_rings() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn cancelling_before_it_rings_leaves_nothing_open() -> Result {
+async fn cancelling_before_ringing_leaves_nothing_open() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = pair(&rig).await?;
 
-    // No await between the two: the devices are only being opened.
+    // No await between the two: the devices are still being opened.
     let refusal = tom
         .refusal("const calling = action.call('Jack'); await action.hangUp(); await calling;")
         .await?;
@@ -217,7 +217,7 @@ async fn cancelling_before_it_rings_leaves_nothing_open() -> Result {
     tom.ended("Jack", "Cancelled").await?;
     tom.released(0).await?;
 
-    // It may have rung for a moment, but then it also ended.
+    // It may have rung briefly, but then it also ended.
     call(&tom, &jack).await?;
     let (rung, ended) = (jack.count("onIncomingCall").await?, jack.count("onHangUp").await?);
     ensure!(rung == ended + 1, "{}", jack.history().await);
@@ -229,7 +229,7 @@ async fn cancelling_before_it_rings_leaves_nothing_open() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_in_a_call_is_busy() -> Result {
+async fn reports_busy_during_a_call() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack, ann) =
         tokio::try_join!(rig.register("Tom"), rig.register("Jack"), rig.register("Ann"))?;
@@ -244,7 +244,7 @@ async fn who_is_in_a_call_is_busy() -> Result {
     busy(&ann, "Tom").await?;
     ann.released(2).await?;
 
-    // Those two noticed nothing of it.
+    // The first call is not affected.
     tokio::try_join!(tom.sees_both(), jack.sees_both())?;
     for page in [&tom, &jack] {
         ensure!(page.count("onHangUp").await? == 0, "{}", page.history().await);
@@ -263,7 +263,7 @@ async fn who_is_in_a_call_is_busy() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_unknown_user_cannot_be_called() -> Result {
+async fn rejects_a_call_to_an_unknown_user() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = pair(&rig).await?;
 
@@ -281,7 +281,7 @@ async fn an_unknown_user_cannot_be_called() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_calls_oneself() -> Result {
+async fn rejects_a_call_to_oneself() -> Result {
     let rig = Rig::start().await?;
     let tom = rig.register("Tom").await?;
 
@@ -294,7 +294,7 @@ async fn nobody_calls_oneself() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_call_is_refused_and_the_first_goes_on() -> Result {
+async fn rejects_a_second_call_and_keeps_the_first() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack, ann) =
         tokio::try_join!(rig.register("Tom"), rig.register("Jack"), rig.register("Ann"))?;
@@ -317,7 +317,7 @@ async fn a_second_call_is_refused_and_the_first_goes_on() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_call_that_nobody_answers_ends() -> Result {
+async fn unanswered_call_ends() -> Result {
     let rig = Rig::start().await?;
     let hasty = Visitor::default().call(json!({ "options": { "ringTimeout": 1500 } }));
     let (tom, jack) = tokio::try_join!(rig.register_as("Tom", hasty), rig.register("Jack"))?;
@@ -332,7 +332,7 @@ async fn a_call_that_nobody_answers_ends() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn commands_without_a_call_are_refused() -> Result {
+async fn rejects_commands_without_a_call() -> Result {
     let rig = Rig::start().await?;
     let tom = rig.register("Tom").await?;
 
@@ -344,12 +344,12 @@ async fn commands_without_a_call_are_refused() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_caller_without_permission_does_not_ring() -> Result {
+async fn caller_without_permission_does_not_ring() -> Result {
     caller_without(Devices::Refused, "PERMISSION_DENIED").await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_caller_without_a_camera_does_not_ring() -> Result {
+async fn caller_without_a_camera_does_not_ring() -> Result {
     caller_without(Devices::MicrophoneOnly, "DEVICE_NOT_FOUND").await
 }
 
@@ -364,7 +364,7 @@ async fn caller_without(devices: Devices, code: &str) -> Result {
     tom.released(0).await?;
     ensure!(jack.count("onIncomingCall").await? == 0, "{}", jack.history().await);
 
-    // Neither end is stuck: Jack can still reach Tom.
+    // Neither side is stuck: Jack can still call Tom.
     ring(&jack, &tom).await?;
     jack.run("await action.hangUp()").await?;
     jack.ended("Tom", "Cancelled").await?;
@@ -373,12 +373,12 @@ async fn caller_without(devices: Devices, code: &str) -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_callee_without_permission_lets_nobody_wait() -> Result {
+async fn callee_without_permission_declines() -> Result {
     callee_without(Devices::Refused, "PERMISSION_DENIED").await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_callee_without_a_camera_lets_nobody_wait() -> Result {
+async fn callee_without_a_camera_declines() -> Result {
     callee_without(Devices::MicrophoneOnly, "DEVICE_NOT_FOUND").await
 }
 

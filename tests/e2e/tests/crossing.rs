@@ -1,4 +1,4 @@
-//! Calls that cross: both people wanted it, so they end in one call, whoever was first.
+//! Crossing calls: they become one call, whichever was first.
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -18,7 +18,7 @@ async fn crossing_calls_become_one_call() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = tokio::try_join!(rig.register("Tom"), rig.register("Jack"))?;
 
-    // By how many milliseconds Jack is later than Tom.
+    // Jack's delay after Tom, in milliseconds.
     for lead in [0, 0, 0, 10, 30, 60, 120, -10, -30, -60, -120] {
         let start = now() + 400;
         let lag = |late: i64| start + u64::try_from(late.max(0)).unwrap_or(0);
@@ -26,7 +26,7 @@ async fn crossing_calls_become_one_call() -> Result {
             tom.run(call_at(lag(-lead), "Jack")),
             jack.run(call_at(lag(lead), "Tom"))
         )?;
-        // When one was so late that it rings there already, call() accepted: also one call.
+        // With a long delay, the incoming call rings already and call() accepts it: also one call.
         tom.expect("onAccepted", json!(["Jack"])).await?;
         jack.expect("onAccepted", json!(["Tom"])).await?;
         tokio::try_join!(tom.sees_both(), jack.sees_both())?;
@@ -45,7 +45,7 @@ async fn crossing_calls_become_one_call() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn three_people_calling_round_are_not_stuck() -> Result {
+async fn three_users_calling_in_a_circle_do_not_deadlock() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack, ann) =
         tokio::try_join!(rig.register("Tom"), rig.register("Jack"), rig.register("Ann"))?;
@@ -84,7 +84,7 @@ async fn three_people_calling_round_are_not_stuck() -> Result {
     rig.finish().await
 }
 
-/// A call that starts at an appointed time, which both pages' clocks share.
+/// Starts a call at a set time; both pages share a clock.
 fn call_at(time: u64, peer: &str) -> String {
     format!(
         "await new Promise((go) => setTimeout(go, {time} - Date.now()));

@@ -1,4 +1,4 @@
-//! Messages and files: what is sent arrives as it was, or its sender is told, once.
+//! Messages and files: they arrive unchanged, or the sender gets one error.
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -12,16 +12,16 @@ use anyhow::ensure;
 use serde_json::{Value, json};
 use videortc_e2e::{Page, Result, Rig, Visitor, accept, call, ring, ring_when_free};
 
-/// More than this the library's own memory must not grow for a file, whatever its size: 1 MiB.
+/// The limit for the growth of the module's memory during a file of any size: 1 MiB.
 const GROWTH: i64 = 1 << 20;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everything_arrives_as_it_was_sent() -> Result {
+async fn delivers_all_content_unchanged() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = tokio::try_join!(rig.register("Tom"), rig.register("Jack"))?;
     call(&tom, &jack).await?;
 
-    // What is sent, and what must arrive.
+    // The sent content and the expected result.
     let contents = "
         const bytes = Uint8Array.from({ length: 100 }, (_, at) => at);
         const long = (length) => 'x'.repeat(length - 3) + 'end';
@@ -31,7 +31,7 @@ async fn everything_arrives_as_it_was_sent() -> Result {
           ['text/plain', '', ''],
           ['text/plain', '!', '!'],
           ...[63999, 64000, 64001, 65535, 65536, 1000000].map((n) => ['text/plain', long(n), long(n)]),
-          // The same around the limit, counted in bytes.
+          // The same around the limit, in bytes.
           ...[31999, 32000, 32001].map((n) => ['text/x-umlauts', 'ä'.repeat(n), 'ä'.repeat(n)]),
           ['text/plain', 'Grüße 👩‍👩‍👧‍👦 e\\u0301 \\u0000 \\u202e שלום', 'Grüße 👩‍👩‍👧‍👦 e\\u0301 \\u0000 \\u202e שלום'],
           ['text/plain', 'half \\ud83d a pair', 'half \\ufffd a pair'],
@@ -65,7 +65,7 @@ async fn everything_arrives_as_it_was_sent() -> Result {
         arrives(to, expected).await?;
     }
 
-    // What the page does with a buffer after the call is its own affair.
+    // The page may change a buffer after the call.
     let expected = tom
         .run(
             "const bytes = new Uint8Array(100000).fill(1);
@@ -87,7 +87,7 @@ async fn everything_arrives_as_it_was_sent() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn file_names_arrive_clean() -> Result {
+async fn cleans_file_names() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = data_call(&rig, Value::Null, Value::Null).await?;
 
@@ -105,7 +105,7 @@ async fn file_names_arrive_clean() -> Result {
         ["half \u{fffd}", "half \u{fffd}"],
         ["é".repeat(300), "é".repeat(127)],
     ]);
-    // A name comes from the file, from the page, or from both: then the page's counts.
+    // The name comes from the file or from the page; the page's name takes precedence.
     for send in [
         "harness.send('a/b', new File(['x'], name))",
         "harness.send('a/b', 'x', name)",
@@ -125,7 +125,7 @@ async fn file_names_arrive_clean() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_of_256_mib_arrives_bit_by_bit() -> Result {
+async fn delivers_a_file_of_256_mib_exactly() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = data_call(&rig, Value::Null, Value::Null).await?;
 
@@ -157,11 +157,11 @@ async fn a_file_of_256_mib_arrives_bit_by_bit() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hundred_files_at_once_in_both_directions() -> Result {
+async fn delivers_a_hundred_files_in_both_directions() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = data_call(&rig, Value::Null, Value::Null).await?;
 
-    // Half of the files fit into one message. A large one goes first, and messages in between.
+    // Half of the files fit into one message. A large one goes first, with messages in between.
     let send = "
         const files = [harness.noise(7, 2 ** 23)];
         for (let at = 0; at < 100; at += 1) files.push(harness.noise(at, at % 2 ? 500 + at : 80000 + at));
@@ -179,7 +179,7 @@ async fn a_hundred_files_at_once_in_both_directions() -> Result {
         ensure!(all.len() == 112, "{} things arrived", all.len());
         let (texts, mut blobs): (Vec<Value>, Vec<Value>) =
             all.into_iter().partition(|one| one[0] == "text/plain");
-        // Messages keep their order; so do files, but a short one does not wait for a long one.
+        // Messages keep their order. So do files, but a short one does not wait for a long one.
         for (at, text) in texts.iter().enumerate() {
             let expected = json!(["text/plain", format!("message {}", at * 10), null, from]);
             ensure!(*text == expected, "{text} came for {expected}");
@@ -202,7 +202,7 @@ async fn a_hundred_files_at_once_in_both_directions() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_overtakes_a_file() -> Result {
+async fn message_overtakes_a_file() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = tokio::try_join!(rig.register("Tom"), rig.register("Jack"))?;
     call(&tom, &jack).await?;
@@ -225,7 +225,7 @@ async fn a_message_overtakes_a_file() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hang_up_in_the_middle_ends_every_transfer() -> Result {
+async fn hang_up_ends_every_transfer() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = data_call(&rig, Value::Null, Value::Null).await?;
 
@@ -238,7 +238,7 @@ async fn a_hang_up_in_the_middle_ends_every_transfer() -> Result {
         tokio::try_join!(moves(&tom, "incoming"), moves(&jack, "incoming"))?;
         hang_up(who, other).await?;
         for page in [&tom, &jack] {
-            // Some of the small ones may have been quicker.
+            // Some of the small ones may have completed first.
             let outgoing = fails(page, "outgoing", "CALL_ENDED").await?;
             ensure!(outgoing > 0, "nothing was on its way from {}", page.name());
             let incoming = fails(page, "incoming", "CALL_ENDED").await?;
@@ -251,7 +251,7 @@ async fn a_hang_up_in_the_middle_ends_every_transfer() -> Result {
             ensure!(settled == true, "something is pending at {}", page.name());
             page.forget().await?;
         }
-        // The next call begins from nothing.
+        // The next call starts clean.
         call(other, who).await?;
         who.run("await harness.send('text/plain', 'hello again')").await?;
         arrives(other, json!([["text/plain", "hello again", null, who.name()]])).await?;
@@ -263,7 +263,7 @@ async fn a_hang_up_in_the_middle_ends_every_transfer() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_channel_that_closes_in_a_call_fails_what_was_under_way() -> Result {
+async fn closed_channel_fails_running_transfers() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = tokio::try_join!(
         rig.register_as("Tom", quiet_with(Value::Null)),
@@ -296,7 +296,7 @@ async fn a_channel_that_closes_in_a_call_fails_what_was_under_way() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_wanted_is_refused() -> Result {
+async fn refuses_unwanted_content() -> Result {
     let rig = Rig::start().await?;
     let wanted = json!({ "allowedTypes": ["text-plain", "image/*"], "maxSize": 100_000 });
     let (tom, jack) = data_call(&rig, Value::Null, json!({ "dataChannel": wanted })).await?;
@@ -334,13 +334,13 @@ async fn what_is_not_wanted_is_refused() -> Result {
         ensure!(is_named, "{sending}: Jack was told {told:?}");
     }
     let arrived = jack.run("return [harness.arrived.length, harness.transfers.length]").await?;
-    // Of those that arrived, all but the short texts were transfers.
+    // All transfers that arrived, except short texts, have transfer objects.
     ensure!(arrived == json!([0, 3]), "there are {arrived}");
     let said =
         jack.run("return harness.console.filter((line) => line.includes('text-plain'))").await?;
     ensure!(said.as_array().is_some_and(|said| said.len() == 1), "the console says {said}");
 
-    // What one does not take, one may send.
+    // A page may send content that it would not accept.
     jack.run("await harness.send('text/html', '<b>hi</b>')").await?;
     arrives(&tom, json!([["text/html", "<b>hi</b>", null, "Jack"]])).await?;
     hang_up(&tom, &jack).await?;
@@ -348,7 +348,7 @@ async fn what_is_not_wanted_is_refused() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_side_can_cancel() -> Result {
+async fn both_sides_can_cancel() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = data_call(&rig, Value::Null, Value::Null).await?;
 
@@ -374,7 +374,7 @@ async fn each_side_can_cancel() -> Result {
         let lost =
             jack.wait_event("onTransferProgress", |args| args[0]["state"] != "active").await?;
         ensure!(lost[0]["error"]["code"] == "TRANSFER_CANCELLED", "Jack was told {lost:?}");
-        // Too late is no harm.
+        // Cancelling too late does no harm.
         tom.run(format!("{}.cancel(); window.aborter.abort()", transfer("outgoing"))).await?;
         jack.run(format!("{}.cancel()", transfer("incoming"))).await?;
         jack.run("harness.transfers = []").await?;
@@ -391,7 +391,7 @@ async fn each_side_can_cancel() -> Result {
              return (await Promise.allSettled([one, two])).map(({ reason }) => reason?.code);",
         )
         .await?;
-    // What is whole in its first message may be there before it can be taken back.
+    // Content that fits into the first message may arrive before it can be cancelled.
     ensure!(queued[1] == "TRANSFER_CANCELLED", "{queued}");
 
     tom.run("await harness.send('a/b', harness.noise(2, 2 ** 20), 'last')").await?;
@@ -402,7 +402,7 @@ async fn each_side_can_cancel() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_sent_while_it_rings_waits() -> Result {
+async fn queues_transfers_while_ringing() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) =
         tokio::try_join!(rig.register_as("Tom", quiet()), rig.register_as("Jack", quiet()))?;
@@ -412,7 +412,7 @@ async fn what_is_sent_while_it_rings_waits() -> Result {
         harness.send('a/b', harness.noise(1, 2 ** 18), 'a file');
         harness.send('a/b', new Blob(['?']), { signal: (window.aborter = new AbortController()).signal });
         harness.send('text/plain', 'second');";
-    // From inside call(), before it rings, and while it rings at either end.
+    // From inside call(), before it rings, and while it rings on either side.
     tom.run(format!("const calling = action.call('Jack'); {begin} await calling")).await?;
     tom.expect("onCalling", json!(["Jack"])).await?;
     jack.expect("onIncomingCall", json!(["Tom"])).await?;
@@ -436,7 +436,7 @@ async fn what_is_sent_while_it_rings_waits() -> Result {
     }
     hang_up(&tom, &jack).await?;
 
-    // A call that never comes up.
+    // A call that never connects.
     ring(&jack, &tom).await?;
     for page in [&tom, &jack] {
         page.run("window.early = [harness.send('text/plain', '?'), harness.send('a/b', harness.noise(1, 2 ** 18))]")
@@ -453,7 +453,7 @@ async fn what_is_sent_while_it_rings_waits() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_calls_that_cross_bring_what_was_waiting() -> Result {
+async fn crossing_calls_deliver_queued_transfers() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) =
         tokio::try_join!(rig.register_as("Tom", quiet()), rig.register_as("Jack", quiet()))?;
@@ -480,7 +480,7 @@ async fn two_calls_that_cross_bring_what_was_waiting() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn data_that_is_switched_off_says_so() -> Result {
+async fn reports_data_switched_off() -> Result {
     let rig = Rig::start().await?;
     let off = json!({ "dataChannel": { "dataEnabled": false } });
     let (tom, jack) = tokio::try_join!(
@@ -496,7 +496,7 @@ async fn data_that_is_switched_off_says_so() -> Result {
             ring_when_free(caller, callee).await?;
             let both =
                 "[harness.send('text/plain', '!'), harness.send('a/b', harness.noise(1, 100000))]";
-            // At once, also while it rings; the other one learns it when the call is up.
+            // Immediately, also while ringing; the other side fails once the call is up.
             off.refused(&format!("await {both}[0]"), "DATA_DISABLED").await?;
             jack.run(format!("window.early = {both}")).await?;
             accept(caller, callee).await?;
@@ -519,7 +519,7 @@ async fn data_that_is_switched_off_says_so() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bad_arguments_are_named() -> Result {
+async fn names_bad_arguments() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = data_call(&rig, Value::Null, Value::Null).await?;
 
@@ -560,7 +560,7 @@ async fn bad_arguments_are_named() -> Result {
         let refusal = tom.refused(&sending, "INVALID_ARGUMENT").await?;
         ensure!(refusal.message.contains(named), "{sending} does not name {named}: {refusal:?}");
     }
-    // By callback too, where there is one that can be called.
+    // By callback too, if a callable one was given.
     let told = tom
         .run(
             "const told = [];
@@ -589,7 +589,7 @@ async fn bad_arguments_are_named() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn listeners_that_throw_break_no_transfer() -> Result {
+async fn throwing_listeners_break_no_transfer() -> Result {
     let rig = Rig::start().await?;
     let only = json!({ "dataChannel": { "allowedTypes": ["text/plain", "a/b"] } });
     let (tom, jack) = data_call(&rig, Value::Null, only).await?;
@@ -626,11 +626,11 @@ async fn listeners_that_throw_break_no_transfer() -> Result {
     let arrived = jack.run("return (await harness.take(3)).map((one) => one[0])").await?;
     ensure!(arrived == json!(["text/plain", "a/b", "text/plain"]), "{arrived} arrived");
 
-    // Sending and hanging up from inside a listener.
+    // Sends and hangs up inside a listener.
     jack.run("harness.reactions = { onDataReceived: (type, data) => harness.send(type, `${data} back`) }")
         .await?;
     tom.run("harness.reactions = { onDataReceived: () => action.hangUp() }").await?;
-    // Whether the end comes before the word that it has arrived does not matter here.
+    // It does not matter here whether the end comes before the acknowledgement.
     tom.run("action.sendData('text/plain', 'there and')").await?;
     tom.ended("Jack", "Hung up").await?;
     jack.ended("Tom", "Hung up").await?;
@@ -661,11 +661,11 @@ async fn listeners_that_throw_break_no_transfer() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_janus_js_page_gets_text_and_sends_text_and_bytes() -> Result {
+async fn exchanges_text_and_bytes_with_a_janus_js_page() -> Result {
     let rig = Rig::start().await?;
     let (tom, stock) = tokio::try_join!(rig.register("Tom"), rig.janus_js("Stock", false))?;
 
-    // The gateway may hold the other page to be busy for a moment after a call: only the library calls again.
+    // The gateway may report the other page as busy briefly after a call; only the library redials.
     for tom_calls in [false, true] {
         let (caller, callee) = if tom_calls { (&tom, &stock) } else { (&stock, &tom) };
         ring(caller, callee).await?;
@@ -673,7 +673,7 @@ async fn a_janus_js_page_gets_text_and_sends_text_and_bytes() -> Result {
             .await?;
         accept(caller, callee).await?;
 
-        // The gateway drops what comes before the other page is ready, and nobody tells.
+        // The gateway silently drops messages before the other page is ready.
         tom.run("await early[0]").await?;
         stock.wait_event("onDataOpen", |args| args[0] == "JanusDataChannel").await?;
         let long = "'ä'.repeat(32000)";
@@ -737,7 +737,7 @@ async fn a_janus_js_page_gets_text_and_sends_text_and_bytes() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_peer_that_sends_garbage_harms_nothing() -> Result {
+async fn garbage_from_a_peer_does_no_harm() -> Result {
     let rig = Rig::start().await?;
     let careful = Visitor::default().rtc(json!({ "level": "warn" }));
     let (tom, stranger) =
@@ -746,20 +746,20 @@ async fn a_peer_that_sends_garbage_harms_nothing() -> Result {
     let size = "return harness.memory.buffer.byteLength";
     let before = tom.run(size).await?.as_i64();
 
-    // What comes before the greeting, and a greeting of a later version with more to say.
+    // Frames before the HELLO, and a HELLO of a later version with more fields.
     stranger.run(FRAMES).await?;
     stranger
         .run(
             "await ready();
              await put(offer(0, 1, 4, 'text/plain', ''), chunk(0, 0, [1]), ack(0, 1), [0], [9, 9]);
-             // Again and again: the first may come before the other side listens.
+             // Repeatedly, since the first may arrive before the other side listens.
              await harness.until('no greeting came back', async () => {
                await put(hello(77, 0, 65536, [1, 2, 3]));
                return harness.arrived.some(({ data }) => new Uint8Array(data)[6] === 1);
              });",
         )
         .await?;
-    // Tom's file is answered with nothing but lies.
+    // All answers to Tom's file are false.
     tom.run(
         "harness.send('a/b', harness.noise(1, 2 ** 20)); harness.send('text/plain', 'unanswered')",
     )
@@ -783,7 +783,7 @@ async fn a_peer_that_sends_garbage_harms_nothing() -> Result {
              }
              await put([9], [9, 5, 65], [9, 2, 255, 254], [9, 1, 65, 66]);
              for (let kind = 10; kind < 256; kind += 1) await put([kind, ...u32(1), 1, 2, 3]);
-             // Sizes, sums, texts and names that lie; what was never offered; what is repeated.
+             // False sizes, checksums, texts and names; unknown transfers; repeated frames.
              await put(offer(2, 0, 2 ** 53 - 1, 'a/b', ''), offer(3, 0, 2 ** 53, 'a/b', ''));
              await put(offer(4, 0, 5, 'a/b', '', [1, 2]));
              await putRaw([...offer(5, 0, 2, 'a/b', '', [1, 2]), 0, 0, 0, 0]);
@@ -791,7 +791,7 @@ async fn a_peer_that_sends_garbage_harms_nothing() -> Result {
              await put(offer(8, 0, 10, 'a/b', ''), chunk(8, 8, [1, 2, 3]), offer(9, 0, 10, 'a/b', ''));
              await put(chunk(9, 5, [1]), chunk(9, 2 ** 52, [1]), cancel(9), chunk(9, 0, [1]));
              await put(chunk(4000000063, 0, [1]), ask(4000000063, 2 ** 40), cancel(4000000063));
-             // Two good ones, of which the first comes three times, between many that stay open for ever.
+             // Two valid ones, the first of them three times, between many that stay open forever.
              const good = offer(64 + 40, 3, 10, 'text/plain', '../a\\u202e.txt', utf8('still here'));
              await put(good, good, good);
              for (let id = 128; id < 2128; id += 1) await put(offer(id, 0, 2 ** 29, 'a/b', ''));
@@ -807,7 +807,7 @@ async fn a_peer_that_sends_garbage_harms_nothing() -> Result {
     ]);
     arrives(&tom, good).await?;
 
-    // Noise, on every channel.
+    // Random bytes on every channel.
     stranger
         .run(
             "for (let at = 0; at < 300; at += 1) {
@@ -835,7 +835,7 @@ async fn a_peer_that_sends_garbage_harms_nothing() -> Result {
     }
     tom.skip("onError").await?;
 
-    // It says that it has hung up, and has not: Tom's connection, which closes, tells the gateway.
+    // It sends BYE without hanging up: Tom's closing connection notifies the gateway.
     stranger.run("await put([9, 7, ...utf8('so long')], [9, 5, ...utf8('again')])").await?;
     tom.ended("Stranger", "so long").await?;
     stranger.event("onHangUp").await?;
@@ -846,7 +846,7 @@ async fn a_peer_that_sends_garbage_harms_nothing() -> Result {
     rig.finish().await
 }
 
-/// A peer's own way of writing frames of the data protocol, true ones and others.
+/// A peer's own encoder for frames of the data protocol, valid and invalid ones.
 const FRAMES: &str = "
     window.utf8 = (text) => [...new TextEncoder().encode(text)];
     window.u32 = (n) => [n >>> 24, (n >>> 16) & 255, (n >>> 8) & 255, n & 255];
@@ -887,7 +887,7 @@ const FRAMES: &str = "
       }
     };";
 
-/// A visitor without camera and microphone, who leaves the machine to the data.
+/// A visitor without camera and microphone, which leaves the CPU to the data.
 fn quiet() -> Visitor {
     quiet_with(Value::Null)
 }
@@ -897,7 +897,7 @@ fn quiet_with(mut options: Value) -> Visitor {
     Visitor::default().call(json!({ "options": options }))
 }
 
-/// Tom and Jack in a call without sound and picture, with these options.
+/// Tom and Jack in a call without audio and video, with these options.
 async fn data_call(rig: &Rig, tom: Value, jack: Value) -> Result<(Arc<Page>, Arc<Page>)> {
     let (tom, jack) = tokio::try_join!(
         rig.register_as("Tom", quiet_with(tom)),
@@ -913,7 +913,8 @@ async fn hang_up(who: &Page, other: &Page) -> Result {
     other.ended(who.name(), "Hung up").await
 }
 
-/// Exactly these things have arrived since the last time, each `[type, content, file name, user name]`.
+/// Exactly this content has arrived since the last check, as `[type, content, file name, user
+/// name]`.
 async fn arrives(page: &Page, expected: Value) -> Result {
     let count = expected.as_array().map_or(0, Vec::len);
     let arrived = page.run(format!("return await harness.take({count})")).await?;
@@ -940,7 +941,8 @@ async fn moves(page: &Page, direction: &str) -> Result {
     .map(|_| ())
 }
 
-/// Waits until the only transfer in this direction has ended, for as long as it goes on.
+/// Waits until the only transfer in this direction has ended, without a time limit while it
+/// progresses.
 async fn all_the_way(page: &Page, direction: &str) -> Result {
     moves(page, direction).await?;
     let step = format!(
@@ -954,7 +956,7 @@ async fn all_the_way(page: &Page, direction: &str) -> Result {
     Ok(())
 }
 
-/// How many transfers in this direction failed, all with this code.
+/// The number of failed transfers in this direction, all with this code.
 async fn fails(page: &Page, direction: &str, code: &str) -> Result<usize> {
     let found = page
         .run(format!(
@@ -968,7 +970,7 @@ async fn fails(page: &Page, direction: &str, code: &str) -> Result<usize> {
     Ok(found.len())
 }
 
-/// The progress of the only transfer in this direction was told again and again, of one object.
+/// The progress of the only transfer in this direction was reported repeatedly, with one object.
 async fn progresses(page: &Page, direction: &str, size: u64) -> Result {
     let told = page.events("onTransferProgress").await?;
     let told: Vec<&Value> =

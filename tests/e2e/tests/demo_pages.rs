@@ -1,4 +1,4 @@
-//! The example pages, used as a person uses them: with the keyboard and the mouse.
+//! The example pages, operated like a user would, by keyboard and mouse.
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -16,16 +16,16 @@ use fantoccini::Locator;
 use serde_json::json;
 use videortc_e2e::{Devices, Page, Result, Rig, Visitor};
 
-/// How long something may take to be shown.
+/// The time limit for something to be shown.
 const LIMIT: Duration = Duration::from_secs(20);
 
 const HOSTILE: &str = "<img src=x onerror=window.hurt=1>";
 
-/// RIGHT-TO-LEFT OVERRIDE: unless it is kept in its place, it turns the rest of a sentence round.
+/// RIGHT-TO-LEFT OVERRIDE: unless it is isolated, it reverses the rest of a sentence.
 const TURNING: &str = "Ann\u{202e}gnp";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_people_use_the_video_call_page() -> Result {
+async fn two_users_use_the_video_call_page() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = tokio::try_join!(enter(&rig, "Tom"), enter(&rig, "Jack"))?;
 
@@ -49,7 +49,7 @@ async fn two_people_use_the_video_call_page() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_video_call_page_shows_hostile_names_as_text() -> Result {
+async fn video_call_page_shows_hostile_names_as_text() -> Result {
     let rig = Rig::start().await?;
     let (tom, evil) = tokio::try_join!(enter(&rig, "Tom"), enter(&rig, HOSTILE))?;
 
@@ -68,7 +68,7 @@ async fn the_video_call_page_shows_hostile_names_as_text() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_video_call_page_says_in_words_what_went_wrong() -> Result {
+async fn video_call_page_explains_errors() -> Result {
     let rig = Rig::start().await?;
     let _tom = enter(&rig, "Tom").await?;
     let page = rig.browse("somebody", "/videocall/index.html", Devices::Refused).await?;
@@ -83,10 +83,10 @@ async fn the_video_call_page_says_in_words_what_went_wrong() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn people_in_a_call_write_to_each_other_and_send_files() -> Result {
+async fn users_in_a_call_exchange_messages_and_files() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = tokio::try_join!(enter(&rig, "Tom"), enter(&rig, "Jack"))?;
-    // Without a call there is nobody to write to.
+    // Chat is disabled without a call.
     ensure!(
         tom.run("return document.querySelector('#message').matches(':disabled')").await? == true
     );
@@ -114,7 +114,7 @@ async fn people_in_a_call_write_to_each_other_and_send_files() -> Result {
         "const link = document.querySelector('#log a');
          return [link.download, link.target, document.querySelectorAll('#log img').length, objectTypes]",
     );
-    // HTML of a stranger is bytes, which no browser opens as a page.
+    // HTML from the peer is saved as bytes, which no browser opens as a page.
     let link = link.await?;
     ensure!(link == json!(["a report.html", "", 0, ["application/octet-stream"]]), "{link}");
     click(&jack, "//*[@id='log']//a[contains(., 'Save')]").await?;
@@ -124,7 +124,7 @@ async fn people_in_a_call_write_to_each_other_and_send_files() -> Result {
     );
     ensure!(jack.run("return window.hurt ?? 0").await? == 0, "a message ran");
 
-    // What was received stays there after the call, until it is removed.
+    // Received content stays after the call until it is removed.
     click(&tom, "//*[@id='call']//button[contains(., 'Hang up')]").await?;
     seen(&jack, "#lobby", "Tom").await?;
     seen(&jack, "#talk", "a report.html").await?;
@@ -139,14 +139,14 @@ async fn people_in_a_call_write_to_each_other_and_send_files() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn files_are_dropped_on_a_call_cancelled_and_cut_off() -> Result {
+async fn files_can_be_dropped_cancelled_and_interrupted() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = tokio::try_join!(enter(&rig, "Tom"), enter(&rig, "Jack"))?;
     meet(&tom, &jack).await?;
 
     let hostile = format!("{HOSTILE}\u{202e}gpj.exe");
     drop_file(&tom, &hostile, "image/svg+xml", 1000).await?;
-    // The library takes the character out of the name; what it would have hidden is seen.
+    // The library removes the character from the name, so the hidden part is visible.
     seen(&jack, "#log", &format!("{HOSTILE}gpj.exe")).await?;
     seen(&jack, "#log", "Received.").await?;
     for page in [&tom, &jack] {
@@ -169,7 +169,7 @@ async fn files_are_dropped_on_a_call_cancelled_and_cut_off() -> Result {
     drop_file(&jack, "third.bin", "application/x-test", LARGE).await?;
     seen(&tom, "#log", "third.bin").await?;
     click(&jack, "//*[@id='call']//button[contains(., 'Hang up')]").await?;
-    seen(&tom, "#talk", "The call ended before it was through.").await?;
+    seen(&tom, "#talk", "The call ended before it arrived.").await?;
     seen(&jack, "#talk", "The call ended before its arrival was confirmed.").await?;
     for page in [&tom, &jack] {
         gone(page, "#log progress").await?;
@@ -178,7 +178,7 @@ async fn files_are_dropped_on_a_call_cancelled_and_cut_off() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_other_side_refuses_is_said_where_it_was_sent() -> Result {
+async fn sender_sees_that_the_peer_refused_content() -> Result {
     let rig = Rig::start().await?;
     let tom = enter(&rig, "Tom").await?;
     let accepts = json!({ "allowedTypes": ["image/*"], "maxSize": 1000 });
@@ -202,7 +202,7 @@ async fn what_the_other_side_refuses_is_said_where_it_was_sent() -> Result {
         ensure!(error[0]["code"] == code, "the receiver was told {error:?}, not {code}");
     }
 
-    // The other way round: words of whatever type, and a picture that is one.
+    // In the other direction: texts of any type, and an image.
     jack.run("await action.sendData('application/x-command', 'wave')").await?;
     seen(&tom, "#entries > :last-child", "wave").await?;
     seen(&tom, "#entries > :last-child", "application/x-command").await?;
@@ -230,7 +230,7 @@ async fn what_the_other_side_refuses_is_said_where_it_was_sent() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_name_turns_no_sentence_and_a_camera_that_is_off_is_named() -> Result {
+async fn isolates_text_direction_of_names_and_reports_a_muted_camera() -> Result {
     let rig = Rig::start().await?;
     let (tom, ann) = tokio::try_join!(enter(&rig, "Tom"), enter(&rig, TURNING))?;
     let focus = tom.run("return document.activeElement.textContent").await?;
@@ -258,7 +258,7 @@ async fn a_name_turns_no_sentence_and_a_camera_that_is_off_is_named() -> Result 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_files_page_sends_words_and_files() -> Result {
+async fn files_page_sends_messages_and_files() -> Result {
     let rig = Rig::start().await?;
     let path = "/files/index.html";
     let one = rig.browse("one", path, Devices::default()).await?;
@@ -294,7 +294,7 @@ async fn the_files_page_sends_words_and_files() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_quick_start_page_calls() -> Result {
+async fn quick_start_page_calls() -> Result {
     let rig = Rig::start().await?;
     let path = "/quickstart/index.html";
     let one = rig.browse("one", path, Devices::default()).await?;
@@ -302,7 +302,7 @@ async fn the_quick_start_page_calls() -> Result {
     let two = rig.browse("two", path, Devices::default()).await?;
     seen(&two, "body", "You are").await?;
 
-    // The one who came second sees the first and calls.
+    // The page that joined second sees the first one and calls it.
     click(&two, "//button[contains(., 'Call')]").await?;
     tokio::try_join!(one.sees_both(), two.sees_both())?;
     one.run("await action.hangUp()").await?;
@@ -310,17 +310,17 @@ async fn the_quick_start_page_calls() -> Result {
     rig.finish().await
 }
 
-/// Opens the page and takes a name.
+/// Opens the page and registers a name.
 async fn enter(rig: &Rig, name: &str) -> Result<Arc<Page>> {
     let page = rig.browse(name, "/videocall/index.html", Devices::default()).await?;
     take_name(&page, name).await?;
-    // Firefox's innerText leaves out what turns the direction.
+    // Firefox's innerText omits direction controls.
     let (begin, _) = name.split_once('\u{202e}').unwrap_or((name, ""));
     seen(&page, "#lobby", begin).await?;
     Ok(page)
 }
 
-/// Calls, accepts, and opens the chat at both ends.
+/// Calls, accepts, and opens the chat on both sides.
 async fn meet(caller: &Page, callee: &Page) -> Result {
     click(caller, &format!("//li[contains(., '{}')]//button", callee.name())).await?;
     seen(callee, "#incoming", caller.name()).await?;
@@ -331,7 +331,7 @@ async fn meet(caller: &Page, callee: &Page) -> Result {
 
 async fn open_chat(page: &Page) -> Result {
     seen(page, "#call", "0:").await?;
-    // It is open by itself where there is room beside the picture.
+    // It opens by itself if there is space beside the video.
     if page.run("return document.querySelector('#talk').hidden").await? == true {
         click(page, "//*[@id='call']//button[contains(., 'Chat')]").await?;
     }
@@ -346,10 +346,10 @@ async fn write(page: &Page, text: &str) -> Result {
     Ok(())
 }
 
-/// Larger than what gets through before somebody can press a button.
+/// Large enough that it takes longer than pressing a button.
 const LARGE: u32 = 400_000_000;
 
-/// Drops a file on the picture, as far as a script can.
+/// Drops a file on the video, as far as a script can.
 async fn drop_file(page: &Page, name: &str, kind: &str, size: u32) -> Result {
     let (name, kind) = (json!(name), json!(kind));
     page.run(format!(
@@ -364,7 +364,7 @@ async fn drop_file(page: &Page, name: &str, kind: &str, size: u32) -> Result {
     .map(|_| ())
 }
 
-/// Notes what the page makes addresses for, and what it takes back: `objectUrls`, `objectTypes`,
+/// Records the created and revoked object URLs of the page: `objectUrls`, `objectTypes`,
 /// `revokedUrls`.
 async fn record_object_urls(page: &Page) -> Result {
     page.run(
@@ -387,7 +387,7 @@ async fn record_object_urls(page: &Page) -> Result {
     .map(|_| ())
 }
 
-/// A folder of this test's own with nothing in it.
+/// An empty folder for this test.
 fn empty_folder(name: &str) -> Result<PathBuf> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     if folder.exists() {
@@ -397,7 +397,7 @@ fn empty_folder(name: &str) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// The content of a download. A browser may reserve its name by an empty file before it is whole.
+/// The content of a download. A browser may create an empty file before it is complete.
 async fn downloaded(path: &Path) -> Result<Vec<u8>> {
     let arrival = async {
         while fs::metadata(path).map_or(0, |file| file.len()) == 0 {
@@ -410,7 +410,7 @@ async fn downloaded(path: &Path) -> Result<Vec<u8>> {
     Ok(fs::read(path)?)
 }
 
-/// The words that follow a name are drawn behind it, from left to right.
+/// The words after a name are rendered behind it, from left to right.
 async fn stands_after_the_name(page: &Page, selector: &str) -> Result {
     let places = page
         .run(format!(
@@ -425,7 +425,7 @@ async fn stands_after_the_name(page: &Page, selector: &str) -> Result {
     Ok(())
 }
 
-/// Waits until no such part is in the page.
+/// Waits until the page has no such element.
 async fn gone(page: &Page, selector: &str) -> Result {
     let selector = json!(selector);
     page.run(format!(
@@ -454,7 +454,7 @@ async fn click(page: &Page, path: &str) -> Result {
     found.click().await.with_context(|| format!("{}: {path}", page.name()))
 }
 
-/// Waits until this part of the page is shown and holds this text.
+/// Waits until this element is visible and contains this text.
 async fn seen(page: &Page, selector: &str, text: &str) -> Result {
     let (selector, text) = (json!(selector), json!(text));
     page.run(format!(

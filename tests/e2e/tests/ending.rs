@@ -1,4 +1,4 @@
-//! Every way a call ends: once, at both ends, with nothing left open.
+//! Every way in which a call ends: once, on both sides, with nothing left open.
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -13,7 +13,8 @@ use anyhow::ensure;
 use serde_json::json;
 use videortc_e2e::{Page, Result, Rig, call, ring};
 
-/// A browser that closes says goodbye, but where that is lost only the media connection tells.
+/// A closing browser sends a last request; if that is lost, only the media connection shows the
+/// end.
 const GONE: Duration = Duration::from_secs(90);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -37,7 +38,7 @@ async fn either_side_hangs_up() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hang_up_carries_its_reason() -> Result {
+async fn hang_up_carries_its_reason() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = pair(&rig).await?;
 
@@ -50,13 +51,13 @@ async fn a_hang_up_carries_its_reason() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn both_hang_up_at_once() -> Result {
+async fn both_sides_hang_up_simultaneously() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = pair(&rig).await?;
 
     for _ in 0..3 {
         call(&tom, &jack).await?;
-        // The slower one may find the call gone already.
+        // For the slower one, the call may have ended already.
         let hang_up = "await action.hangUp().catch((e) => { if (e.code !== 'NO_CALL') throw e; })";
         tokio::try_join!(tom.run(hang_up), jack.run(hang_up))?;
         tom.ended("Jack", "Hung up").await?;
@@ -67,7 +68,7 @@ async fn both_hang_up_at_once() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn hanging_up_twice_is_one_hang_up() -> Result {
+async fn hanging_up_twice_is_idempotent() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = pair(&rig).await?;
 
@@ -77,7 +78,7 @@ async fn hanging_up_twice_is_one_hang_up() -> Result {
     tom.ended("Jack", "Hung up").await?;
     jack.ended("Tom", "Hung up").await?;
 
-    // A round trip and a call later there is still no second one.
+    // There is still no second one after a further round trip and call.
     call(&jack, &tom).await?;
     jack.run("await action.hangUp()").await?;
     tom.ended("Jack", "Hung up").await?;
@@ -143,7 +144,7 @@ async fn ten_calls_in_a_row_with_a_redial_from_on_hang_up() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_closed_tab_ends_the_call_at_the_other_side() -> Result {
+async fn closing_the_tab_ends_the_call_of_the_peer() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = pair(&rig).await?;
 
@@ -163,11 +164,12 @@ async fn a_closed_tab_ends_the_call_at_the_other_side() -> Result {
         )
         .await?;
     ensure!(failed[0] == json!(["incoming", "CALL_ENDED"]), "{failed}");
-    // A minute without a word may end what is sent before the gateway knows that the other side is gone.
+    // A minute of silence may fail transfers before the gateway detects that the other side is
+    // gone.
     let outgoing = failed[1][1].as_str().unwrap_or_default();
     ensure!(["CALL_ENDED", "TRANSFER_FAILED"].contains(&outgoing), "{failed}");
 
-    // The name is free for the page that comes back, at the latest when the session has died. Where media
+    // The name is free for the returning page, at the latest when the session has expired. If media
     // flows directly, the call ends before that.
     tom.gone_from_the_list("Jack", GONE).await?;
     let jack = rig.register("Jack").await?;
@@ -179,7 +181,7 @@ async fn a_closed_tab_ends_the_call_at_the_other_side() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_caller_who_closes_the_tab_stops_ringing() -> Result {
+async fn closing_the_callers_tab_stops_the_ringing() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = pair(&rig).await?;
 
@@ -191,7 +193,7 @@ async fn a_caller_who_closes_the_tab_stops_ringing() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_callee_who_closes_the_tab_while_it_rings_is_gone() -> Result {
+async fn closing_the_callees_tab_while_ringing_ends_the_call() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = pair(&rig).await?;
 
@@ -202,8 +204,8 @@ async fn a_callee_who_closes_the_tab_while_it_rings_is_gone() -> Result {
     rig.finish().await
 }
 
-/// The peer went away: the call ends, for a reason that says so, or as an ordinary hang-up or cancel if
-/// the closing page managed to send one.
+/// The peer went away: the call ends with a reason for that, or with an ordinary hang-up or cancel
+/// if the closing page managed to send one.
 async fn gone(page: &Page, peer: &str) -> Result {
     let args = page.event_within("onHangUp", GONE).await?;
     let reasons = [

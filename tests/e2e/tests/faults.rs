@@ -1,4 +1,4 @@
-//! Every fault that the embedded gateway can have on demand, while a page is idle, rings and is in a call.
+//! Every fault that the embedded gateway can produce, while a page is idle, ringing and in a call.
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -19,14 +19,14 @@ use videortc_gateway::server::{Fault, Faults};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// What one request may take here, so that a hanging one does not hold a test up.
+/// The request timeout here, short so that a hanging request does not delay a test.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How long anything may take to settle while nothing is answered: all retries of what leaving asks for.
+/// The time limit for settling without answers: all retries of the requests on leaving.
 const SETTLE_LIMIT: Duration = Duration::from_secs(15);
 
-/// Faults of one request, after which all is as it should be. A 404 is none of them: to Janus' client it says
-/// that the session is gone.
+/// Temporary faults of one request. A 404 is not among them: for a Janus client it means that the
+/// session is lost.
 fn passing() -> Vec<(&'static str, Fault)> {
     vec![
         ("500", Fault::Status(500)),
@@ -46,7 +46,7 @@ fn passing() -> Vec<(&'static str, Fault)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_poll_that_fails_while_idle() -> Result {
+async fn poll_fails_while_idle() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     for (name, fault) in passing() {
@@ -63,7 +63,7 @@ async fn a_poll_that_fails_while_idle() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_poll_that_fails_while_it_rings_here() -> Result {
+async fn poll_of_the_callee_fails_while_ringing() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     for (name, fault) in passing() {
@@ -80,14 +80,14 @@ async fn a_poll_that_fails_while_it_rings_here() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_poll_that_fails_while_it_rings_there() -> Result {
+async fn poll_of_the_caller_fails_while_ringing() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     for (name, fault) in passing() {
         ring_when_free(&tom, &jack).await?;
         next_poll(&faults, &tom, fault.clone()).await?;
         let healing = Healing::starts(format!("poll, ringing there, {name}"));
-        // Half an answer is all that the caller gets of the callee's, so the call may also be over.
+        // The caller receives only a part of the callee's answer, so the call may also have ended.
         let is_lossy = fault == Fault::HalfBody;
         up_or_over(&tom, &jack, "await action.acceptCall()", is_lossy).await.context(name)?;
         healing.done();
@@ -97,7 +97,7 @@ async fn a_poll_that_fails_while_it_rings_there() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_poll_that_fails_in_a_call() -> Result {
+async fn poll_fails_during_a_call() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     call(&tom, &jack).await?;
@@ -116,7 +116,7 @@ async fn a_poll_that_fails_in_a_call() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hang_up_in_a_poll_that_is_cut_off() -> Result {
+async fn poll_with_a_hang_up_is_truncated() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair_without_data(&rig).await?;
     call(&jack, &tom).await?;
@@ -131,7 +131,7 @@ async fn a_hang_up_in_a_poll_that_is_cut_off() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_incoming_call_in_a_poll_that_is_cut_off() -> Result {
+async fn poll_with_an_incoming_call_is_truncated() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     next_poll(&faults, &jack, Fault::HalfBody).await?;
@@ -142,13 +142,13 @@ async fn an_incoming_call_in_a_poll_that_is_cut_off() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_that_fails_while_idle() -> Result {
+async fn request_fails_while_idle() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     for (name, fault) in passing().into_iter().chain([("no answer", Fault::Hang)]) {
         faults.of("Tom").next_post(fault);
         let healing = Healing::starts(format!("request, idle, {name}"));
-        // Asking twice harms nobody.
+        // Repeating it is harmless.
         tom.run("await action.getPeers()").await.context(name)?;
         healing.done();
         ensure!(faults.are_met(), "{name}: no request came");
@@ -160,7 +160,7 @@ async fn a_request_that_fails_while_idle() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_call_whose_request_fails() -> Result {
+async fn call_request_fails() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     for (name, fault) in passing().into_iter().chain([("no answer", Fault::Hang)]) {
@@ -176,7 +176,7 @@ async fn a_call_whose_request_fails() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_acceptance_whose_request_fails() -> Result {
+async fn accept_request_fails() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     for (name, fault) in passing().into_iter().chain([("no answer", Fault::Hang)]) {
@@ -194,7 +194,7 @@ async fn an_acceptance_whose_request_fails() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hang_up_whose_request_fails() -> Result {
+async fn hang_up_request_fails() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair_without_data(&rig).await?;
     for (name, fault) in passing().into_iter().chain([("no answer", Fault::Hang)]) {
@@ -214,7 +214,7 @@ async fn a_hang_up_whose_request_fails() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_registration_whose_request_fails() -> Result {
+async fn register_request_fails() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let jack = rig.register_as("Jack", patient()).await?;
     for (at, (name, fault)) in passing().into_iter().chain([("no answer", Fault::Hang)]).enumerate()
@@ -236,7 +236,7 @@ async fn a_registration_whose_request_fails() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn events_that_come_twice_in_a_row() -> Result {
+async fn events_repeat_immediately() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair_without_data(&rig).await?;
     faults.all(Fault::RepeatEvents);
@@ -254,15 +254,15 @@ async fn events_that_come_twice_in_a_row() -> Result {
     rig.finish().await
 }
 
-/// The events that matter come again in the next poll, each in its turn.
+/// The relevant events repeat in the next poll, one after the other.
 #[tokio::test(flavor = "multi_thread")]
-async fn events_that_come_again_later() -> Result {
+async fn events_repeat_later() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair_without_data(&rig).await?;
     let again = Fault::RepeatEventsLater;
     for (hanger, other) in [(&tom, &jack), (&jack, &tom)] {
-        // Three polls are said twice: the callee's with the call, the caller's with the answer, and the one
-        // with the end.
+        // Three polls are repeated: the callee's with the call, the caller's with the answer, and
+        // the one with the end.
         next_poll(&faults, &jack, again.clone()).await?;
         ring_when_free(&tom, &jack).await?;
         next_poll(&faults, &tom, again.clone()).await?;
@@ -278,14 +278,14 @@ async fn events_that_come_again_later() -> Result {
     rig.finish().await
 }
 
-/// In so many calls each thing was told once.
+/// Each event was reported once per call.
 async fn told_once(page: &Page, calls: usize) -> Result {
     is_whole(page).await?;
     for event in ["onAccepted", "onRemoteStreamReady"] {
         let count = page.count(event).await?;
         ensure!(count == calls, "{count} {event}: {}", page.history().await);
     }
-    // Who calls too early hears "User busy", and that is another call's end.
+    // A caller that is too early gets "User busy", which ends a separate call.
     let mut ends = page.events("onHangUp").await?;
     ends.retain(|args| args[1] == "Hung up");
     ensure!(ends.len() == calls, "{}", page.history().await);
@@ -293,7 +293,7 @@ async fn told_once(page: &Page, calls: usize) -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn events_in_another_order() -> Result {
+async fn events_arrive_out_of_order() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair_without_data(&rig).await?;
     for turned in ["Tom", "Jack"] {
@@ -321,7 +321,7 @@ async fn events_in_another_order() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_incoming_call_that_is_lost() -> Result {
+async fn incoming_call_event_is_lost() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     faults.of("Jack").lose_event("incomingcall");
@@ -332,7 +332,7 @@ async fn an_incoming_call_that_is_lost() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_acceptance_that_is_lost() -> Result {
+async fn accepted_event_is_lost() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     for who in ["Tom", "Jack"] {
@@ -350,7 +350,7 @@ async fn an_acceptance_that_is_lost() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_word_that_it_rings_is_lost() -> Result {
+async fn calling_event_is_lost() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     faults.of("Tom").lose_event("calling");
@@ -360,9 +360,10 @@ async fn the_word_that_it_rings_is_lost() -> Result {
     rig.finish().await
 }
 
-/// The gateway says it three times: plugin, core, plugin. The first, the first two, and all of them are lost.
+/// The gateway reports it three times: plugin, core, plugin. The first, the first two, or all are
+/// lost.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hang_up_that_is_lost() -> Result {
+async fn hang_up_event_is_lost() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair_without_data(&rig).await?;
     for (who, lost) in [("Jack", 1), ("Jack", 2), ("Jack", 3), ("Tom", 1), ("Tom", 3)] {
@@ -384,9 +385,9 @@ async fn a_hang_up_that_is_lost() -> Result {
     rig.finish().await
 }
 
-/// As above, while it rings: there is no media connection that could tell.
+/// As above, while ringing: there is no media connection that could show the end.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cancelled_call_whose_end_is_lost() -> Result {
+async fn end_event_of_a_cancelled_call_is_lost() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     ring(&tom, &jack).await?;
@@ -403,13 +404,13 @@ async fn a_cancelled_call_whose_end_is_lost() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_forgotten_while_idle() -> Result {
+async fn session_is_lost_while_idle() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     for (name, fault) in lost_sessions() {
         faults.of("Tom").next_post(fault);
         let healing = Healing::starts(format!("{name}, idle"));
-        // Whether it is repeated in the new session or refused: it settles.
+        // Whether it is repeated in the new session or refused, it settles.
         settles(&tom, "await action.getPeers()").await?;
         healing.brings_a_new_session(&tom).await?;
         if name == "all forgotten" {
@@ -424,7 +425,7 @@ async fn a_session_forgotten_while_idle() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_forgotten_while_it_rings() -> Result {
+async fn session_is_lost_while_ringing() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     for (name, fault) in lost_sessions() {
@@ -450,7 +451,7 @@ async fn a_session_forgotten_while_it_rings() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_forgotten_in_a_call() -> Result {
+async fn session_is_lost_during_a_call() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     for (name, fault) in lost_sessions() {
@@ -476,10 +477,10 @@ async fn a_session_forgotten_in_a_call() -> Result {
     rig.finish().await
 }
 
-/// To Janus' client it says that the session is gone. Whether the page believes it or asks again, it is there
-/// afterwards.
+/// For a Janus client it means that the session is lost. The page may trust it or ask again; the
+/// session exists afterwards.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_poll_that_is_not_found() -> Result {
+async fn poll_is_not_found() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     next_poll(&faults, &tom, Fault::Status(404)).await?;
@@ -493,7 +494,7 @@ async fn a_poll_that_is_not_found() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_gateway_that_stops_and_goes_on() -> Result {
+async fn gateway_pauses_and_resumes() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     for stage in ["idle", "ringing", "in a call"] {
@@ -504,7 +505,7 @@ async fn a_gateway_that_stops_and_goes_on() -> Result {
             accept(&tom, &jack).await?;
         }
         faults.all(Fault::Stall);
-        // It lasts as long as the page takes to give a request up, or else to come back to it.
+        // The fault lasts until the page gives the request up or resumes it.
         tom.run("window.asked = action.getPeers().then(() => 'answered', (error) => error.code)")
             .await?;
         tokio::time::sleep(REQUEST_TIMEOUT + SECOND).await;
@@ -527,15 +528,15 @@ async fn a_gateway_that_stops_and_goes_on() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_gateway_that_never_comes_back_is_given_up() -> Result {
+async fn gives_up_on_a_gateway_that_never_returns() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let visitor = || {
         Visitor::default()
             .rtc(json!({ "options": { "requestTimeout": 2000, "retryLimit": 3000 } }))
             .call(json!({ "options": { "ringTimeout": 20000, "connectTimeout": 10000 } }))
     };
-    // Each takes the minute that the gateway needs to forget Tom. One that answers nothing and does all
-    // never forgets him, and the call goes on.
+    // Each takes the minute that the gateway needs to expire Tom's session. A gateway that answers
+    // nothing but executes everything never expires it, and the call continues.
     for (name, fault) in lasting().into_iter().take(1) {
         let (tom, jack) =
             tokio::try_join!(rig.register_as("Tom", visitor()), rig.register("Jack"))?;
@@ -543,7 +544,7 @@ async fn a_gateway_that_never_comes_back_is_given_up() -> Result {
         faults.of("Tom").all(fault);
         let healing = Healing::starts(format!("{name} for ever, in a call: given up"));
         settles(&tom, "await action.getPeers()").await?;
-        // In the call at first: the media still flows.
+        // First in a call whose media still flows.
         healing.ends_the_call(&tom, "Jack", &["Session lost", "Connection lost"]).await?;
         let error = tom.event_within("onError", Duration::from_secs(60)).await?;
         ensure!(error[0]["code"] == "SESSION_LOST", "{name}: {error:?}");
@@ -561,9 +562,9 @@ async fn a_gateway_that_never_comes_back_is_given_up() -> Result {
     rig.finish().await
 }
 
-/// However the gateway fails, and whatever is going on.
+/// For every failure of the gateway and every state of the page.
 #[tokio::test(flavor = "multi_thread")]
-async fn leaving_settles_whatever_the_gateway_does() -> Result {
+async fn leaving_settles_with_any_gateway() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     for leave in ["await rtc.disconnect()", "await action.closeUsecase()"] {
         for (name, fault) in lasting() {
@@ -577,7 +578,7 @@ async fn leaving_settles_whatever_the_gateway_does() -> Result {
                 }
                 faults.of("Tom").all(fault.clone());
                 let healing = Healing::starts(format!("{leave}, {name}, {stage}"));
-                // Something is on its way, too.
+                // A transfer is in flight, too.
                 tom.run("window.asked = action.getPeers().then(() => 'answered', (e) => e.code)")
                     .await?;
                 settles(&tom, leave).await.with_context(|| format!("{name}, {stage}"))?;
@@ -587,7 +588,7 @@ async fn leaving_settles_whatever_the_gateway_does() -> Result {
                 tom.skip("onHangUp").await?;
                 ensure!(tom.count("onHangUp").await? <= 1, "{}", tom.history().await);
                 faults.clear();
-                // Tom's session, which nobody could end, would hold his name for a minute.
+                // Tom's session, which could not be ended, would hold his name for a minute.
                 faults.of("Jack").next_post(Fault::ForgetAll);
                 jack.run("await action.getPeers()").await?;
                 for page in [tom, jack] {
@@ -600,9 +601,9 @@ async fn leaving_settles_whatever_the_gateway_does() -> Result {
     rig.finish().await
 }
 
-/// A body without an end fills no memory and does not hold the page up for ever.
+/// An endless body neither fills the memory nor blocks the page.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_without_an_end() -> Result {
+async fn body_is_endless() -> Result {
     let Some((rig, faults)) = faulty().await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     next_poll(&faults, &tom, Fault::Huge(u64::MAX)).await?;
@@ -623,7 +624,7 @@ fn lost_sessions() -> [(&'static str, Fault); 2] {
     [("one session forgotten", Fault::ForgetSession), ("all forgotten", Fault::ForgetAll)]
 }
 
-/// What a gateway may do for as long as it likes.
+/// Faults that a gateway may have for any time.
 fn lasting() -> [(&'static str, Fault); 4] {
     [
         ("500", Fault::Status(500)),
@@ -633,7 +634,7 @@ fn lasting() -> [(&'static str, Fault); 4] {
     ]
 }
 
-/// A rig with the embedded gateway; none where another is asked for.
+/// A rig with the embedded gateway; `None` if another one is requested.
 async fn faulty() -> Result<Option<(Rig, Faults)>> {
     if GatewayKind::asked_for()? != GatewayKind::Embedded {
         skips("only the embedded gateway fails on demand");
@@ -644,7 +645,7 @@ async fn faulty() -> Result<Option<(Rig, Faults)>> {
     Ok(Some((rig, faults)))
 }
 
-/// A page that gives requests up soon, so that tests are short, and keeps a log for when one fails.
+/// A page with a short request timeout and a log for failures.
 fn patient() -> Visitor {
     let timeout = REQUEST_TIMEOUT.as_millis() as u64;
     Visitor::default()
@@ -655,7 +656,7 @@ fn patient() -> Visitor {
         .call(json!({ "options": { "ringTimeout": 20000, "connectTimeout": 10000 } }))
 }
 
-/// A pair to which only the gateway tells of a hang-up.
+/// A pair that learns of a hang-up from the gateway only.
 async fn pair_without_data(rig: &Rig) -> Result<(Arc<Page>, Arc<Page>)> {
     let mute = || {
         let off = json!({ "dataEnabled": false });
@@ -668,8 +669,8 @@ async fn pair(rig: &Rig) -> Result<(Arc<Page>, Arc<Page>)> {
     tokio::try_join!(rig.register_as("Tom", patient()), rig.register_as("Jack", patient()))
 }
 
-/// The page's poll that is on its way is answered, and the next one meets the fault: it is on its way when
-/// this returns.
+/// The current poll of the page is answered, and the next one meets the fault. The next one is open
+/// when this returns.
 async fn next_poll(faults: &Faults, page: &Page, fault: Fault) -> Result {
     faults.of(page.name()).next_poll(fault);
     page.run("await action.getPeers()").await?;
@@ -682,7 +683,7 @@ async fn next_poll(faults: &Faults, page: &Page, fault: Fault) -> Result {
     tokio::time::timeout(limit, met).await.context("the page polls no more")
 }
 
-/// It settles in time, however.
+/// It settles in time, in any case.
 async fn settles(page: &Page, body: &str) -> Result<Value> {
     let (body, limit) = (body.replace('`', ""), SETTLE_LIMIT.as_millis());
     page.run(format!(
@@ -693,14 +694,14 @@ async fn settles(page: &Page, body: &str) -> Result<Value> {
     .await
 }
 
-/// A call in which something fails rings at the callee's all the same, and then works; or it is over at the
-/// caller's, who is told why, and the callee was told of it once or not at all.
+/// A call with a fault rings at the callee and then works; or it ends at the caller with a reason,
+/// and was reported to the callee once or not at all.
 async fn rings_or_is_over(caller: &Page, callee: &Page, name: &str) -> Result {
     let healing = Healing::starts(name);
     let (from, to) = (caller.name(), callee.name());
     let before = (caller.count("onHangUp").await?, callee.count("onIncomingCall").await?);
     let outcome = settles(caller, &format!("await action.call('{to}')")).await?;
-    // One of the two comes about; waiting for it is asking both pages in turn.
+    // One of the two happens; the test polls both pages in turn.
     let limit = tokio::time::Instant::now() + Duration::from_secs(40);
     let rings = loop {
         if callee.count("onIncomingCall").await? > before.1 {
@@ -720,7 +721,7 @@ async fn rings_or_is_over(caller: &Page, callee: &Page, name: &str) -> Result {
     healing.done();
     if rings {
         callee.skip("onIncomingCall").await?;
-        // The caller may not know yet that it rings, or have given it up in this very moment.
+        // The caller may not know yet that it rings, or may have given up just now.
         up_or_over(caller, callee, "await action.acceptCall()", true).await.context(name.to_owned())
     } else {
         let args = caller.event("onHangUp").await?;
@@ -733,8 +734,8 @@ async fn rings_or_is_over(caller: &Page, callee: &Page, name: &str) -> Result {
     }
 }
 
-/// After this step of the callee's the call is up at both ends, with pictures, and is then hung up; or, where
-/// that may be, it ends once at both.
+/// After this step of the callee, the call is up on both sides, with video, and is then hung up;
+/// or, if allowed, it ends once on both sides.
 async fn up_or_over(caller: &Page, callee: &Page, step: &str, may_end: bool) -> Result {
     let before = (caller.count("onHangUp").await?, callee.count("onHangUp").await?);
     let outcome = settles(callee, step).await?;
@@ -780,7 +781,7 @@ async fn up_or_over(caller: &Page, callee: &Page, step: &str, may_end: bool) -> 
     Ok(())
 }
 
-/// The module's memory has not grown with what came.
+/// The module's memory has not grown.
 async fn stays_small(page: &Page) -> Result {
     const MOST: u64 = 16 << 20;
     let size = page.run("return harness.memory.buffer.byteLength").await?;

@@ -1,4 +1,5 @@
-//! The real Janus lost and found again: killed, stopped, behind a line that fails; and pages that go.
+//! Recovery with the real Janus: killed, stopped, behind a failing connection; and pages that
+//! leave.
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -18,19 +19,19 @@ use videortc_e2e::{
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Sessions end soon, where a test waits for that. So soon that one dies while its poll waits, if nothing else
-/// is asked of it.
+/// Sessions end soon, if a test waits for that. So soon that a session expires during a poll
+/// without other requests.
 const SHORT: Duration = Duration::from_secs(6);
 
-/// What "at once" is: Janus itself takes up to a second, and its session timeout would be 60.
+/// The limit for "immediately": Janus itself takes up to a second; its session timeout would be 60.
 const AT_ONCE: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Idle,
-    /// Tom calls, and it rings at Jack's.
+    /// Tom calls, and Jack's side rings.
     RingsThere,
-    /// Jack calls, and it rings at Tom's.
+    /// Jack calls, and Tom's side rings.
     RingsHere,
     InACall,
 }
@@ -38,14 +39,14 @@ enum Stage {
 const STAGES: [Stage; 4] = [Stage::Idle, Stage::RingsThere, Stage::RingsHere, Stage::InACall];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_line_that_is_cut_for_a_moment() -> Result {
+async fn survives_a_brief_disconnection() -> Result {
     let Some(rig) = real(None).await? else { return Ok(()) };
     let (proxy, tom, jack) = behind_a_proxy(&rig).await?;
     for stage in STAGES {
         reach(stage, &tom, &jack).await?;
         proxy.cut();
         let healing = Healing::starts(format!("line cut once, {stage:?}"));
-        // Whatever the cut swallowed: this is asked after it.
+        // Whatever was lost, recovery starts after this request.
         tom.run("await action.getPeers()").await?;
         healing.done();
         is_whole(&tom).await?;
@@ -55,10 +56,10 @@ async fn a_line_that_is_cut_for_a_moment() -> Result {
     rig.finish().await
 }
 
-/// Browsers repeat a poll that was cut by themselves, on a new connection, so that no poll fails. The gateway has
-/// two then, and gives the next event to the dead one.
+/// Browsers repeat a cut poll by themselves on a new connection, so no poll fails. The gateway then
+/// has two polls, and gives the next event to the dead one.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_call_that_goes_into_a_poll_that_nobody_reads_rings_all_the_same() -> Result {
+async fn call_lost_in_an_abandoned_poll_rings() -> Result {
     let Some(rig) = real(None).await? else { return Ok(()) };
     let proxy = Proxy::start(&rig.gateway_url()).await?;
     let rtc = json!({ "servers": proxy.url(), "level": "trace" });
@@ -91,7 +92,7 @@ async fn a_call_that_goes_into_a_poll_that_nobody_reads_rings_all_the_same() -> 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_gateways_behind_one_address_are_told_and_not_stormed() -> Result {
+async fn reports_two_gateways_behind_one_address_without_a_storm() -> Result {
     let Some(rig) = real(None).await? else { return Ok(()) };
     let other = Rig::start().await?;
     let turns = Turns::start(&[rig.gateway_url(), other.gateway_url()]).await?;
@@ -112,14 +113,14 @@ async fn two_gateways_behind_one_address_are_told_and_not_stormed() -> Result {
         .await?;
     let said = said.as_str().unwrap_or_default().to_owned();
     ensure!(said.contains("sticky"), "{said}");
-    // With pauses from 250 ms to 4 s, these are a few dozen.
+    // With delays from 250 ms to 4 s, these are a few dozen requests.
     ensure!(turns.requests() < 100, "{} requests: {said}", turns.requests());
     other.finish().await?;
     rig.finish().await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_line_that_is_down_for_seconds() -> Result {
+async fn survives_a_disconnection_of_seconds() -> Result {
     let Some(rig) = real(None).await? else { return Ok(()) };
     let (proxy, tom, jack) = behind_a_proxy(&rig).await?;
     for stage in STAGES {
@@ -140,9 +141,9 @@ async fn a_line_that_is_down_for_seconds() -> Result {
     rig.finish().await
 }
 
-/// The page finds out by a request that is not answered; its poll is expected to be silent.
+/// The page detects it by an unanswered request; its poll is expected to be silent.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_line_that_stalls() -> Result {
+async fn survives_a_stalled_connection() -> Result {
     let Some(rig) = real(None).await? else { return Ok(()) };
     let (proxy, tom, jack) = behind_a_proxy(&rig).await?;
     for stage in STAGES {
@@ -164,12 +165,12 @@ async fn a_line_that_stalls() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_poll_cut_in_the_middle_of_a_hang_up() -> Result {
+async fn recovers_a_hang_up_from_a_truncated_poll() -> Result {
     let Some(rig) = real(None).await? else { return Ok(()) };
-    // Else it would be told through the data channel.
+    // Otherwise the data channel would report it.
     let mute = json!({ "options": { "dataChannel": { "dataEnabled": false } } });
     let (proxy, tom, jack) = behind_a_proxy_with(&rig, mute).await?;
-    // In its head, at the beginning of its body, and well within.
+    // In its head, at the start of its body, and in the middle.
     for bytes in [0, 20, 200, 300] {
         ring_when_free(&jack, &tom).await?;
         accept(&jack, &tom).await?;
@@ -187,7 +188,7 @@ async fn a_poll_cut_in_the_middle_of_a_hang_up() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_poll_cut_in_the_middle_of_an_incoming_call() -> Result {
+async fn recovers_an_incoming_call_from_a_truncated_poll() -> Result {
     let Some(rig) = real(None).await? else { return Ok(()) };
     let (proxy, tom, jack) = behind_a_proxy(&rig).await?;
     for bytes in [1000, 0] {
@@ -230,10 +231,10 @@ async fn a_poll_cut_in_the_middle_of_an_incoming_call() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_poll_cut_in_the_middle_of_an_answer() -> Result {
+async fn recovers_an_answer_from_a_truncated_poll() -> Result {
     let Some(rig) = real(None).await? else { return Ok(()) };
     let (proxy, tom, jack) = behind_a_proxy(&rig).await?;
-    // Before its first byte the browser itself asks again, and nobody sees that something was lost.
+    // Before the first byte, the browser repeats the request itself, and nobody notices a loss.
     for bytes in [1000, 0] {
         ring_when_free(&tom, &jack).await?;
         let (ends, rung) = (tom.count("onHangUp").await?, jack.count("onIncomingCall").await?);
@@ -241,8 +242,8 @@ async fn a_poll_cut_in_the_middle_of_an_answer() -> Result {
         let healing = Healing::starts(format!("poll with the answer cut after {bytes} bytes"));
         jack.run("await action.acceptCall().catch((error) => error.code)").await?;
         proxy.poll_broken().await?;
-        // It comes up, or it ends at both ends. Where nobody accepts it again, a call that the caller's side
-        // dials once more rings in vain.
+        // It connects, or it ends on both sides. If nobody accepts it again, a redialed call rings
+        // in vain.
         let end = Instant::now() + Duration::from_secs(90);
         let last = "return harness.events.filter(({ name }) =>
                       ['onCalling', 'onAccepted', 'onHangUp', 'onIncomingCall'].includes(name)).at(-1).name";
@@ -283,19 +284,19 @@ async fn a_poll_cut_in_the_middle_of_an_answer() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn janus_killed_and_started_again() -> Result {
+async fn survives_a_restart_of_janus() -> Result {
     let Some(rig) = real(None).await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     for stage in STAGES {
         reach(stage, &tom, &jack).await?;
         rig.kill_gateway()?;
         if stage == Stage::Idle {
-            // Long enough to be seen by a page that tries again and again.
+            // Long enough to be noticed by a page that retries.
             tokio::time::sleep(2 * SECOND).await;
         }
         rig.restart_gateway()?;
         let healing = Healing::starts(format!("Janus killed and restarted, {stage:?}"));
-        // Media that came through Janus may be noticed to be gone before the session is.
+        // Media through Janus may fail before the session does.
         let reasons = ["Session lost", "Connection lost", "Media connection failed"];
         for (page, peer) in [(&tom, "Jack"), (&jack, "Tom")] {
             if stage != Stage::Idle {
@@ -313,7 +314,7 @@ async fn janus_killed_and_started_again() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn janus_stopped_for_a_while() -> Result {
+async fn survives_a_brief_pause_of_janus() -> Result {
     let Some(rig) = real(None).await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     for stage in STAGES {
@@ -321,7 +322,7 @@ async fn janus_stopped_for_a_while() -> Result {
         rig.pause_gateway()?;
         tom.run("window.asked = action.getPeers().then(() => 'answered', (error) => error.code)")
             .await?;
-        // The media goes through Janus too: it stops, and ICE says `disconnected`.
+        // The media goes through Janus too: it stops, and ICE reports `disconnected`.
         tokio::time::sleep(6 * SECOND).await;
         rig.resume_gateway()?;
         let healing = Healing::starts(format!("Janus stopped for 6 s, {stage:?}"));
@@ -336,7 +337,7 @@ async fn janus_stopped_for_a_while() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn janus_stopped_for_longer_than_its_sessions_live() -> Result {
+async fn survives_a_pause_of_janus_beyond_the_session_timeout() -> Result {
     let Some(rig) = real(Some(SHORT)).await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     for stage in STAGES {
@@ -346,17 +347,17 @@ async fn janus_stopped_for_longer_than_its_sessions_live() -> Result {
         rig.resume_gateway()?;
         let healing =
             Healing::starts(format!("Janus stopped for 12 s, sessions of 6 s, {stage:?}"));
-        // Janus looks for old sessions every two seconds; a poll that comes earlier saves its session, and
-        // with it the call.
+        // Janus checks for expired sessions every two seconds; a poll before that keeps the
+        // session, and with it the call.
         still_or_again(&healing, &tom, &jack).await.with_context(|| format!("{stage:?}"))?;
     }
     works(&tom, &jack).await?;
     rig.finish().await
 }
 
-/// A poll waits for 30 s: it is on its way all the time.
+/// A poll lasts 30 s, so it is always open.
 #[tokio::test(flavor = "multi_thread")]
-async fn janus_stopped_for_longer_than_a_poll() -> Result {
+async fn survives_a_pause_of_janus_beyond_a_poll() -> Result {
     let Some(rig) = real(None).await? else { return Ok(()) };
     let patient = || visitor(json!({ "requestTimeout": 3000, "retryLimit": 120_000 }));
     let (tom, jack) =
@@ -370,9 +371,9 @@ async fn janus_stopped_for_longer_than_a_poll() -> Result {
     rig.finish().await
 }
 
-/// Browsers let the timers of a tab that is long in the background fire once a minute.
+/// Browsers throttle the timers of background tabs to once a minute.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_tab_in_the_background_keeps_its_session() -> Result {
+async fn background_tab_keeps_its_session() -> Result {
     // Longer than a poll, and shorter than the test.
     let Some(rig) = real(Some(35 * SECOND)).await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
@@ -385,10 +386,10 @@ async fn a_tab_in_the_background_keeps_its_session() -> Result {
     rig.finish().await
 }
 
-/// The page cannot reach its session on the first of two servers and goes to the second. That is the same Janus,
-/// which keeps the name for the old session until it dies.
+/// The page cannot reach its session on the first of two servers and switches to the second. That
+/// is the same Janus, which keeps the name for the old session until it expires.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_name_that_the_dead_session_still_holds() -> Result {
+async fn registers_a_name_that_a_dead_session_still_holds() -> Result {
     let Some(rig) = real(Some(SHORT)).await? else { return Ok(()) };
     let gateway = rig.gateway_url();
     let (first, second) = (Proxy::start(&gateway).await?, Proxy::start(&gateway).await?);
@@ -401,7 +402,7 @@ async fn a_name_that_the_dead_session_still_holds() -> Result {
     first.refuse();
     let healing = Healing::starts("one of two servers gone for good, idle");
     healing.brings_a_new_session(&tom).await?;
-    // Not before: a session that lives as short as here dies while its poll waits.
+    // Not earlier: a session with such a short timeout would expire during its poll.
     let jack = rig.register_as("Jack", visitor(json!({}))).await?;
     ring_and_hang_up(&jack, &tom).await?;
     is_whole(&tom).await?;
@@ -409,7 +410,7 @@ async fn a_name_that_the_dead_session_still_holds() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_line_that_stays_down_is_given_up() -> Result {
+async fn gives_up_on_a_permanent_disconnection() -> Result {
     let Some(rig) = real(None).await? else { return Ok(()) };
     for how in ["refused", "stalled"] {
         let proxy = Proxy::start(&rig.gateway_url()).await?;
@@ -448,18 +449,18 @@ async fn a_line_that_stays_down_is_given_up() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hang_up_is_heard_where_the_gateway_cannot_be_told() -> Result {
+async fn hang_up_reaches_the_peer_without_the_gateway() -> Result {
     let Some(rig) = real(None).await? else { return Ok(()) };
     let (proxy, tom, jack) = behind_a_proxy(&rig).await?;
     reach(Stage::InACall, &tom, &jack).await?;
-    // The channel is open at both ends.
+    // The channel is open on both sides.
     tom.run("await action.sendData('text/plain', 'dinner?')").await?;
 
     proxy.stall();
     let hung_up = tom.run("await action.hangUp('Dinner is ready')");
     let heard = async {
         jack.ended("Tom", "Dinner is ready").await?;
-        // Over that stalled line nothing was said.
+        // Nothing was sent over that stalled connection.
         proxy.forward();
         Ok(())
     };
@@ -472,12 +473,12 @@ async fn a_hang_up_is_heard_where_the_gateway_cannot_be_told() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn disconnecting_settles_without_a_gateway() -> Result {
+async fn disconnect_settles_without_a_gateway() -> Result {
     leaving_settles_without_a_gateway("await rtc.disconnect()").await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn closing_settles_without_a_gateway() -> Result {
+async fn close_settles_without_a_gateway() -> Result {
     leaving_settles_without_a_gateway("await action.closeUsecase()").await
 }
 
@@ -510,7 +511,7 @@ async fn leaving_settles_without_a_gateway(leave: &str) -> Result {
             if stage != Stage::Idle {
                 healing.ends_the_call(&jack, "Tom", &[]).await.with_context(|| what.clone())?;
             }
-            // What could not be told, the gateway finds out by itself.
+            // The gateway detects by itself what it was not told.
             jack.run(
                 "while ((await action.getPeers()).includes('Tom')) await new Promise((done) => setTimeout(done, 200))",
             )
@@ -526,7 +527,7 @@ async fn leaving_settles_without_a_gateway(leave: &str) -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reload_frees_the_name_and_ends_the_call() -> Result {
+async fn reload_frees_the_name_and_ends_the_call() -> Result {
     let Some(rig) = real(None).await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     for stage in STAGES {
@@ -539,7 +540,7 @@ async fn a_reload_frees_the_name_and_ends_the_call() -> Result {
             ensure!(begun.elapsed() < AT_ONCE, "{stage:?}: Jack heard after {:?}", begun.elapsed());
         }
         let healing = Healing::starts(format!("reload, {stage:?}: the name"));
-        // One attempt: nobody tries again here.
+        // A single attempt: there are no retries here.
         enter(&tom).await.with_context(|| format!("{stage:?}"))?;
         healing.done();
         works(&tom, &jack).await.with_context(|| format!("{stage:?}"))?;
@@ -548,7 +549,7 @@ async fn a_reload_frees_the_name_and_ends_the_call() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_closed_tab_ends_the_call_at_once() -> Result {
+async fn closing_the_tab_ends_the_call_immediately() -> Result {
     let Some(rig) = real(None).await? else { return Ok(()) };
     let jack = rig.register_as("Jack", visitor(json!({}))).await?;
     for stage in STAGES {
@@ -569,7 +570,7 @@ async fn a_closed_tab_ends_the_call_at_once() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_that_is_left_and_comes_back() -> Result {
+async fn page_is_left_and_restored() -> Result {
     let Some(rig) = real(None).await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     for stage in STAGES {
@@ -597,16 +598,16 @@ async fn a_page_that_is_left_and_comes_back() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_browser_without_a_network() -> Result {
+async fn survives_an_offline_browser() -> Result {
     let Some(rig) = real(None).await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     for stage in STAGES {
         reach(stage, &tom, &jack).await?;
         tom.offline(true).await?;
-        // The poll that is on its way may live on; this one cannot.
+        // The open poll may survive; this one cannot.
         tom.run("window.asked = action.getPeers().then(() => 'answered', (error) => error.code)")
             .await?;
-        // Long enough for the pause between two attempts to have grown.
+        // Long enough that the delay between retries has grown.
         tokio::time::sleep(5 * SECOND).await;
         tom.offline(false).await?;
         let healing = Healing::starts(format!("offline for 5 s, {stage:?}"));
@@ -620,14 +621,14 @@ async fn a_browser_without_a_network() -> Result {
     rig.finish().await
 }
 
-/// Another network: the connection that is there gets new ICE credentials, at one end and at both at once, and a
-/// file that is on its way arrives whole.
+/// Another network: the connection gets new ICE credentials, restarted by one side and by both at
+/// once, and a file in flight arrives completely.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_media_path_is_negotiated_anew() -> Result {
+async fn restarts_ice() -> Result {
     let Some(rig) = real(None).await? else { return Ok(()) };
     let (tom, jack) = pair(&rig).await?;
     reach(Stage::InACall, &tom, &jack).await?;
-    // As the browser says it of a path that is lost. A mere hint changes nothing of one that flows.
+    // As the browser reports a lost path. A mere hint does not affect a working one.
     let says = "harness.peers.at(-1).dispatchEvent(new Event('connectionstatechange'))";
     let restart = format!(
         "const peer = harness.peers.at(-1);
@@ -671,8 +672,8 @@ async fn a_media_path_is_negotiated_anew() -> Result {
     rig.finish().await
 }
 
-/// A rig with the real Janus, whose sessions may end earlier than by default; none where the embedded
-/// gateway is asked for.
+/// A rig with the real Janus, whose sessions may expire earlier than by default; `None` if the
+/// embedded gateway is requested.
 async fn real(session_timeout: Option<Duration>) -> Result<Option<Rig>> {
     if GatewayKind::asked_for()? != GatewayKind::Janus {
         skips("only the real Janus can be killed and stopped");
@@ -684,7 +685,7 @@ async fn real(session_timeout: Option<Duration>) -> Result<Option<Rig>> {
     }))
 }
 
-/// A page with these options that keeps a log for when a test fails.
+/// A page with these options and a log for failures.
 fn visitor(options: serde_json::Value) -> Visitor {
     Visitor::default().rtc(json!({ "level": "trace", "options": options })).call(call_options())
 }
@@ -698,7 +699,7 @@ async fn pair(rig: &Rig) -> Result<(Arc<Page>, Arc<Page>)> {
     tokio::try_join!(rig.register_as("Tom", hasty()), rig.register_as("Jack", hasty()))
 }
 
-/// Tom, who reaches the gateway through a proxy, and Jack, who does not.
+/// Tom reaches the gateway through a proxy, Jack directly.
 async fn behind_a_proxy(rig: &Rig) -> Result<(Proxy, Arc<Page>, Arc<Page>)> {
     behind_a_proxy_with(rig, call_options()).await
 }
@@ -721,7 +722,7 @@ async fn behind_a_proxy_with(
     Ok((proxy, tom, jack))
 }
 
-/// Brings both pages to this stage; both are idle before.
+/// Brings both idle pages to this stage.
 async fn reach(stage: Stage, tom: &Page, jack: &Page) -> Result {
     match stage {
         Stage::Idle => Ok(()),
@@ -736,7 +737,8 @@ async fn reach(stage: Stage, tom: &Page, jack: &Page) -> Result {
     }
 }
 
-/// Nothing was lost: what rings is accepted, and in the call pictures and messages go on until it is hung up.
+/// Nothing was lost: a ringing call is accepted, and in the call video and messages continue until
+/// the
 async fn goes_on(stage: Stage, tom: &Page, jack: &Page) -> Result {
     match stage {
         Stage::Idle => return ring_and_hang_up(jack, tom).await,
@@ -753,8 +755,8 @@ async fn goes_on(stage: Stage, tom: &Page, jack: &Page) -> Result {
     hang_up(tom, jack).await
 }
 
-/// Whether a session survived is a race of Janus' own; it is there again either way, and a call goes on at
-/// both ends or ends once at both.
+/// Whether a session survives is a race inside Janus. Either way it is restored, and a call
+/// continues on both sides or ends once on both.
 async fn still_or_again(healing: &Healing, tom: &Page, jack: &Page) -> Result {
     for (page, other) in [(tom, jack), (jack, tom)] {
         page.run(format!(
@@ -770,7 +772,7 @@ async fn still_or_again(healing: &Healing, tom: &Page, jack: &Page) -> Result {
     for page in [tom, jack] {
         page.skip("onRegistered").await?;
     }
-    // Whatever is left of the call ends here, at both ends.
+    // Any remaining call ends here, on both sides.
     for page in [tom, jack] {
         page.run("await action.hangUp().catch((error) => { if (error.code !== 'NO_CALL') throw error; })")
             .await?;
@@ -788,7 +790,7 @@ async fn still_or_again(healing: &Healing, tom: &Page, jack: &Page) -> Result {
     Ok(())
 }
 
-/// A page that has begun anew connects and registers.
+/// A reloaded page connects and registers.
 async fn enter(page: &Page) -> Result {
     let name = json!(page.name());
     page.run(format!(

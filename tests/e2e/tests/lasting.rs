@@ -1,4 +1,4 @@
-//! Call after call in the same two pages, with messages and files, leaves nothing behind.
+//! Repeated calls in the same two pages, with messages and files, leak nothing.
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -14,33 +14,35 @@ use anyhow::{Context, ensure};
 use serde_json::json;
 use videortc_e2e::{Browser, GatewayKind, Page, Remains, Result, Rig, skips};
 
-/// From this call on nothing grows any more: code is compiled, buffers have their size.
+/// From this call on, nothing grows any more: code is compiled, buffers have their size.
 const SETTLED: u64 = 20;
 
-/// The calls between two looks.
+/// The number of calls between two measurements.
 const STEP: u64 = 10;
 
-/// What the heap may be larger than after call 20. The engine's own caches come and go by some ten kilobytes,
-/// and it keeps a little of each command of this test. A call that leaves 2 kB is found out in 300.
+/// The allowed growth of the heap after call 20. The engine's own caches vary by some ten
+/// kilobytes, and it keeps a little of each command of this test. A leak of 2 kB per call shows
+/// after 300 calls.
 const HEAP_SLACK: u64 = 512 << 10;
 
-/// What the module's memory may be larger than after call 20, which is the smallest step. It never shrinks, so it
-/// shows the most that was ever in use at once: that depends on how pieces of a file fall together. A call that
-/// leaves 240 bytes is found out in 300.
+/// The allowed growth of the module's memory after call 20: one page, the smallest step. It never
+/// shrinks, so it shows the peak, which depends on how pieces of a file coincide. A leak of 240
+/// bytes per call shows after 300 calls.
 const LINEAR_SLACK: u64 = 64 << 10;
 
-/// How long the calls between two looks may take.
+/// The time limit for the calls between two measurements.
 const FLIGHT_LIMIT: Duration = Duration::from_secs(150);
 
-/// How long what is closed may be there yet: the browser lets closed connections go one by one, in seconds,
-/// and the gateway takes up to a second to clean up.
+/// How long closed objects may remain: the browser releases closed connections one by one, over
+/// seconds, and the gateway takes up to a second to clean up.
 const SETTLE_LIMIT: Duration = Duration::from_secs(30);
 
-/// The time between two looks at what is only late.
+/// The interval between two checks of late objects.
 const LOOK_PAUSE: Duration = Duration::from_secs(1);
 
-/// Each page's part in call after call. The pages call in turns: the one that is called accepts, the caller
-/// sends a message and a file, and one of the two hangs up. The next call is made inside `onHangUp`.
+/// Each page's part in the repeated calls. The pages call in turns: the callee accepts, the caller
+/// sends a message and a file, and one of the two hangs up. The next call is made inside
+/// `onHangUp`.
 const PILOT: &str = r#"
 harness.pilot = { call: 0, stop: 0, whole: 0 };
 const { pilot, reactions } = harness;
@@ -54,10 +56,10 @@ pilot.next = () => {
   if (isMine() && !pilot.isDone()) harness.callWhenFree(peer).catch(fail);
 };
 pilot.isDone = () => pilot.call >= pilot.stop;
-// With each call that came in, one file did.
+// Each incoming call brought one file.
 pilot.calledHere = () => Math.floor((pilot.call + me) / 2);
 reactions.onHangUp = (_, reason) => {
-  // Who calls too early is told so, and tries again.
+  // A caller that is too early gets an error and retries.
   if (reason === "User busy") return;
   if (reason !== "Hung up") fail(reason);
   pilot.call += 1;
@@ -88,7 +90,7 @@ reactions.onDataReceived = async (type, data, filename) => {
 };
 "#;
 
-/// What both pages and the gateway hold after so many calls.
+/// The objects of both pages and the gateway after this many calls.
 #[derive(Clone, Copy, Debug)]
 struct Look {
     calls: u64,
@@ -98,7 +100,7 @@ struct Look {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn call_after_call_leaves_nothing_behind() -> Result {
+async fn repeated_calls_leak_nothing() -> Result {
     if GatewayKind::asked_for()? != GatewayKind::Janus {
         skips("the gateway's handles are the real Janus' here");
         return Ok(());
@@ -126,7 +128,7 @@ async fn call_after_call_leaves_nothing_behind() -> Result {
     rig.finish().await
 }
 
-/// How many calls are made: `VIDEORTC_E2E_CALLS`, or as many as fit into a minute.
+/// The number of calls: `VIDEORTC_E2E_CALLS`, or as many as fit into a minute.
 fn calls() -> Result<u64> {
     let Ok(asked) = std::env::var("VIDEORTC_E2E_CALLS") else { return Ok(2 * SETTLED) };
     let calls = asked.parse().ok().filter(|&calls| calls > SETTLED);
@@ -135,8 +137,8 @@ fn calls() -> Result<u64> {
     })
 }
 
-/// Lets the pages make so many calls more. What is run in the page is the same text each time, since the
-/// engine keeps what it compiles.
+/// Makes the pages run this many more calls. The evaluated script is the same text each time, since
+/// the engine keeps compiled scripts.
 async fn fly(pages: &[&Page; 2], calls: u64) -> Result {
     for page in pages {
         page.run(format!("harness.pilot.stop += {calls}")).await?;
@@ -166,7 +168,7 @@ async fn fly(pages: &[&Page; 2], calls: u64) -> Result {
     Ok(())
 }
 
-/// Makes the test page forget what it remembers of the calls, and counts what is left.
+/// Clears the test page's own records, and counts the remaining objects.
 async fn look(
     rig: &Rig,
     pages: [&std::sync::Arc<Page>; 2],
@@ -185,23 +187,23 @@ async fn look(
         let both = [pages[0].remains().await?, pages[1].remains().await?];
         let (sessions, handles) = rig.held_by_the_gateway()?;
         let look = Look { calls, pages: both, sessions, handles };
-        // What is there once more than at first may only be late.
+        // A surplus may only be late.
         if Instant::now() > end
             || growth(first.unwrap_or(&look), &look).is_empty() && is_empty(&look)
         {
             return Ok(look);
         }
-        // Not more often: the engine keeps a little of each command that it is given.
+        // Rarely, since the engine keeps a little of each evaluated script.
         tokio::time::sleep(LOOK_PAUSE).await;
     }
 }
 
-/// Nothing is held of a call that is over.
+/// Nothing of an ended call is retained.
 fn is_empty(look: &Look) -> bool {
     look.pages.iter().all(|page| page.objects == 0)
 }
 
-/// What there is more of than at first; bytes are judged once all is done.
+/// The objects that have increased in number; bytes are checked at the end.
 fn growth(first: &Look, now: &Look) -> Vec<String> {
     let mut grown = Vec::new();
     if (now.sessions, now.handles) != (first.sessions, first.handles) {
@@ -217,7 +219,7 @@ fn growth(first: &Look, now: &Look) -> Vec<String> {
 
 fn nothing_grew(looks: &[Look]) -> Result {
     let first = looks.first().context("no look was taken")?;
-    // One session and one handle for each page.
+    // One session and one handle per page.
     ensure!((first.sessions, first.handles) == (2, 2), "{first:?}");
     for now in looks {
         let calls = now.calls;

@@ -1,4 +1,4 @@
-//! From `new VideoRTC()` to `disconnect()`: in every state, twice, and again.
+//! From `new VideoRTC()` to `disconnect()`: in every state, twice, and repeatedly.
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -13,7 +13,7 @@ use serde_json::json;
 use videortc_e2e::{Devices, Page, Result, Rig, Visitor, call, ring};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_class_is_there_on_the_next_line() -> Result {
+async fn class_is_defined_on_the_next_line() -> Result {
     let rig = Rig::start().await?;
     let page = rig.open("page", Devices::default()).await?;
 
@@ -44,7 +44,7 @@ async fn the_class_is_there_on_the_next_line() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn wrong_servers_throw_at_once_and_other_arguments_reject_connect() -> Result {
+async fn wrong_servers_throw_and_other_arguments_reject_connect() -> Result {
     let rig = Rig::start().await?;
     let page = rig.open("page", Devices::default()).await?;
 
@@ -106,7 +106,7 @@ async fn wrong_servers_throw_at_once_and_other_arguments_reject_connect() -> Res
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn unknown_options_and_events_are_warned_about() -> Result {
+async fn warns_about_unknown_options_and_events() -> Result {
     let rig = Rig::start().await?;
     let page = rig.open("page", Devices::default()).await?;
 
@@ -126,7 +126,7 @@ async fn unknown_options_and_events_are_warned_about() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn connecting_twice_gives_the_same_use_cases() -> Result {
+async fn connecting_twice_returns_the_same_use_cases() -> Result {
     let rig = Rig::start().await?;
     let page = rig.attach("page", Visitor::default()).await?;
 
@@ -145,7 +145,7 @@ async fn connecting_twice_gives_the_same_use_cases() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn after_disconnect_one_may_connect_again() -> Result {
+async fn reconnects_after_disconnect() -> Result {
     let rig = Rig::start().await?;
     let page = rig.register("Tom").await?;
 
@@ -174,14 +174,14 @@ async fn after_disconnect_one_may_connect_again() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn disconnect_works_before_there_is_a_call() -> Result {
+async fn disconnects_without_a_call() -> Result {
     let rig = Rig::start().await?;
     let page = rig.open("page", Devices::default()).await?;
 
     page.run("window.rtc = new VideoRTC(VIDEORTC_GATEWAY); await rtc.disconnect()").await?;
-    // In the middle of connect(): it settles, one way or the other, and the next one works.
+    // During connect(): it settles either way, and the next one works.
     page.run("const c = rtc.connect().catch(() => null); await rtc.disconnect(); await c").await?;
-    // In the middle of videoCall().
+    // During videoCall().
     page.run(
         "window.usecases = await rtc.connect();
          const attaching = harness.videoCall().catch(() => null);
@@ -189,7 +189,7 @@ async fn disconnect_works_before_there_is_a_call() -> Result {
          await attaching;",
     )
     .await?;
-    // In the middle of register().
+    // During register().
     page.run(
         "window.usecases = await rtc.connect();
          await harness.videoCall();
@@ -200,13 +200,13 @@ async fn disconnect_works_before_there_is_a_call() -> Result {
     .await?;
     page.run("await harness.connect(); await harness.videoCall(); await action.register('Tim')")
         .await?;
-    // Whether Tom's answer came before the end is anybody's guess; Tim's comes.
+    // Tom's answer may come before the end or not; Tim's comes.
     page.wait_event("onRegistered", |args| args == [json!("Tim"), json!(true)]).await?;
     rig.finish().await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn disconnect_while_the_devices_open() -> Result {
+async fn disconnects_while_devices_open() -> Result {
     leave_and_return("Tom", |tom, _| async move {
         tom.run("const calling = action.call('Jack').catch(() => null); await rtc.disconnect(); await calling")
             .await?;
@@ -217,7 +217,7 @@ async fn disconnect_while_the_devices_open() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn disconnect_while_it_rings_at_the_other_side() -> Result {
+async fn disconnects_while_an_outgoing_call_rings() -> Result {
     leave_and_return("Tom", |tom, jack| async move {
         ring(&tom, &jack).await?;
         tom.run("await rtc.disconnect()").await?;
@@ -227,7 +227,7 @@ async fn disconnect_while_it_rings_at_the_other_side() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn disconnect_while_it_rings_here() -> Result {
+async fn disconnects_while_an_incoming_call_rings() -> Result {
     leave_and_return("Jack", |tom, jack| async move {
         ring(&tom, &jack).await?;
         jack.run("await rtc.disconnect()").await?;
@@ -237,7 +237,7 @@ async fn disconnect_while_it_rings_here() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn disconnect_while_accepting() -> Result {
+async fn disconnects_while_accepting() -> Result {
     leave_and_return("Jack", |tom, jack| async move {
         ring(&tom, &jack).await?;
         jack.run(
@@ -252,7 +252,7 @@ async fn disconnect_while_accepting() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn disconnect_in_a_call() -> Result {
+async fn disconnects_during_a_call() -> Result {
     leave_and_return("Tom", |tom, jack| async move {
         call(&tom, &jack).await?;
         tokio::try_join!(tom.sees_both(), jack.sees_both())?;
@@ -263,7 +263,7 @@ async fn disconnect_in_a_call() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn closing_the_use_case_in_a_call() -> Result {
+async fn closes_the_use_case_during_a_call() -> Result {
     leave_and_return("Tom", |tom, jack| async move {
         call(&tom, &jack).await?;
         tokio::try_join!(tom.sees_both(), jack.sees_both())?;
@@ -274,14 +274,14 @@ async fn closing_the_use_case_in_a_call() -> Result {
     .await
 }
 
-/// Whether the other side heard of a call before the leaver left.
+/// Whether the other side saw a call before the first one left.
 enum Ringing {
     Yes,
     Perhaps,
 }
 
-/// The frame of those tests: after one side left, both saw one end of the call, nothing is open, the
-/// name is free, and the one who returns under it can be called.
+/// The common part of those tests: after one side left, both saw one end of the call, nothing is
+/// open, the name is free, and the returning user can be called under it.
 async fn leave_and_return<F, L>(leaver: &str, leave: L) -> Result
 where
     L: FnOnce(Arc<Page>, Arc<Page>) -> F,
@@ -326,7 +326,7 @@ where
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_closed_use_case_frees_the_name_for_a_fresh_one() -> Result {
+async fn closing_a_use_case_frees_the_name() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = tokio::try_join!(rig.register("Tom"), rig.register("Jack"))?;
 
@@ -344,7 +344,7 @@ async fn a_closed_use_case_frees_the_name_for_a_fresh_one() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn listeners_that_throw_break_nothing() -> Result {
+async fn throwing_listeners_break_nothing() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = tokio::try_join!(
         rig.attach("Tom", Visitor::default()),
@@ -380,14 +380,14 @@ async fn listeners_that_throw_break_nothing() -> Result {
             let thrown = format!("thrown in {name}");
             ensure!(said.to_string().contains(&thrown), "the console has no {thrown}: {said}");
         }
-        // Browsers count what reportError() prints as a window error; here it is wanted.
+        // Browsers count the output of reportError() as a window error, which is expected here.
         page.pardon("thrown in").await?;
     }
     rig.finish().await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn promises_that_nobody_awaits_cause_no_unhandled_rejection() -> Result {
+async fn ignored_promises_cause_no_unhandled_rejection() -> Result {
     let rig = Rig::start().await?;
     let tom = rig.register("Tom").await?;
 

@@ -1,4 +1,4 @@
-//! What a person sends and what arrives: muting, the camera's switch, quality, and what a call costs.
+//! Sent and received media: muting, the camera switch, quality, and the requests of a call.
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -46,9 +46,9 @@ async fn the_microphone_can_be_muted_and_unmuted() -> Result {
     rig.finish().await
 }
 
-/// A camera that gives no picture yet, for whatever reason: Chromium then plays nothing of a stream that has one.
+/// A camera that sends no frames yet: Chromium then plays nothing of its stream.
 #[tokio::test(flavor = "multi_thread")]
-async fn sound_does_not_wait_for_a_picture() -> Result {
+async fn audio_does_not_wait_for_video() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = tokio::try_join!(rig.register("Tom"), rig.register("Jack"))?;
     jack.run(
@@ -84,7 +84,7 @@ async fn muting_ends_with_the_call() -> Result {
     tom.run("await action.toggleAudio(); await action.toggleVideo()").await?;
     hang_up(&tom, &jack).await?;
 
-    // The next call starts with picture and sound, as the one before did.
+    // The next call starts with audio and video again.
     call(&tom, &jack).await?;
     jack.sees(".is-remote-video").await?;
     jack.hears().await?;
@@ -93,7 +93,7 @@ async fn muting_ends_with_the_call() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_gateway_applies_set_call() -> Result {
+async fn gateway_applies_set_call() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = in_a_call(&rig).await?;
 
@@ -107,7 +107,7 @@ async fn the_gateway_applies_set_call() -> Result {
     }
     tom.refused("await action.setCall('yes', true, 'low')", "INVALID_ARGUMENT").await?;
 
-    // Only a media server can stop relaying; with the embedded gateway media goes from peer to peer.
+    // Only a media server can stop relaying; with the embedded gateway, media flows directly.
     if GatewayKind::asked_for()? == GatewayKind::Janus {
         tom.run("await action.setCall(true, false, 'max')").await?;
         tom.event("onSetCall").await?;
@@ -129,7 +129,7 @@ async fn the_gateway_applies_set_call() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_devices_are_the_ones_asked_for() -> Result {
+async fn opens_the_requested_devices() -> Result {
     let rig = Rig::start().await?;
     let stream = json!({ "stream": { "frameRate": 10, "resolution": "320x240" } });
     let (tom, jack) = tokio::try_join!(
@@ -156,7 +156,7 @@ async fn the_devices_are_the_ones_asked_for() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_request_pays_a_preflight() -> Result {
+async fn no_request_causes_a_preflight() -> Result {
     let rig = Rig::start().await?;
     let tap = Tap::start(&rig.gateway_url()).await?;
     let through = Visitor::default().rtc(json!({ "servers": tap.url() }));
@@ -203,7 +203,7 @@ async fn hang_up(who: &Page, other: &Page) -> Result {
     other.ended(who.name(), "Hung up").await
 }
 
-/// Waits until the remote picture is as dark or as lively as `compare` says.
+/// Waits until the brightness of the remote video satisfies `compare`.
 async fn contrast(page: &Page, compare: &str) -> Result {
     page.run(&format!(
         "let last;
@@ -216,7 +216,7 @@ async fn contrast(page: &Page, compare: &str) -> Result {
     .map(|_| ())
 }
 
-/// Waits until the sound that arrives within a second and a half is as loud as `compare` says; the fake
+/// Waits until the volume of the audio within a second and a half satisfies `compare`; the fake
 /// microphone beeps once a second.
 async fn energy(page: &Page, compare: &str) -> Result {
     page.run(&format!(

@@ -1,4 +1,5 @@
-//! One page in Chromium and one in Firefox: each calls the other, with pictures, sound, texts and files.
+//! One page in Chromium and one in Firefox: each calls the other, with video, audio, texts and
+//! files.
 
 use std::sync::Arc;
 
@@ -30,7 +31,7 @@ async fn pair(rig: &Rig) -> Result<(Arc<Page>, Arc<Page>)> {
     )
 }
 
-/// A call from the first bell to the hang-up; the two texts and the two files go at the same time.
+/// A call from the first ring to the hang-up; the two texts and the two files are sent in parallel.
 async fn talk(caller: &Page, callee: &Page) -> Result {
     call(caller, callee).await?;
     for (page, peer) in [(caller, callee), (callee, caller)] {

@@ -1,8 +1,8 @@
-//! A seed plays two people and a gateway that fails: whatever comes of it, what was promised holds.
+//! Random scenarios from a seed, with two users and a failing gateway: the guarantees must hold.
 //!
-//! `VIDEORTC_E2E_SEED=7` plays one seed again, `VIDEORTC_E2E_SEEDS=12` plays that many. A failure prints its
-//! seed and what was played, with the times: a seed decides what is done and the pauses, not how fast a
-//! browser is, so one that failed may have to be played more than once.
+//! `VIDEORTC_E2E_SEED=7` repeats one seed, `VIDEORTC_E2E_SEEDS=12` plays that many. A failure
+//! prints its seed and the steps with their times. A seed determines steps and pauses, but not the
+//! speed of the browser, so a failed one may have to be repeated several times.
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -23,13 +23,13 @@ use videortc_gateway::server::{Fault, Faults};
 /// The seeds of every run.
 const SEEDS: u64 = 3;
 
-/// How many things people and faults do.
+/// The number of steps of users and faults.
 const STEPS: usize = 30;
 
-/// How long everything may take to settle once the gateway is well: longer than a call rings here.
+/// The time limit for settling once the gateway works: longer than a call rings here.
 const SETTLE_LIMIT: Duration = Duration::from_secs(45);
 
-/// What plays in a page and writes down what comes of it. A life is one call object, from `videoCall()` on.
+/// Acts in a page and records the results. A life is one call object, from `videoCall()` on.
 const PLAYER: &str = r##"
 const lives = [];
 const pending = new Map();
@@ -48,7 +48,7 @@ harness.listeners = () => {
   return Object.fromEntries(Object.entries(listeners()).map(wrap));
 };
 
-// Everything that a page may ask for, as a person who does not wait for what came before.
+// All commands of a page, issued without waiting for earlier ones.
 const deeds = {
   call: (name) => action.call(name),
   acceptCall: () => action.acceptCall(),
@@ -87,7 +87,7 @@ window.player = {
   outcomes: [],
   willAccept: false,
 
-  /** Does it and returns at once. */
+  /** Starts an action and returns immediately. */
   play(name, value) {
     if (isRenewing && ["renew", "reconnect"].includes(name)) return;
     const entry = { name: `${name}()`, life: lives.indexOf(life), outcome: null };
@@ -111,7 +111,7 @@ window.player = {
     });
   },
 
-  /** Waits for one that must do. */
+  /** Waits for an action that must succeed. */
   async must(name, value) {
     player.play(name, value);
     const entry = player.outcomes.at(-1);
@@ -121,7 +121,7 @@ window.player = {
 
   pending: () => [...pending.keys()],
 
-  /** What contradicts the reference in what was told of calls, and whether a call is open yet. */
+  /** Violations of the reference in the reported calls, and whether a call is open. */
   judge() {
     const wrong = [...ownErrors];
     let isOpen = false;
@@ -158,7 +158,7 @@ window.player = {
     return { wrong, isOpen };
   },
 
-  /** Ends what is open, until nothing is and every promise has settled. */
+  /** Ends everything that is open, until every promise has settled. */
   async settle(limit) {
     const state = () => `pending ${player.pending()}, open ${player.judge().isOpen}`;
     let asked = 0;
@@ -173,7 +173,7 @@ window.player = {
     }, limit);
   },
 
-  /** How much happened. */
+  /** The number of events. */
   sum() {
     const count = (name) => lives.flatMap(({ log }) => log).filter((one) => one.name === name).length;
     const settled = (outcome) => player.outcomes.filter((one) => one.outcome === outcome).length;
@@ -213,7 +213,7 @@ impl Dice {
     }
 }
 
-/// Two pages, whom they are, and what was played so far.
+/// Two pages, their users, and the steps so far.
 struct Play {
     pages: [Arc<Page>; 2],
     names: [String; 2],
@@ -223,7 +223,7 @@ struct Play {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_happens_what_is_promised_holds() -> Result {
+async fn guarantees_hold_in_random_scenarios() -> Result {
     if GatewayKind::asked_for()? != GatewayKind::Embedded {
         skips("only the embedded gateway fails on demand");
         return Ok(());
@@ -252,7 +252,7 @@ fn seeds() -> Result<Vec<u64>> {
     Ok((1..=asked("VIDEORTC_E2E_SEEDS")?.unwrap_or(SEEDS)).collect())
 }
 
-/// Plays a seed, and says how much happened.
+/// Plays a seed, and returns the number of events.
 async fn play(seed: u64) -> Result<String> {
     let rig = Rig::start().await?;
     let names = ["Tom".to_owned(), "Jack".to_owned()];
@@ -290,7 +290,7 @@ async fn play(seed: u64) -> Result<String> {
     Ok(sums.join("; "))
 }
 
-/// Opens a page that is registered, with the player in it.
+/// Opens a registered page with the player in it.
 async fn enter(rig: &Rig, name: &str) -> Result<Arc<Page>> {
     let page = rig.open(name, Devices::default()).await?;
     page.run(PLAYER).await?;
@@ -313,7 +313,7 @@ impl Play {
         let who = dice.below(2) as usize;
         match dice.below(28) {
             0..=5 => {
-                // Most who are called accept, some let it ring.
+                // Most callees accept; some let it ring.
                 let accepts = dice.below(4) > 0;
                 let rule = format!("player.willAccept = {accepts}");
                 self.pages[1 - who].run(rule).await?;
@@ -338,7 +338,8 @@ impl Play {
                 self.deed(who, deed, Value::Null).await
             }
             17 => {
-                // A new name each time: the gateway may hold the old one for a minute if it was not told.
+                // A new name each time: the gateway may hold the old one for a minute if it was not
+                // notified.
                 let deed = dice.one_of(&["renew", "reconnect"]);
                 let name =
                     format!("{} {}", self.pages[who].name(), self.began.elapsed().as_micros());
@@ -427,7 +428,8 @@ impl Play {
         let _ = write!(self.told, "\n{:6} {what}", self.began.elapsed().as_millis());
     }
 
-    /// Every promise settles, every call has its one end, everything sent its one outcome, all is released.
+    /// Every promise settles, every call ends once, every transfer has one result, everything is
+    /// released.
     async fn settles(&mut self) -> Result {
         self.tell("the gateway is well".to_owned());
         let limit = SETTLE_LIMIT.as_millis();
@@ -448,10 +450,10 @@ impl Play {
         Ok(())
     }
 
-    /// Nothing is stuck: with the objects that are there, they call each other in both directions.
+    /// Nothing is stuck: the existing objects call each other in both directions.
     async fn works(&mut self) -> Result {
         for who in 0..2 {
-            // Who could not register, or was left without an object, begins again.
+            // A page without a name or an object starts again.
             let name = json!(self.names[who]);
             let outcome = self.pages[who]
                 .run(format!("return await player.must('register', {name})"))
@@ -487,7 +489,7 @@ impl Play {
         self.is_right().await
     }
 
-    /// Whether the page has a call object that was neither closed nor failed to begin.
+    /// Whether the page has a call object that was not closed and did not fail to start.
     async fn is_open(&self, who: usize) -> Result<bool> {
         let open = "return player.lives.length > 0 && !player.lives.at(-1).isOver
                     && !player.outcomes.some(({ name, outcome }) =>

@@ -1,4 +1,4 @@
-//! Names: taking one, being refused one, being given one, and the list of who is there.
+//! Names: registering, refusals, guest names, and the list of users.
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -13,7 +13,7 @@ use videortc_e2e::{Devices, Result, Rig, Visitor, ring};
 type Test = Result;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_taken_name_is_refused_and_another_one_works() -> Test {
+async fn rejects_a_taken_name_and_registers_another() -> Test {
     let rig = Rig::start().await?;
     let _tom = rig.register("Tom").await?;
     let other = rig.attach("Other", Visitor::default()).await?;
@@ -29,7 +29,7 @@ async fn a_taken_name_is_refused_and_another_one_works() -> Test {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_name_a_guest_name_is_made_up() -> Test {
+async fn generates_a_guest_name() -> Test {
     let rig = Rig::start().await?;
     let (guest, jack) =
         tokio::try_join!(rig.attach("a guest", Visitor::default()), rig.register("Jack"))?;
@@ -39,7 +39,7 @@ async fn without_a_name_a_guest_name_is_made_up() -> Test {
     let name = args[0].as_str().unwrap_or_default();
     ensure!(args[1] == true && name.len() > 2, "a guest was registered as {args:?}");
 
-    // The name is a real one: somebody else sees it and can call it.
+    // The name is a real one: another user sees it and can call it.
     let peers = jack.run("return await action.getPeers()").await?;
     ensure!(has(&peers, name) && has(&peers, "Jack"), "{name} is not among {peers}");
     jack.run(&format!("await action.call({})", json!(name))).await?;
@@ -51,7 +51,7 @@ async fn without_a_name_a_guest_name_is_made_up() -> Test {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn registering_again_keeps_the_first_name() -> Test {
+async fn keeps_the_first_name_on_a_second_registration() -> Test {
     let rig = Rig::start().await?;
     let tom = rig.register("Tom").await?;
 
@@ -63,7 +63,7 @@ async fn registering_again_keeps_the_first_name() -> Test {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn peers_are_listed_filtered_and_ordered() -> Test {
+async fn lists_filters_and_orders_peers() -> Test {
     let rig = Rig::start().await?;
     let (tom, jack, _ann) =
         tokio::try_join!(rig.register("Tom"), rig.register("Jack"), rig.register("Ann"))?;
@@ -91,7 +91,7 @@ async fn peers_are_listed_filtered_and_ordered() -> Test {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_name_that_is_none_is_refused_with_a_sentence() -> Test {
+async fn rejects_invalid_name() -> Test {
     let rig = Rig::start().await?;
     let page = rig.attach("page", Visitor::default()).await?;
 
@@ -107,7 +107,7 @@ async fn a_name_that_is_none_is_refused_with_a_sentence() -> Test {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn names_of_every_kind_arrive_as_they_are() -> Test {
+async fn accepts_names_of_every_kind_unchanged() -> Test {
     let rig = Rig::start().await?;
     let (anyone, tom) =
         tokio::try_join!(rig.attach("anyone", Visitor::default()), rig.register("Tom"))?;
@@ -150,7 +150,7 @@ async fn names_of_every_kind_arrive_as_they_are() -> Test {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_calls_or_is_called_before_registering() -> Test {
+async fn rejects_calls_before_registering() -> Test {
     let rig = Rig::start().await?;
     let (page, tom) = tokio::try_join!(
         rig.attach("page", Visitor::default().devices(Devices::CameraAndMicrophone)),

@@ -1,4 +1,4 @@
-//! Gateways that are not there, that are no gateways, that go away in the middle of something.
+//! Gateways that are unreachable, that are other servers, or that disappear in the middle.
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -15,11 +15,11 @@ use serde_json::json;
 use tokio::net::TcpSocket;
 use videortc_e2e::{Answer, Devices, Page, Result, Rig, StrangeGateway, Tap, Visitor, call, ring};
 
-/// What `connect()` may take where one request may take 2 s: the retries included.
+/// The time limit of `connect()` with a request timeout of 2 s, including retries.
 const DEADLINE: Duration = Duration::from_secs(10);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_gateway_that_is_not_there_is_named() -> Result {
+async fn names_an_unreachable_gateway() -> Result {
     let rig = Rig::start().await?;
     let page = rig.open("page", Devices::default()).await?;
     let (nowhere, _port) = dead_address()?;
@@ -27,12 +27,12 @@ async fn a_gateway_that_is_not_there_is_named() -> Result {
     let message = connect(&page, json!(nowhere), &["GATEWAY_UNREACHABLE"]).await?;
     ensure!(message.contains(&nowhere), "{nowhere} is not named: {message}");
 
-    // A host that no name server knows: reserved for this by RFC 2606.
+    // An unresolvable host name, reserved for this by RFC 2606.
     let unknown = "http://gateway.invalid/janus";
     let message = connect(&page, json!(unknown), &["GATEWAY_UNREACHABLE"]).await?;
     ensure!(message.contains("gateway.invalid"), "{unknown} is not named: {message}");
 
-    // The same page gets through once the address is right.
+    // The same page connects once the address is right.
     page.run("await harness.connect(); await harness.videoCall(); await action.register('Tom')")
         .await?;
     page.expect("onRegistered", json!(["Tom", true])).await?;
@@ -40,7 +40,7 @@ async fn a_gateway_that_is_not_there_is_named() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_gateways_the_first_may_be_down() -> Result {
+async fn connects_if_the_first_of_two_gateways_is_down() -> Result {
     let rig = Rig::start().await?;
     let gateway = rig.gateway_url();
     let (down, _port) = dead_address()?;
@@ -60,7 +60,7 @@ async fn of_two_gateways_the_first_may_be_down() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn when_no_gateway_answers_the_error_lists_them_all() -> Result {
+async fn error_lists_all_unreachable_gateways() -> Result {
     let rig = Rig::start().await?;
     let page = rig.open("page", Devices::default()).await?;
     let (down, _port) = dead_address()?;
@@ -74,7 +74,7 @@ async fn when_no_gateway_answers_the_error_lists_them_all() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_gateway_is_told_from_one() -> Result {
+async fn distinguishes_other_servers_from_a_gateway() -> Result {
     let rig = Rig::start().await?;
     let page = rig.open("page", Devices::default()).await?;
 
@@ -94,7 +94,7 @@ async fn what_is_no_gateway_is_told_from_one() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_short_cut_of_the_line_is_survived() -> Result {
+async fn survives_a_short_disconnection() -> Result {
     let rig = Rig::start().await?;
     let (tap, tom, jack) = tapped(&rig, json!({})).await?;
 
@@ -103,8 +103,8 @@ async fn a_short_cut_of_the_line_is_survived() -> Result {
     cut_until_noticed(&tap, &tom).await?;
     tap.mend();
 
-    // The media never stopped. A hang-up arrives, though a gateway may have given its first event, the one
-    // with the reason, to the poll that was cut.
+    // The media never stopped. A hang-up arrives, although the gateway may have delivered its first
+    // event, the one with the reason, into the cut poll.
     tokio::try_join!(tom.sees_both(), jack.sees_both())?;
     jack.run("await action.hangUp()").await?;
     jack.ended("Tom", "Hung up").await?;
@@ -113,7 +113,7 @@ async fn a_short_cut_of_the_line_is_survived() -> Result {
     ensure!(args[0] == "Jack", "it ended as {args:?}");
     ensure!(reasons.iter().any(|reason| args[1] == **reason), "it ended as {args:?}");
 
-    // From then on nothing is lost, in either direction.
+    // From then on, nothing is lost in either direction.
     call(&jack, &tom).await?;
     hang_up(&tom, &jack).await?;
     for page in [&tom, &jack] {
@@ -123,7 +123,7 @@ async fn a_short_cut_of_the_line_is_survived() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_gateway_lost_for_good_ends_the_call_and_says_so() -> Result {
+async fn reports_a_gateway_lost_for_good_and_ends_the_call() -> Result {
     let rig = Rig::start().await?;
     let (tap, tom, jack) =
         tapped(&rig, json!({ "retryLimit": 2000, "requestTimeout": 2000 })).await?;
@@ -131,7 +131,7 @@ async fn a_gateway_lost_for_good_ends_the_call_and_says_so() -> Result {
     call(&tom, &jack).await?;
     tokio::try_join!(tom.sees_both(), jack.sees_both())?;
     tap.cut();
-    // The call goes on for as long as its media flows: until the gateway forgets the session.
+    // The call continues while its media flows: until the gateway expires the session.
     let args = tom.event_within("onHangUp", Duration::from_secs(120)).await?;
     let reasons = ["Connection lost", "Session lost", "Media connection failed"];
     ensure!(args[0] == "Jack", "it ended as {args:?}");
@@ -140,7 +140,7 @@ async fn a_gateway_lost_for_good_ends_the_call_and_says_so() -> Result {
     tom.skip("onError").await?;
     jack.event_within("onHangUp", Duration::from_secs(90)).await?;
 
-    // Nothing hangs: a command is refused, and a new connection works once the line is back.
+    // Nothing hangs: commands are rejected, and a new connection works once the network is back.
     let begun = Instant::now();
     let refusal = tom.refusal("await action.getPeers()").await?;
     let codes = ["SESSION_LOST", "GATEWAY_UNREACHABLE", "CLOSED", "NOT_CONNECTED"];
@@ -154,7 +154,7 @@ async fn a_gateway_lost_for_good_ends_the_call_and_says_so() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_command_without_a_line_is_refused_in_time() -> Result {
+async fn rejects_a_command_in_time_while_disconnected() -> Result {
     let rig = Rig::start().await?;
     let tap = Tap::start(&rig.gateway_url()).await?;
     let hasty = json!({ "requestTimeout": 2000, "retryLimit": 2000 });
@@ -172,7 +172,7 @@ async fn a_command_without_a_line_is_refused_in_time() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_gateway_that_forgot_the_session_ends_the_call() -> Result {
+async fn lost_session_ends_the_call() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = tokio::try_join!(rig.register("Tom"), rig.register("Jack"))?;
 
@@ -181,7 +181,7 @@ async fn a_gateway_that_forgot_the_session_ends_the_call() -> Result {
     rig.restart_gateway()?;
     for (page, peer) in [(&tom, "Jack"), (&jack, "Tom")] {
         let args = page.event_within("onHangUp", Duration::from_secs(60)).await?;
-        // With a media server the media may be noticed to be gone before the session is.
+        // With a media server, the media may fail before the session does.
         let reasons = ["Session lost", "Connection lost", "Media connection failed"];
         ensure!(args[0] == peer, "it ended as {args:?}");
         ensure!(reasons.iter().any(|reason| args[1] == **reason), "it ended as {args:?}");
@@ -203,7 +203,7 @@ async fn a_gateway_that_forgot_the_session_ends_the_call() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_gateway_that_forgot_the_session_while_it_rang_ends_the_call() -> Result {
+async fn lost_session_while_ringing_ends_the_call() -> Result {
     let rig = Rig::start().await?;
     let (tom, jack) = tokio::try_join!(rig.register("Tom"), rig.register("Jack"))?;
 
@@ -218,7 +218,7 @@ async fn a_gateway_that_forgot_the_session_while_it_rang_ends_the_call() -> Resu
     rig.finish().await
 }
 
-/// `connect()` must be refused in time with one of these codes; gives the message.
+/// `connect()` must reject in time with one of these codes; returns the message.
 async fn connect(page: &Page, servers: serde_json::Value, codes: &[&str]) -> Result<String> {
     let begun = Instant::now();
     let refusal = page
@@ -235,14 +235,14 @@ async fn connect(page: &Page, servers: serde_json::Value, codes: &[&str]) -> Res
     Ok(refusal.message)
 }
 
-/// An address at which nothing listens, nor will while its port is held.
+/// An address without a listener; its port stays reserved.
 fn dead_address() -> Result<(String, TcpSocket)> {
     let port = TcpSocket::new_v4()?;
     port.bind((Ipv4Addr::LOCALHOST, 0).into())?;
     Ok((format!("http://{}/janus", port.local_addr()?), port))
 }
 
-/// Tom, who reaches the gateway through a tap, and Jack, who does not.
+/// Tom reaches the gateway through a tap, Jack directly.
 async fn tapped(rig: &Rig, options: serde_json::Value) -> Result<(Tap, Arc<Page>, Arc<Page>)> {
     let tap = Tap::start(&rig.gateway_url()).await?;
     let through = Visitor::default().rtc(json!({ "servers": tap.url(), "options": options }));
@@ -250,7 +250,7 @@ async fn tapped(rig: &Rig, options: serde_json::Value) -> Result<(Tap, Arc<Page>
     Ok((tap, tom, jack))
 }
 
-/// Cuts the line and waits until the page has tried again, so that it knows.
+/// Cuts the connection and waits until the page has retried, so that it knows.
 async fn cut_until_noticed(tap: &Tap, page: &Page) -> Result {
     let before = page.run("return harness.requests.length").await?;
     tap.cut();
