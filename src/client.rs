@@ -11,8 +11,8 @@ use crate::error::Error;
 use crate::event::Event;
 use crate::log::Level;
 use crate::signaling::{
-    self, Answer, Backoff, Doubt, HandleId, HttpId, HttpRequest, HttpResponse, Session,
-    TokenRequest, TransactionId, given_up,
+    self, Answer, Backoff, Doubt, HandleId, HttpId, HttpResponse, Io, Session, TokenRequest,
+    TransactionId, given_up,
 };
 use crate::time::{Time, earliest};
 use crate::usecase::video_call::{
@@ -34,17 +34,8 @@ pub enum Outcome {
 
 /// What the client wants or tells. Drain it after every input.
 pub enum Output {
-    /// Make this HTTP request; tell [`Client::handle_http`].
-    Http(HttpRequest),
-    /// Abort that one.
-    Abort(HttpId),
-    /// Send this body to this address even while the page is being left (W3C Beacon); nothing comes back.
-    Beacon {
-        /// Where to. Holds the session id: not for logs.
-        url: String,
-        /// What to send, as `text/plain`.
-        body: String,
-    },
+    /// Do this; a response goes to [`Client::handle_http`].
+    Io(Io),
     /// Call the page's function for the token; tell [`Client::handle_token`].
     AskToken(TokenRequest),
     /// Do this with a call's devices and peer connections.
@@ -387,7 +378,7 @@ impl Client {
     /// knows if it comes back.
     pub fn handle_hide(&mut self, now: Time) {
         let error = signaling::Error::PageLeft;
-        self.session.leave(&error);
+        self.session.leave(&error, now);
         self.run(now);
         let hidden = Phase::Hidden(Vec::new());
         match std::mem::replace(&mut self.phase, hidden) {
@@ -437,8 +428,9 @@ impl Client {
                 continue;
             }
             if !self.close_when_calls_left(now) {
-                // A call whose media flows does not need the gateway's words yet.
-                self.session.set_patient(self.calls.values().any(|slot| slot.call.is_flowing()));
+                // A call whose media flows does not need the gateway yet.
+                let media_flows = self.calls.values().any(|slot| slot.call.is_flowing());
+                self.session.retain_while_media_flows(media_flows);
                 return;
             }
         }
@@ -446,8 +438,7 @@ impl Client {
 
     fn handle_session(&mut self, output: signaling::Output, now: Time) {
         match output {
-            signaling::Output::Http(request) => self.outputs.push_back(Output::Http(request)),
-            signaling::Output::Abort(id) => self.outputs.push_back(Output::Abort(id)),
+            signaling::Output::Io(io) => self.outputs.push_back(Output::Io(io)),
             signaling::Output::AskToken(request) => {
                 self.outputs.push_back(Output::AskToken(request))
             }
@@ -465,9 +456,6 @@ impl Client {
                         self.end_call(id, now);
                     }
                 }
-            }
-            signaling::Output::Beacon { url, body } => {
-                self.outputs.push_back(Output::Beacon { url, body });
             }
             signaling::Output::Trouble(error) => {
                 self.trouble_began(now);

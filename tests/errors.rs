@@ -20,7 +20,7 @@ use videortc::config::{GatewayConfig, Secret, ServerUrl, Token, UserName};
 use videortc::data;
 use videortc::error::{Code, Error};
 use videortc::peer::{self, Step};
-use videortc::signaling::{self, CoreCode, HttpResponse, InvalidAnswer};
+use videortc::signaling::{self, CoreCode, HttpResponse, InvalidAnswer, Io};
 use videortc::time::Time;
 use videortc::usecase::video_call::{self, Command, End, Misuse, PluginCode};
 
@@ -274,7 +274,9 @@ fn an_error_that_leaves_the_client_holds_no_secret() {
         let mut told = Vec::new();
         while let Some(output) = client.poll_output() {
             match output {
-                Output::Http(request) if request.url.starts_with("https://a.test/janus?") => {
+                Output::Io(Io::Fetch(request))
+                    if request.url.starts_with("https://a.test/janus?") =>
+                {
                     client.handle_http(request.id, response.clone(), Time::from_millis(1));
                 }
                 Output::Done(_, Err(error)) => told.push(error),

@@ -21,7 +21,7 @@ use videortc::error::{Code, Error};
 use videortc::event::Settings;
 use videortc::log::Level;
 use videortc::signaling::{
-    Answer, Candidate, Doubt, HttpRequest, HttpResponse, Jsep, Output, Session,
+    Answer, Candidate, Doubt, HttpRequest, HttpResponse, Io, Jsep, Output, Session,
 };
 use videortc::time::Time;
 use videortc::usecase::video_call;
@@ -94,8 +94,8 @@ impl Rig {
     fn drain(&mut self) {
         while let Some(output) = self.session.poll_output() {
             match output {
-                Output::Http(request) => self.requests.push(request),
-                Output::Abort(_) => self.aborts += 1,
+                Output::Io(Io::Fetch(request)) => self.requests.push(request),
+                Output::Io(Io::Abort(_)) => self.aborts += 1,
                 Output::Opened(result) => self.opened = Some(result.map_err(Error::from)),
                 Output::Lost(error) => self.lost = Some(error.into()),
                 Output::Closed => self.closed = true,
@@ -106,7 +106,7 @@ impl Rig {
                 Output::Trouble(_) => self.troubles += 1,
                 Output::Restored => self.restored += 1,
                 Output::Doubt(doubt) => self.doubts.push(doubt),
-                Output::Beacon { url, body } => self.beacons.push((url, body)),
+                Output::Io(Io::Beacon { url, body }) => self.beacons.push((url, body)),
                 Output::Answer(_, answer) => self.answers.push(answer.map_err(Error::from)),
                 Output::Notice(..) | Output::AskToken(_) => {}
             }
@@ -859,7 +859,7 @@ fn a_slash_at_the_end_of_an_address_is_kept() {
     rig.session.message(handle, video_call::Request::List, None, rig.now).unwrap();
     rig.drain();
     assert_eq!(path(&rig.requests[1]), format!("https://a.test/janus/{id}/77"));
-    rig.session.leave(&videortc::signaling::Error::PageLeft);
+    rig.session.leave(&videortc::signaling::Error::PageLeft, rig.now);
     rig.drain();
     let beacon = rig.beacons[0].0.split('?').next().unwrap();
     assert_eq!(beacon, format!("https://a.test/janus/{id}"));

@@ -173,6 +173,11 @@ impl Error {
     }
 }
 
+/// There is no session any more, and none to be had.
+pub(crate) fn given_up(cause: &Error) -> Error {
+    Error::OutOfReach { cause: Box::new(cause.clone()) }
+}
+
 /// How an answer shows that it is not Janus'.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]

@@ -432,6 +432,22 @@ pub(super) enum Request<B> {
     Destroy,
 }
 
+impl<B> Request<B> {
+    /// The name for logs and errors.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Create { .. } => "Create",
+            Self::Attach { .. } => "Attach",
+            Self::Message { .. } => "Message",
+            Self::Trickle(_) => "Trickle",
+            Self::Detach => "Detach",
+            Self::Keepalive => "Keepalive",
+            Self::Info => "Info",
+            Self::Destroy => "Destroy",
+        }
+    }
+}
+
 /// Local candidates: one, or a batch.
 #[derive(Serialize)]
 #[serde(untagged)]

@@ -19,7 +19,7 @@ use videortc::client::{CallId, Client, Outcome, Output};
 use videortc::config::{CallConfig, GatewayConfig, Secret, ServerUrl, Token, UserName};
 use videortc::error::Error;
 use videortc::event::{Event, Settings};
-use videortc::signaling::{Candidate, HttpId, HttpRequest, HttpResponse, TokenRequest};
+use videortc::signaling::{Candidate, HttpId, HttpRequest, HttpResponse, Io, TokenRequest};
 use videortc::time::Time;
 use videortc::usecase::video_call::{Command, ConnectionId, ConnectionState, Media};
 
@@ -344,8 +344,8 @@ impl Storm {
     fn drain(&mut self) {
         while let Some(output) = self.client.poll_output() {
             match output {
-                Output::Http(request) => self.request(&request),
-                Output::Abort(id) => {
+                Output::Io(Io::Fetch(request)) => self.request(&request),
+                Output::Io(Io::Abort(id)) => {
                     self.work.retain(|_, work| !matches!(work, Work::Respond(of, _) if *of == id));
                     self.poll.take_if(|(poll, _)| *poll == id);
                 }

@@ -11,7 +11,7 @@ use videortc::config::{CallConfig, GatewayConfig, Secret, ServerUrl, Token, User
 use videortc::event::{Event, Settings};
 use videortc::peer;
 use videortc::signaling::{
-    Candidate, HttpId, HttpRequest, HttpResponse, TokenRequest, parse_batch,
+    Candidate, HttpId, HttpRequest, HttpResponse, Io, TokenRequest, parse_batch,
 };
 use videortc::time::Time;
 use videortc::usecase::video_call::{Command, ConnectionId, ConnectionState, Media, VideoCall};
@@ -393,12 +393,12 @@ impl Rig {
 
     fn take(&mut self, output: Output) {
         match output {
-            Output::Http(request) if request.body.is_none() => {
+            Output::Io(Io::Fetch(request)) if request.body.is_none() => {
                 assert!(self.poll.is_none(), "two polls at once");
                 self.live = Some(self.session.clone());
                 self.poll = Some(request);
             }
-            Output::Http(request) => {
+            Output::Io(Io::Fetch(request)) => {
                 if let Some(session) = number_of(&request, "id") {
                     (self.session, self.live) = (session, None);
                 }
@@ -406,9 +406,9 @@ impl Rig {
                 self.dialed += usize::from(body.contains(r#""request":"call""#));
                 self.posts.push(request);
             }
-            Output::Abort(id) => self.abort(id),
+            Output::Io(Io::Abort(id)) => self.abort(id),
             Output::AskToken(request) => self.tokens.push(request),
-            Output::Beacon { url, .. } => assert!(url.starts_with(BASE)),
+            Output::Io(Io::Beacon { url, .. }) => assert!(url.starts_with(BASE)),
             Output::Media(_, media) => self.take_media(media),
             Output::Data(..) => {}
             Output::Event(_, event) => self.take_event(&event),
