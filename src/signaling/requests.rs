@@ -307,7 +307,11 @@ impl<B> Requests<B> {
         credentials: &mut Credentials,
         now: Time,
     ) {
-        let Some(pending) = self.pending.get(&transaction) else { return };
+        // An event may have ended it, or refused it for its token, before the response came.
+        let Some(pending) = self.pending.get(&transaction).filter(|pending| pending.is_sent())
+        else {
+            return;
+        };
         let queue = pending.queue;
         // Janus looks at the token before anything else.
         let is_accepted = match &result {

@@ -112,6 +112,8 @@ impl LongPoll {
         if matches!(outgoing.request, Request::Create { .. }) {
             self.create = Some(Create { http: id, head_start: now + HEAD_START });
         }
+        // The response to an earlier POST of the same request counts no more.
+        self.posts.retain(|_, transaction| *transaction != outgoing.transaction);
         self.posts.insert(id, outgoing.transaction);
         self.log(Level::Trace, format!("POST {}", outgoing.request.name()));
         let body = Some(outgoing.to_json(credentials));
