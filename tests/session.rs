@@ -268,6 +268,15 @@ fn a_handle_is_not_given_up_with_a_server_that_says_nothing() {
 }
 
 #[test]
+fn a_handle_is_not_given_up_with_two_servers_that_say_nothing() {
+    let mut rig = eager(&["https://a.test/janus", "https://b.test/janus", "https://c.test/janus"]);
+    rig.run_for(Duration::from_secs(21));
+    assert_eq!(rig.answers, []);
+    let third = |request: &&HttpRequest| request.url.starts_with("https://c.test/janus/");
+    assert_eq!(rig.requests.iter().filter(third).count(), 1);
+}
+
+#[test]
 fn a_handle_of_a_session_that_is_refused_another_id_is_asked_for_in_that() {
     let mut rig = eager(&["https://a.test/janus"]);
     let attach = rig.requests.remove(1);

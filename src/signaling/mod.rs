@@ -1,9 +1,10 @@
 //! The gateway: its messages, its session and the way to it. No use case here.
 //!
 //! Follows the Janus API as Janus 1.1.2 speaks it. [`Session`] is the state machine: responses and
-//! the time go in, requests and their results come out. It drives three parts that know nothing of
-//! each other: [`requests`] (transactions and their deadlines), [`transport`] (how they travel, and
-//! how events arrive) and [`credentials`] (what authorizes them).
+//! the time go in, requests and their results come out. It drives three parts: `requests`
+//! (transactions and their deadlines), `transport` (how they travel, and how events arrive) and
+//! `credentials` (what authorizes them). Neither of the first two knows the other's state, and only
+//! the files of `transport` know HTTP.
 
 mod backoff;
 mod budget;

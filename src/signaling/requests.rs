@@ -61,7 +61,7 @@ impl Queue {
     }
 }
 
-/// What is to be done, or has happened to a request.
+/// Something to do, or the end of a request.
 pub(super) enum Output {
     /// Send this request: [`Requests::outgoing`] has it. If there is no room,
     /// [`Requests::handle_delayed`].
@@ -280,7 +280,7 @@ impl<B> Requests<B> {
         }
     }
 
-    // News of requests.
+    // Inputs.
 
     /// The transport has no room before `due`.
     pub(super) fn handle_delayed(&mut self, transaction: TransactionId, due: Time) {
@@ -289,9 +289,13 @@ impl<B> Requests<B> {
         }
     }
 
-    /// The session is there. An attach that was sent ahead may still be answered; all others are
-    /// sent now.
+    /// The session is there.
     pub(super) fn handle_created(&mut self, credentials: &Credentials, now: Time) {
+        self.send_attaches(credentials, now);
+    }
+
+    /// An attach that was sent ahead may still be answered; all others are sent now.
+    fn send_attaches(&mut self, credentials: &Credentials, now: Time) {
         for pending in self.pending.values_mut().filter(|p| p.is_attach() && !p.is_sent()) {
             pending.stage = Stage::Queued;
             pending.deadline = now + self.limit;
@@ -356,7 +360,7 @@ impl<B> Requests<B> {
             // Too early, perhaps: the session is there first.
             pending.stage = Stage::Parked;
             if !self.is_creating() {
-                self.handle_created(credentials, now);
+                self.send_attaches(credentials, now);
             }
             return;
         }

@@ -613,7 +613,7 @@ impl<B: Serialize> Session<B> {
         }
     }
 
-    /// There is no session any more; whoever waits for an answer is told.
+    /// There is no session any more: every request fails with this error.
     fn end(&mut self, error: &Error, now: Time) {
         self.state = State::Closed;
         self.credentials.stop_asking();

@@ -10,8 +10,8 @@ use crate::log::excerpt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HttpId(pub u64);
 
-/// An HTTP request to be made. A body makes it a POST, as `text/plain`: the gateway does not look at
-/// the content type, and the browser then asks for no CORS preflight.
+/// An HTTP request to be made. A body makes it a POST, as `text/plain`: the gateway does not look
+/// at the content type, and the browser then asks for no CORS preflight.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HttpRequest {
     /// Comes back with the response.
@@ -132,7 +132,7 @@ fn checked_body<'a>(
     }
     Err(match message::read_one(body, &hide) {
         Ok(Message::Error { code, reason, .. }) => credentials.refusal(code, &reason),
-        // Janus sends no body with 403: neither to a poll, nor to an address that it does not serve.
+        // Janus sends no body with 403, to a poll or to an address that it does not serve.
         _ if body.is_empty() => Error::Forbidden { body: shown },
         // A firewall, or a limit of requests.
         _ => InvalidAnswer::Status { status, body: shown }.into(),

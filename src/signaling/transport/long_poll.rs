@@ -25,8 +25,8 @@ use crate::time::Time;
 /// round trip more.
 const HEAD_START: Duration = Duration::from_millis(3);
 
-/// How many POSTs may follow each other at once, and how often one may then. A page stays far below,
-/// and so do all retries, which have pauses of their own.
+/// How many POSTs may follow each other at once, and how often one may then. A page stays far
+/// below, and so do all retries, which have pauses of their own.
 const BURST: u32 = 200;
 const INTERVAL: Duration = Duration::from_millis(125);
 

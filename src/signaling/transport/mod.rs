@@ -42,7 +42,7 @@ pub enum Io {
 /// A sign that an event went into a poll that nobody reads any more, although none has failed.
 ///
 /// Browsers repeat a GET by themselves if its connection, used before, was closed before the first
-/// byte of the answer. Janus does not notice, keeps both, and gives the next event to the older one.
+/// byte of the answer. Janus does not notice, keeps both, and gives the next event to the older.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Doubt {
     /// An event was lost: it woke this poll, and another poll took it.
@@ -105,7 +105,7 @@ pub(super) enum Event {
     Restored,
     /// An event may be lost, for this reason.
     Doubt(&'static str, Doubt),
-    /// What the gateway sent by itself could not be read: the answers that are awaited were lost.
+    /// Messages could not be read: the answers that are awaited were lost.
     Skipped(Error),
     /// The session is lost, or given up.
     Down(Error),
@@ -141,10 +141,11 @@ impl Transport {
         self.long_poll.open(server);
     }
 
-    /// Sends a request now, or says when there will be room for it. Its target and the credentials
-    /// are read now. Requests of one queue come one after the other; all others may be sent in any
-    /// order, except that a session's `create` comes before the requests that are sent ahead of its
-    /// answer. The transport sees to it that the gateway reads them in that order.
+    /// Sends a request now, or says when there will be room for it.
+    ///
+    /// A session's `create` is followed at once by the requests that are sent ahead of its answer.
+    /// The transport sees to it that the gateway reads them in that order. Everything else that is
+    /// under way at the same time may be read in any order.
     pub(super) fn send<B: Serialize>(
         &mut self,
         outgoing: &Outgoing<'_, B>,
@@ -205,7 +206,7 @@ impl Transport {
         self.long_poll.handle_http(id, response, credentials, now);
     }
 
-    /// All events of the last input are dealt with, and what they led to has been sent.
+    /// The events of the last response are dealt with, and the requests that they led to are sent.
     pub(super) fn handle_drained(&mut self, credentials: &Credentials, now: Time) {
         self.long_poll.handle_drained(credentials, now);
     }
