@@ -224,7 +224,15 @@ impl LongPoll {
     /// The next poll goes out behind what the last one led to.
     pub(super) fn handle_drained(&mut self, credentials: &Credentials, now: Time) {
         if self.poll.pop_next(now) {
-            self.start_poll(credentials, now);
+            self.start_next(credentials, now);
+        }
+    }
+
+    fn start_next(&mut self, credentials: &Credentials, now: Time) {
+        self.start_poll(credentials, now);
+        // A poll that works says so only when there is an event.
+        if self.poll.is_failing() {
+            self.outputs.push_back(Event::Probe);
         }
     }
 
@@ -244,13 +252,7 @@ impl LongPoll {
                     let cause = "no answer to a poll".into();
                     self.abort_poll(Error::Unreachable { cause }, now);
                 }
-                Timer::Next => {
-                    self.start_poll(credentials, now);
-                    // A poll that works says so only when there is an event.
-                    if self.poll.is_failing() {
-                        self.outputs.push_back(Event::Probe);
-                    }
-                }
+                Timer::Next => self.start_next(credentials, now),
             }
         }
     }
