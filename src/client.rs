@@ -12,8 +12,8 @@ use crate::error::Error;
 use crate::log::Level;
 use crate::peer::{ConnectionId, PeerCommand, PeerEvent};
 use crate::signaling::{
-    self, Answer, Backoff, Doubt, HandleId, HttpId, HttpRequest, HttpResponse, Session,
-    TokenRequest, TransactionId, given_up,
+    self, Answer, Backoff, Doubt, HandleId, HttpId, HttpResponse, Io, Session, TokenRequest,
+    TransactionId, given_up,
 };
 use crate::time::{Time, earliest};
 use crate::usecase::echo_test::{self, EchoConfig, EchoTest};
@@ -38,17 +38,8 @@ pub enum Outcome {
 
 /// What the client wants or tells. Drain it after every input.
 pub enum Output {
-    /// Make this HTTP request; tell [`Client::handle_http`].
-    Http(HttpRequest),
-    /// Abort that one.
-    Abort(HttpId),
-    /// Send this body to this address even while the page is being left (W3C Beacon); nothing comes back.
-    Beacon {
-        /// Where to. Holds the session id: not for logs.
-        url: String,
-        /// What to send, as `text/plain`.
-        body: String,
-    },
+    /// Do this; a response goes to [`Client::handle_http`].
+    Io(Io),
     /// Call the page's function for the token; tell [`Client::handle_token`].
     AskToken(TokenRequest),
     /// The browser is to do this with a peer connection.
@@ -452,7 +443,7 @@ impl Client {
     /// knows if it comes back.
     pub fn handle_hide(&mut self, now: Time) {
         let error = signaling::Error::PageLeft;
-        self.session.leave(&error);
+        self.session.leave(&error, now);
         self.run(now);
         let hidden = Phase::Hidden(Vec::new());
         match std::mem::replace(&mut self.phase, hidden) {
@@ -511,14 +502,13 @@ impl Client {
         let is_flowing = self.slots.values().any(|slot| slot.usecase.plugin().is_flowing());
         if is_flowing != self.is_flowing {
             self.is_flowing = is_flowing;
-            self.session.set_patient(is_flowing);
+            self.session.retain_while_media_flows(is_flowing);
         }
     }
 
     fn handle_session(&mut self, output: signaling::Output, now: Time) {
         match output {
-            signaling::Output::Http(request) => self.outputs.push_back(Output::Http(request)),
-            signaling::Output::Abort(id) => self.outputs.push_back(Output::Abort(id)),
+            signaling::Output::Io(io) => self.outputs.push_back(Output::Io(io)),
             signaling::Output::AskToken(request) => {
                 self.outputs.push_back(Output::AskToken(request))
             }
@@ -536,9 +526,6 @@ impl Client {
                         self.end_object(id, now);
                     }
                 }
-            }
-            signaling::Output::Beacon { url, body } => {
-                self.outputs.push_back(Output::Beacon { url, body });
             }
             signaling::Output::Trouble(error) => {
                 self.trouble_began(now);

@@ -57,7 +57,6 @@ pub mod signaling;
 pub mod table;
 #[doc(hidden)]
 pub mod time;
-#[allow(dead_code)]
 mod timer;
 #[doc(hidden)]
 pub mod usecase;

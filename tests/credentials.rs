@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use videortc::config::{GatewayConfig, Secret, ServerUrl, Token};
 use videortc::error::{Code, Error};
 use videortc::signaling::{
-    Answer, HandleId, HttpRequest, HttpResponse, Output, Session, TokenRequest,
+    Answer, HandleId, HttpRequest, HttpResponse, Io, Output, Session, TokenRequest,
 };
 use videortc::time::Time;
 use videortc::usecase::video_call::{self, CallConfig};
@@ -87,14 +87,14 @@ impl Rig {
         act(&mut self.session, self.now);
         while let Some(output) = self.session.poll_output() {
             match output {
-                Output::Http(request) => self.requests.push(request),
-                Output::Abort(id) => self.requests.retain(|request| request.id != id),
+                Output::Io(Io::Fetch(request)) => self.requests.push(request),
+                Output::Io(Io::Abort(id)) => self.requests.retain(|request| request.id != id),
                 Output::AskToken(request) => self.asked.push(request),
                 Output::Opened(result) => self.opened = Some(result.map_err(Error::from)),
                 Output::Lost(error) => self.lost = Some(error.into()),
                 Output::Answer(_, answer) => self.answers.push(answer.map_err(Error::from)),
                 Output::Trouble(_) => self.troubles += 1,
-                Output::Beacon { body, .. } => self.beacons.push(body),
+                Output::Io(Io::Beacon { body, .. }) => self.beacons.push(body),
                 Output::Closed => self.closed = true,
                 Output::Log(_, line) => self.said.push_str(&line),
                 Output::Restored | Output::Doubt(_) | Output::Notice(..) => {}
@@ -595,7 +595,7 @@ fn the_end_of_a_session_that_is_refused_asks_and_ends_at_once_where_the_page_thr
 fn a_page_that_is_left_meanwhile_says_so() {
     let (mut rig, _) = Rig::open();
     rig.refuse("poll");
-    rig.tell(|session, _| session.leave(&videortc::signaling::Error::PageLeft));
+    rig.tell(|session, now| session.leave(&videortc::signaling::Error::PageLeft, now));
     let [body] = &rig.beacons[..] else { panic!("{:?}", rig.beacons) };
     assert!(body.contains("destroy"), "{body}");
     assert_eq!(rig.session.poll_timeout(), None);

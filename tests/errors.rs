@@ -20,7 +20,7 @@ use videortc::config::{GatewayConfig, Secret, ServerUrl, Token, UserName};
 use videortc::data;
 use videortc::error::{Code, Error};
 use videortc::peer::{self, Step};
-use videortc::signaling::{self, CoreCode, HttpResponse, InvalidAnswer};
+use videortc::signaling::{self, CoreCode, HttpResponse, InvalidAnswer, Io};
 use videortc::time::Time;
 use videortc::usecase::video_call::{self, End, Misuse, PluginCode};
 use videortc::usecase::{Closed, Command};
@@ -275,7 +275,9 @@ fn errors_contain_no_secret() {
         let mut told = Vec::new();
         while let Some(output) = client.poll_output() {
             match output {
-                Output::Http(request) if request.url.starts_with("https://a.test/janus?") => {
+                Output::Io(Io::Fetch(request))
+                    if request.url.starts_with("https://a.test/janus?") =>
+                {
                     client.handle_http(request.id, response.clone(), Time::from_millis(1));
                 }
                 Output::Done(_, Err(error)) => told.push(error),

@@ -20,7 +20,7 @@ use videortc::config::{GatewayConfig, Secret, ServerUrl, Token, UserName};
 use videortc::error::{Code, Error};
 use videortc::log::Level;
 use videortc::signaling::{
-    Answer, Candidate, Doubt, HttpRequest, HttpResponse, Jsep, Output, Session,
+    Answer, Candidate, Doubt, HttpRequest, HttpResponse, Io, Jsep, Output, Session,
 };
 use videortc::time::Time;
 use videortc::usecase::video_call;
@@ -94,8 +94,8 @@ impl Rig {
     fn drain(&mut self) {
         while let Some(output) = self.session.poll_output() {
             match output {
-                Output::Http(request) => self.requests.push(request),
-                Output::Abort(_) => self.aborts += 1,
+                Output::Io(Io::Fetch(request)) => self.requests.push(request),
+                Output::Io(Io::Abort(_)) => self.aborts += 1,
                 Output::Opened(result) => self.opened = Some(result.map_err(Error::from)),
                 Output::Lost(error) => self.lost = Some(error.into()),
                 Output::Closed => self.closed = true,
@@ -106,7 +106,7 @@ impl Rig {
                 Output::Trouble(_) => self.troubles += 1,
                 Output::Restored => self.restored += 1,
                 Output::Doubt(doubt) => self.doubts.push(doubt),
-                Output::Beacon { url, body } => self.beacons.push((url, body)),
+                Output::Io(Io::Beacon { url, body }) => self.beacons.push((url, body)),
                 Output::Answer(_, answer) => self.answers.push(answer.map_err(Error::from)),
                 Output::Notice(..) | Output::AskToken(_) => {}
             }
@@ -265,6 +265,15 @@ fn a_handle_is_not_given_up_with_a_server_that_says_nothing() {
     assert_eq!(rig.answers, []);
     let second = |request: &&HttpRequest| request.url.starts_with("https://b.test/janus/");
     assert_eq!(rig.requests.iter().filter(second).count(), 1);
+}
+
+#[test]
+fn a_handle_is_not_given_up_with_two_servers_that_say_nothing() {
+    let mut rig = eager(&["https://a.test/janus", "https://b.test/janus", "https://c.test/janus"]);
+    rig.run_for(Duration::from_secs(21));
+    assert_eq!(rig.answers, []);
+    let third = |request: &&HttpRequest| request.url.starts_with("https://c.test/janus/");
+    assert_eq!(rig.requests.iter().filter(third).count(), 1);
 }
 
 #[test]
@@ -859,7 +868,7 @@ fn a_slash_at_the_end_of_an_address_is_kept() {
     rig.session.message(handle, video_call::Request::List, None, rig.now).unwrap();
     rig.drain();
     assert_eq!(path(&rig.requests[1]), format!("https://a.test/janus/{id}/77"));
-    rig.session.leave(&videortc::signaling::Error::PageLeft);
+    rig.session.leave(&videortc::signaling::Error::PageLeft, rig.now);
     rig.drain();
     let beacon = rig.beacons[0].0.split('?').next().unwrap();
     assert_eq!(beacon, format!("https://a.test/janus/{id}"));

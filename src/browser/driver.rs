@@ -25,7 +25,7 @@ use crate::config::Secret;
 use crate::data::Meta;
 use crate::error::Error;
 use crate::log::Level;
-use crate::signaling::{HttpId, HttpRequest, HttpResponse, TokenRequest};
+use crate::signaling::{HttpId, HttpRequest, HttpResponse, Io, TokenRequest};
 use crate::time::Time;
 use crate::usecase::video_call::TransferId;
 use crate::usecase::{Command, Event, Reply};
@@ -305,12 +305,7 @@ impl Driver {
 
     fn handle(self: &Rc<Self>, output: Output) {
         match output {
-            Output::Http(request) => self.exchange(request),
-            Output::Abort(id) => {
-                let exchange = self.requests.borrow_mut().remove(&id);
-                drop(exchange);
-            }
-            Output::Beacon { url, body } => http::send_last(&url, &body, self.with_credentials),
+            Output::Io(io) => self.handle_io(io),
             Output::AskToken(request) => self.ask_token(request),
             Output::Peer(id, connection, command) => {
                 if let Some(object) = self.object(id) {
@@ -355,6 +350,17 @@ impl Driver {
                 }
             }
             Output::Log(level, line) => self.log(level, &line),
+        }
+    }
+
+    fn handle_io(self: &Rc<Self>, io: Io) {
+        match io {
+            Io::Fetch(request) => self.exchange(request),
+            Io::Abort(id) => {
+                let exchange = self.requests.borrow_mut().remove(&id);
+                drop(exchange);
+            }
+            Io::Beacon { url, body } => http::send_last(&url, &body, self.with_credentials),
         }
     }
 

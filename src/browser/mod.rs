@@ -3,8 +3,7 @@
 //! It makes no decisions about a call. Its rules:
 //!
 //! 1. Only [`driver`] borrows the client, to call pure core code; then it drains the outputs. A
-//!    flag
-//!    ensures that one drain runs at a time: a listener that calls back only adds inputs.
+//!    flag ensures that one drain runs at a time: a listener that calls back only adds inputs.
 //! 2. No borrow of a cell is held while code of the page may run, and any browser interface may run
 //!    such code. A value is cloned or taken out of its cell first.
 //! 3. Closures, listeners and everything else that has to be undone are values that undo it on

@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use crate::time::{Time, millis};
 
-/// The first pause, and the one that they grow to, each twice the one before.
+/// The first and the longest pause. Each is twice the one before.
 const FIRST: Duration = Duration::from_millis(250);
 const LONGEST: Duration = Duration::from_secs(4);
 
-/// The pauses begin anew when nothing was tried for so long. A success does not shorten them: where
+/// The pauses start over when nothing was tried for so long. A success does not shorten them: where
 /// failures and successes alternate, only their rate shows that something is wrong.
 const CALM: Duration = Duration::from_secs(10);
 
-/// How long the next failure is waited out.
+/// The pause after the next failure.
 #[derive(Debug)]
 pub(crate) struct Backoff {
     pause: Duration,

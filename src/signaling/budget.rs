@@ -1,4 +1,4 @@
-//! The rate limit of requests: the last resort against any loop that answers of a gateway keep going.
+//! The rate limit of requests: the last resort against a loop that a gateway's answers keep going.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::time::Time;
 pub(super) struct Budget {
     interval: Duration,
     burst: u32,
-    /// When all of it is there again.
+    /// When the whole burst is available again.
     full: Time,
 }
 
@@ -18,7 +18,7 @@ impl Budget {
         Self { interval, burst, full: Time::default() }
     }
 
-    /// Takes one request out, or tells when there will be one.
+    /// Takes one request out, or says when there will be one.
     pub(super) fn take(&mut self, now: Time) -> Result<(), Time> {
         let due = self.due(now);
         if due > now {

@@ -1,31 +1,56 @@
-//! What authorizes a request: the API secret, and a token that the page may have to be asked for.
+//! Everything that authorizes a request: the API secret, a token that the page may have to be asked
+//! for, and the id of the session.
 //!
-//! A token that expires is refused one day. Then the page is asked for a fresh one, once, however many requests
-//! were refused; they are posted again with it. Where that is refused as well, the next one would be no better:
-//! the refusal is final. Where tokens are taken and refused in turn, the page is asked with pauses.
+//! A token that expires is refused one day. Then the page is asked for a fresh one, once, however
+//! many requests were refused; they are sent again with it. If that is refused as well, the next
+//! one would be no better: the refusal is final. If tokens are accepted and refused in turn, the
+//! page is asked with pauses.
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 use std::time::Duration;
 
 use super::backoff::Backoff;
+use super::error::{CoreCode, Error};
+use super::message::SessionId;
+use super::redact;
 use crate::config::{Secret, Token};
+use crate::log::excerpt;
 use crate::time::Time;
 
-/// How many tokens of before are still taken out of what is logged or reported.
+/// How many former tokens are still taken out of texts.
 const MOST_OLD: usize = 32;
 
-/// How long a token is fresh. One that is refused later may have expired, whether it was ever used or not.
+/// How long a token is fresh. One that is refused later may have expired, whether it was ever used
+/// or not.
 const FRESH: Duration = Duration::from_secs(30);
 
 /// Names a request to the page for a token; its answer bears the same number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenRequest(u64);
 
-/// Counts the tokens, so that a refusal tells of which it is.
+/// Counts the tokens, so that a refusal tells which one it is about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Generation(u64);
+struct Generation(u64);
 
-#[derive(Debug)]
+/// Which token a request was last sent with, and whether one was refused to it before.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Authorization {
+    token: Generation,
+    was_refused: bool,
+}
+
+/// An event of the credentials.
+pub(super) enum Output {
+    /// Ask the page for a token.
+    Ask(TokenRequest),
+    /// The page gave a token after so long.
+    Renewed(Duration),
+    /// The page gives no token.
+    Failed(Error),
+}
+
+/// The API secret, the token and the session id.
 pub(super) struct Credentials {
     api_secret: Option<Secret>,
     /// The page gives the token whenever it is asked.
@@ -35,15 +60,21 @@ pub(super) struct Credentials {
     /// When the page gave it.
     given_at: Time,
     standing: Standing,
-    asking: Option<Asking>,
-    /// Between tokens that are refused, though the gateway took them meanwhile.
+    asking: Asking,
+    /// Between tokens that are refused although the gateway accepted others meanwhile.
     backoff: Backoff,
+    /// How long the page may take.
+    limit: Duration,
+    random: Rc<dyn Fn() -> u64>,
     last_request: u64,
-    /// The tokens of before, the oldest first. What was sent with them may still be echoed.
+    /// Former tokens, the oldest first. Answers may still echo requests that bore them.
     old: VecDeque<Secret>,
+    /// Whoever knows it owns the session.
+    session: Option<SessionId>,
+    outputs: VecDeque<Output>,
 }
 
-/// What the gateway made of the current token.
+/// How the gateway received the current token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
     Untried,
@@ -51,30 +82,28 @@ enum Standing {
     Refused,
 }
 
-/// What is done about another token.
-#[derive(Debug)]
-enum Asking {
-    /// The page is asked then.
-    Later(Time),
-    /// The page is asked.
-    Now { request: TokenRequest, since: Time, deadline: Time },
-}
-
-/// What to do about a refusal.
+/// Whether another token is on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refused {
-    /// There is no better token.
-    Final,
-    /// There is another token already.
-    Again,
-    /// Another token is being asked for.
-    Wait,
-    /// Another token has to be asked for.
-    Ask,
+enum Asking {
+    No,
+    /// The page will be asked then.
+    Later(Time),
+    /// The page has been asked.
+    Now {
+        request: TokenRequest,
+        since: Time,
+        deadline: Time,
+    },
 }
 
 impl Credentials {
-    pub(super) fn new(api_secret: Option<Secret>, token: Token) -> Self {
+    /// `limit` is how long the page may take to give a token.
+    pub(super) fn new(
+        api_secret: Option<Secret>,
+        token: Token,
+        limit: Duration,
+        random: Rc<dyn Fn() -> u64>,
+    ) -> Self {
         let (is_asked, token) = match token {
             Token::None => (false, None),
             Token::Fixed(token) => (false, Some(token)),
@@ -87,10 +116,14 @@ impl Credentials {
             generation: Generation::default(),
             given_at: Time::default(),
             standing: Standing::Untried,
-            asking: None,
+            asking: Asking::No,
             backoff: Backoff::default(),
+            limit,
+            random,
             last_request: 0,
             old: VecDeque::new(),
+            session: None,
+            outputs: VecDeque::new(),
         }
     }
 
@@ -102,77 +135,110 @@ impl Credentials {
         self.token.as_ref().map(Secret::reveal)
     }
 
-    /// Which token the next request has.
-    pub(super) fn generation(&self) -> Generation {
-        self.generation
+    /// The session that requests are for: the one that is being made, or the one that is there.
+    pub(super) fn session(&self) -> Option<SessionId> {
+        self.session
     }
 
-    /// Whether nothing should be sent before the page has given a token.
-    pub(super) fn needs_token(&self) -> bool {
-        self.is_asked && (self.token.is_none() || self.standing == Standing::Refused)
+    /// Requests are for this session from now on.
+    pub(super) fn begin_session(&mut self, id: SessionId) {
+        self.session = Some(id);
     }
 
-    /// Whether another token is on its way, or will be.
+    /// There is no session any more.
+    pub(super) fn end_session(&mut self) {
+        self.session = None;
+    }
+
+    /// Notes that a request is sent with the current token.
+    pub(super) fn authorize(&self, authorization: &mut Authorization) {
+        authorization.token = self.generation;
+    }
+
+    /// Whether another token is on its way, or will be. Nothing is sent meanwhile.
     pub(super) fn is_asking(&self) -> bool {
-        self.asking.is_some()
+        self.asking != Asking::No
     }
 
     /// Whether it is the page that takes its time.
     pub(super) fn waits_for_page(&self) -> bool {
-        matches!(self.asking, Some(Asking::Now { .. }))
+        matches!(self.asking, Asking::Now { .. })
     }
 
-    /// When the page is asked, or until when it may take.
-    pub(super) fn deadline(&self) -> Option<Time> {
-        self.asking.as_ref().map(|asking| match asking {
-            Asking::Later(due) => *due,
-            Asking::Now { deadline, .. } => *deadline,
-        })
+    /// When the page will be asked, or until when it may take.
+    pub(super) fn poll_timeout(&self) -> Option<Time> {
+        match self.asking {
+            Asking::No => None,
+            Asking::Later(due) => Some(due),
+            Asking::Now { deadline, .. } => Some(deadline),
+        }
     }
 
-    /// Asks the page, at once.
-    pub(super) fn ask(&mut self, limit: Duration, now: Time) -> TokenRequest {
+    pub(super) fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// A session is about to be made: asks for a token if there is none that could do.
+    pub(super) fn handle_opening(&mut self, now: Time) {
+        let is_unusable = self.token.is_none() || self.standing == Standing::Refused;
+        if self.is_asked && is_unusable {
+            self.ask(now);
+        }
+    }
+
+    /// The pause is over, or the page took too long.
+    pub(super) fn handle_timeout(&mut self, now: Time) {
+        match self.asking {
+            Asking::Later(due) if due <= now => self.ask(now),
+            Asking::Now { deadline, .. } if deadline <= now => {
+                self.asking = Asking::No;
+                let error = Error::TokenTimeout { limit: self.limit };
+                self.outputs.push_back(Output::Failed(error));
+            }
+            _ => {}
+        }
+    }
+
+    fn ask(&mut self, now: Time) {
         self.last_request = self.last_request.saturating_add(1);
         let request = TokenRequest(self.last_request);
-        self.asking = Some(Asking::Now { request, since: now, deadline: now + limit });
-        request
+        self.asking = Asking::Now { request, since: now, deadline: now + self.limit };
+        self.outputs.push_back(Output::Ask(request));
     }
 
-    /// The page is to be asked once more: at once after a time of calm, else after a pause.
-    pub(super) fn ask_in_time(&mut self, jitter: u64, now: Time) {
-        self.asking = Some(Asking::Later(self.backoff.now_or_next(jitter, now)));
-    }
-
-    /// Whether the pause is over.
-    pub(super) fn is_due(&self, now: Time) -> bool {
-        matches!(self.asking, Some(Asking::Later(due)) if due <= now)
-    }
-
+    /// Nobody needs a token any more.
     pub(super) fn stop_asking(&mut self) {
-        self.asking = None;
+        self.asking = Asking::No;
     }
 
-    /// The next session begins with a fresh token.
+    /// The next session begins with a fresh token, if the page gives it.
     pub(super) fn forget_token(&mut self) {
         if self.is_asked {
             self.replace(None);
         }
     }
 
-    /// How long the page took, where this answer is waited for; then it is no more.
-    pub(super) fn take_answer(&mut self, request: TokenRequest, now: Time) -> Option<Duration> {
-        match self.asking {
-            Some(Asking::Now { request: asked, since, .. }) if asked == request => {
-                self.asking = None;
-                Some(now.since(since))
-            }
-            _ => None,
+    /// The page's answer. Ignored if it is not the one that is awaited.
+    pub(super) fn handle_token(
+        &mut self,
+        answered: TokenRequest,
+        result: Result<Secret, String>,
+        now: Time,
+    ) {
+        let Asking::Now { request, since, .. } = self.asking else { return };
+        if request != answered {
+            return;
         }
-    }
-
-    pub(super) fn renew(&mut self, token: Secret, now: Time) {
-        self.replace(Some(token));
-        self.given_at = now;
+        self.asking = Asking::No;
+        let output = match result {
+            Ok(token) => {
+                self.replace(Some(token));
+                self.given_at = now;
+                Output::Renewed(now.since(since))
+            }
+            Err(cause) => Output::Failed(Error::NoToken { cause }),
+        };
+        self.outputs.push_back(output);
     }
 
     fn replace(&mut self, token: Option<Secret>) {
@@ -184,71 +250,56 @@ impl Credentials {
         self.standing = Standing::Untried;
     }
 
-    /// A request was taken with this token.
-    pub(super) fn handle_accepted(&mut self, generation: Generation) {
-        if generation == self.generation {
+    /// A request was accepted with its token.
+    pub(super) fn handle_accepted(&mut self, authorization: &Authorization) {
+        if authorization.token == self.generation {
             self.standing = Standing::Accepted;
         }
     }
 
-    /// A request was refused for this token; `is_second` tells if it was refused before for another.
-    pub(super) fn handle_refused(
-        &mut self,
-        generation: Generation,
-        is_second: bool,
-        now: Time,
-    ) -> Refused {
-        if !self.is_asked {
-            return Refused::Final;
-        }
-        if self.is_asking() {
-            return Refused::Wait;
-        }
-        if generation != self.generation {
-            return Refused::Again;
-        }
+    /// A request was refused for its token. Says whether to send it again, which is possible as
+    /// soon as no token is being asked for; if not, there is no better token.
+    pub(super) fn handle_refused(&mut self, authorization: &mut Authorization, now: Time) -> bool {
+        let sends_again = self.is_asked
+            && (self.is_asking()
+                || authorization.token != self.generation
+                || self.handle_current_refused(authorization.was_refused, now));
+        authorization.was_refused |= sends_again;
+        sends_again
+    }
+
+    /// The current token was refused, by a request that may have been refused another one before.
+    /// Says whether another is asked for: at once if all was calm, else after a pause.
+    fn handle_current_refused(&mut self, was_refused: bool, now: Time) -> bool {
         let was_accepted =
             std::mem::replace(&mut self.standing, Standing::Refused) == Standing::Accepted;
         let is_fresh = now.since(self.given_at) < FRESH;
-        if is_fresh && (is_second || !was_accepted) { Refused::Final } else { Refused::Ask }
+        if is_fresh && (was_refused || !was_accepted) {
+            return false;
+        }
+        self.asking = Asking::Later(self.backoff.now_or_next((self.random)(), now));
+        self.handle_timeout(now);
+        true
     }
 
-    /// A text without the secrets, however spelled. JSON stays JSON.
+    /// A text without the secrets, however they are spelled, and without the session id. JSON stays
+    /// JSON.
     pub(super) fn hide(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for secret in self.api_secret.iter().chain(&self.token).chain(&self.old) {
             // An empty one is no secret, and would be found between any two characters.
             if !secret.reveal().is_empty() {
-                text = without(&text, secret.reveal());
+                text = redact::without(&text, secret.reveal());
             }
         }
-        text
-    }
-}
-
-fn without(text: &str, secret: &str) -> String {
-    let mut text = text.replace(&percent_encode(secret), "…");
-    // As it is, as a string of JSON, and as one that is quoted in another.
-    let mut spelling = secret.to_owned();
-    for _ in 0..3 {
-        text = text.replace(&spelling, "…");
-        let quoted = serde_json::to_string(&spelling).unwrap_or_default();
-        let inner = quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-        spelling = inner.unwrap_or(&quoted).to_owned();
-    }
-    text
-}
-
-/// RFC 3986, section 2.1.
-pub(super) fn percent_encode(text: &str) -> String {
-    let mut encoded = String::new();
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                encoded.push(char::from(byte));
-            }
-            _ => encoded.push_str(&format!("%{byte:02X}")),
+        match self.session {
+            Some(id) => text.replace(&id.0.to_string(), "0"),
+            None => text,
         }
     }
-    encoded
+
+    /// A refusal by the gateway's core. Its reason may echo the request.
+    pub(super) fn refusal(&self, code: CoreCode, reason: &str) -> Error {
+        Error::Refused { code, reason: excerpt(&self.hide(reason)) }
+    }
 }

@@ -1,4 +1,4 @@
-//! What can go wrong between this client and the gateway, by who is to blame.
+//! The errors between this client and the gateway, by who is to blame.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,21 +14,21 @@ pub enum Error {
     /// Nothing answered an HTTP request.
     #[error("nothing answered: {cause}")]
     Unreachable {
-        /// The browser's words.
+        /// The browser's reason.
         cause: String,
     },
     /// A request had no final answer in time. Whether it was done is unknown.
     #[error("no answer to {request} within {} ms", millis(*limit))]
     Timeout {
-        /// What was asked.
+        /// The request.
         request: &'static str,
-        /// How long it was waited for.
+        /// The limit that has passed.
         limit: Duration,
     },
-    /// Something answered that is not what Janus answers. Whether the request was done is unknown.
+    /// The answer is not one of Janus. Whether the request was done is unknown.
     #[error("invalid answer: {0}")]
     InvalidAnswer(#[from] InvalidAnswer),
-    /// No server took the connection: what each of them said, in the order of the list.
+    /// No server took the connection: each one's error, in the order of the list.
     #[error("no server took the connection: {}", listed(failures))]
     NoServer {
         /// Never empty, unless the list of servers is.
@@ -47,21 +47,21 @@ pub enum Error {
     Refused {
         /// Its number for that.
         code: CoreCode,
-        /// Its words, cut short.
+        /// Its reason, cut short.
         reason: String,
     },
-    /// An HTTP status 403 in place of an answer. Janus refuses a poll for its secret or token so, without a
-    /// body, and any request for where the page comes from.
+    /// An HTTP status 403 in place of an answer. Janus refuses a poll for its secret or token so,
+    /// without a body, and any request for the origin of its page.
     #[error("HTTP status 403 \"{body}\"")]
     Forbidden {
         /// The body, cut short.
         body: String,
     },
-    /// The gateway ended the session, since it had heard nothing for too long.
+    /// The gateway ended the session, since it had received no request for too long.
     #[error("the session timed out")]
     SessionTimedOut,
-    /// The gateway does not know a session that it made a moment ago: there may be several gateways behind
-    /// one address.
+    /// The gateway does not know a session that it made a moment ago: there may be several gateways
+    /// behind one address.
     #[error("the new session is not known")]
     Misrouted,
 
@@ -69,13 +69,13 @@ pub enum Error {
     /// The page's function gave no token.
     #[error("no token: {cause}")]
     NoToken {
-        /// What it threw, or what is wrong with what it gave.
+        /// Its exception, or the fault of the token that it gave.
         cause: String,
     },
     /// The page's function gave no token in time.
     #[error("no token within {} ms", millis(*limit))]
     TokenTimeout {
-        /// How long it was waited for.
+        /// The limit that has passed.
         limit: Duration,
     },
     /// There is no session.
@@ -92,20 +92,20 @@ pub enum Error {
     PageLeft,
 }
 
-/// What each server said.
+/// Each server with its error.
 fn listed(failures: &[(ServerUrl, Error)]) -> String {
-    let said = failures.iter().map(|(server, error)| format!("{}: {error}", server.as_str()));
-    said.collect::<Vec<_>>().join(" | ")
+    let errors = failures.iter().map(|(server, error)| format!("{}: {error}", server.as_str()));
+    errors.collect::<Vec<_>>().join(" | ")
 }
 
 impl Error {
-    /// Whether the gateway may have done what it was asked: nothing of the gateway's came back, or something
-    /// that it did not say.
+    /// Whether the gateway may have done the request: no answer came back, or one that is not the
+    /// gateway's.
     pub(crate) fn is_uncertain(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::Timeout { .. } | Self::InvalidAnswer(_))
     }
 
-    /// Whether the same question brings the same answer, which is not read.
+    /// Whether a repeated request would bring the same answer, which is too long to be read.
     pub(crate) fn is_too_long(&self) -> bool {
         matches!(self, Self::InvalidAnswer(InvalidAnswer::TooLong { .. }))
     }
@@ -132,8 +132,8 @@ impl Error {
         }
     }
 
-    /// Whether the session is over, or of no use, by the gateway's word. An HTTP status may be that of
-    /// something in between.
+    /// Whether the gateway itself says that the session is over, or of no use. An HTTP status may
+    /// be that of something in between.
     pub(crate) fn ends_session(&self) -> bool {
         self.is_session_lost() || self.is_hopeless()
     }
@@ -173,7 +173,12 @@ impl Error {
     }
 }
 
-/// How an answer shows that it is not Janus'.
+/// There is no session any more, and none to be had.
+pub(crate) fn given_up(cause: &Error) -> Error {
+    Error::OutOfReach { cause: Box::new(cause.clone()) }
+}
+
+/// How an answer shows that it is not one of Janus.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidAnswer {
@@ -185,10 +190,10 @@ pub enum InvalidAnswer {
         /// The body, cut short.
         body: String,
     },
-    /// HTTP status 404 to a poll. Janus says so of a session that it does not know; so may a proxy.
+    /// HTTP status 404 to a poll. Janus answers so if it does not know the session; so may a proxy.
     #[error("HTTP status 404")]
     NotFound,
-    /// Something that is not Janus', at the address that a redirect led to.
+    /// An invalid answer from the address that a redirect led to.
     #[error("redirected to \"{to}\"")]
     Redirected {
         /// The address, without its query.
@@ -206,18 +211,18 @@ pub enum InvalidAnswer {
         /// The body, cut short.
         body: String,
     },
-    /// More than is read.
+    /// A body that is too long to be read.
     #[error("{length} bytes, of which at most {most} are read")]
     TooLong {
         /// The length of the body in bytes.
         length: usize,
-        /// How many are read.
+        /// The longest that is read.
         most: usize,
     },
     /// An answer that does not belong to the request.
     #[error("not an answer to {request}")]
     Unexpected {
-        /// What was asked.
+        /// The request.
         request: &'static str,
     },
     /// An id that is missing, 0 or above 2^53 - 1.
@@ -249,8 +254,8 @@ impl CoreCode {
     pub const UNEXPECTED_ANSWER: Self = Self(469);
     /// It does not know the token.
     pub const TOKEN_NOT_FOUND: Self = Self(470);
-    /// Anything else. "Error setting ICE locally" has this number: the handle still holds, or already holds,
-    /// another media connection, and the plugin never saw the request.
+    /// Anything else. "Error setting ICE locally" has this number: the handle still holds, or
+    /// already holds, another media connection, and the plugin never saw the request.
     pub const UNKNOWN: Self = Self(490);
 
     pub(crate) fn is_unauthorized(self) -> bool {

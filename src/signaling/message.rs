@@ -1,4 +1,4 @@
-//! The gateway's messages: JSON in, typed words out, and the requests the other way.
+//! The gateway's messages: JSON in, typed messages out, and the requests the other way.
 
 use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
@@ -10,9 +10,9 @@ use crate::log::excerpt;
 /// The largest integer that JavaScript, and so the gateway, keeps exactly: 2^53 - 1.
 const LARGEST_ID: u64 = (1 << 53) - 1;
 
-/// The longest body that is read, in bytes. A batch of ten events with an SDP of 50 kB each, and a list of
-/// twenty thousand names of the longest that this library registers, stay below; a gateway cannot make us
-/// chew on more.
+/// The longest body that is read, in bytes. A batch of ten events with an SDP of 50 kB each, and a
+/// list of twenty thousand names of the longest that this library registers, stay below; a gateway
+/// cannot make us parse more.
 pub const LONGEST_BODY: usize = 1 << 20;
 
 /// Names a session at the gateway. Whoever knows it owns the session.
@@ -93,7 +93,7 @@ impl Jsep {
     }
 }
 
-/// An ICE candidate, or the word that there are no more.
+/// An ICE candidate, or the end of candidates.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Candidate {
@@ -135,7 +135,7 @@ fn completed<S: Serializer>(serializer: S) -> Result<S::Ok, S::Error> {
     object.end()
 }
 
-/// What the gateway tells about a handle, unasked.
+/// An event of a handle that answers no request.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Notice {
     /// A plugin's event that answers no request.
@@ -186,11 +186,11 @@ pub enum Message {
         /// A plugin's immediate answer.
         data: Option<Value>,
     },
-    /// What the gateway is.
+    /// The gateway's description of itself.
     ServerInfo {
         /// Which request.
         transaction: u64,
-        /// How long a session lives that is not heard of, in seconds; 0 if for ever.
+        /// How long a session lives without a request, in seconds; 0 if for ever.
         session_timeout: Option<u64>,
     },
     /// The request was refused.
@@ -199,7 +199,7 @@ pub enum Message {
         transaction: Option<u64>,
         /// The core's error code.
         code: CoreCode,
-        /// The core's words.
+        /// The core's reason.
         reason: String,
     },
     /// A plugin's answer to a request.
@@ -217,20 +217,21 @@ pub enum Message {
     Notice {
         /// Which handle.
         sender: HandleId,
-        /// What happened.
+        /// The event.
         notice: Notice,
     },
     /// Nothing happened for a while.
     Keepalive,
     /// The session is over.
     Timeout,
-    /// Something that this library does not know, or cannot read: why, for the log.
+    /// A message that this library does not know, or cannot read: the reason, for the log.
     Unknown(String),
 }
 
 impl Message {
-    /// Reads one message. It cannot fail: what is not understood is [`Message::Unknown`], so that it
-    /// never takes the rest of its batch with it. A field of the wrong type counts as missing.
+    /// Reads one message. It cannot fail: a message that is not understood is [`Message::Unknown`],
+    /// so that it never takes the rest of its batch with it. A field of the wrong type counts as
+    /// missing.
     pub fn read(mut message: Value) -> Self {
         let Some(Value::String(kind)) = message.get_mut("janus").map(Value::take) else {
             return Self::Unknown("a message without \"janus\"".into());
@@ -309,7 +310,7 @@ pub fn parse_batch(body: &str) -> Result<Vec<Message>, Error> {
     Ok(read_batch(body, &str::to_owned)?)
 }
 
-/// As [`parse_batch`]. Errors quote the body after `hide` has taken out what must not show.
+/// As [`parse_batch`]. Errors quote the body after `hide` has taken out the secrets.
 pub(super) fn read_batch(
     body: &str,
     hide: &dyn Fn(&str) -> String,
@@ -340,7 +341,7 @@ fn read_json(body: &str, hide: &dyn Fn(&str) -> String) -> Result<Value, Invalid
         .map_err(|_| InvalidAnswer::NotJson { body: gist(&hide(body)) })
 }
 
-/// What shows of a body that is not Janus': of a page its title, which tells whose it is.
+/// An excerpt of a body that is not Janus'. The title of a page tells whose it is.
 pub(super) fn gist(body: &str) -> String {
     let body = body.trim();
     let lower = body.to_ascii_lowercase();
@@ -348,8 +349,9 @@ pub(super) fn gist(body: &str) -> String {
     excerpt(title.and_then(|(begin, end)| body.get(begin..end)).unwrap_or(body))
 }
 
-/// The JSON with U+FFFD in place of every escaped surrogate that has no other half. RFC 8259, section 8.2,
-/// leaves open what they mean, and `serde_json` refuses them: one such user name would lose a whole batch.
+/// The JSON with U+FFFD in place of every escaped surrogate that has no other half. RFC 8259,
+/// section 8.2, leaves their meaning open, and `serde_json` refuses them: one such user name would
+/// lose a whole batch.
 fn without_lone_surrogates(json: &str) -> String {
     let mut whole = String::with_capacity(json.len());
     let mut rest = json;
@@ -389,7 +391,7 @@ fn plugin_data(message: &mut Value) -> Option<Value> {
     message.pointer_mut("/plugindata/data").map(Value::take).filter(|data| !data.is_null())
 }
 
-/// A request as it is posted. `B` is what plugins are told.
+/// A request as it is sent. `B` is the body of messages to plugins.
 #[derive(Serialize)]
 pub(super) struct Envelope<'a, B: Serialize> {
     #[serde(flatten)]
@@ -408,7 +410,7 @@ impl<B: Serialize> Envelope<'_, B> {
     }
 }
 
-/// What is asked of the gateway.
+/// A request to the gateway.
 #[derive(Serialize)]
 #[serde(tag = "janus", rename_all = "lowercase")]
 pub(super) enum Request<B> {
@@ -430,6 +432,22 @@ pub(super) enum Request<B> {
     Keepalive,
     Info,
     Destroy,
+}
+
+impl<B> Request<B> {
+    /// The name for logs and errors.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Create { .. } => "Create",
+            Self::Attach { .. } => "Attach",
+            Self::Message { .. } => "Message",
+            Self::Trickle(_) => "Trickle",
+            Self::Detach => "Detach",
+            Self::Keepalive => "Keepalive",
+            Self::Info => "Info",
+            Self::Destroy => "Destroy",
+        }
+    }
 }
 
 /// Local candidates: one, or a batch.

@@ -1,189 +1,106 @@
-//! The session: connecting, its states, and the end.
-
-mod polling;
-mod requests;
-mod responses;
-mod token;
+//! The session: made on the first server that answers, kept alive, lost, and ended.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
-use vecmap::VecMap;
 
 use serde::Serialize;
-use serde_json::Value;
 
-use super::backoff::Backoff;
-use super::budget::Budget;
-use super::credentials::{Credentials, Generation, Refused, TokenRequest, percent_encode};
-use super::error::{CoreCode, Error, InvalidAnswer};
-use super::message::{
-    self, Candidate, Envelope, HandleId, Jsep, Message, Notice, Request, SessionId,
-};
-use super::poll::{Doubt, Poll};
+use super::credentials::{self, Credentials, TokenRequest};
+use super::error::{CoreCode, Error};
+use super::message::{Candidate, HandleId, Jsep, Message, Notice, Request, SessionId};
+use super::requests::{self, Answer, Queue, Requests, TransactionId};
+use super::transport::{self, Doubt, Event, HttpId, HttpResponse, Io, Outgoing, Target, Transport};
 use crate::config::{GatewayConfig, Secret, ServerUrl};
-use crate::log::{Level, excerpt};
+use crate::log::Level;
 use crate::time::{Time, earliest};
+use crate::timer::TimerTable;
 
-/// How long the farewell may take. The user waits for it, and the gateway forgets us anyway.
-const FAREWELL: Duration = Duration::from_secs(3);
-
-/// How far behind the request for the session that for a handle in it goes out.
-const BEHIND: Duration = Duration::from_millis(3);
-
-/// How long the event that answers an acknowledged message may take until it is doubted that it comes: the
-/// plugin answers within milliseconds.
-const ANSWER: Duration = Duration::from_secs(2);
-
-/// How long a server may be out of reach before another is tried, where there are several.
+/// How long a server may be out of reach before another is tried, if there are several.
 const FAILOVER: Duration = Duration::from_secs(10);
 
-/// How many POSTs may follow each other at once, and how often one may then. A page stays far below, and so
-/// does all that is repeated, which has pauses of its own.
-const BURST: u32 = 200;
-const INTERVAL: Duration = Duration::from_millis(125);
-
-/// Only the beginning of a poll keeps a session alive, and that may be so long ago: a gateway that forgets
-/// sessions sooner needs to be told that this one is in use.
-const LONGEST_POLL: Duration = Duration::from_secs(35);
-
-/// A session that is lost earlier has been of no use. Behind an address that leads to two gateways in turn,
-/// all of them are.
+/// A session that is lost earlier has been of no use. Behind an address that leads to two gateways
+/// in turn, all of them are.
 const PROBATION: Duration = Duration::from_secs(10);
 
-/// Names an HTTP request that was handed out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct HttpId(pub u64);
-
-/// Names a request of the user of the session; its [`Answer`] bears the same transaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct TransactionId(u64);
-
-/// An HTTP request to be made. A body makes it a POST, as `text/plain`: the gateway does not look at
-/// the content type, and the browser then asks for no CORS preflight.
-#[derive(Clone, PartialEq, Eq)]
-pub struct HttpRequest {
-    /// Comes back with the response.
-    pub id: HttpId,
-    /// Where to. Holds the session id and secrets: not for logs.
-    pub url: String,
-    /// What to send; absent for a GET.
-    pub body: Option<String>,
-}
-
-/// What became of an HTTP request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum HttpResponse {
-    /// Something answered.
-    Answered {
-        /// The HTTP status.
-        status: u16,
-        /// The body as text.
-        body: String,
-    },
-    /// Something answered, elsewhere: the browser was sent on, and a POST becomes a GET on such a way.
-    Redirected {
-        /// The address in the end.
-        to: String,
-        /// The HTTP status there.
-        status: u16,
-        /// The body as text.
-        body: String,
-    },
-    /// Nothing answered, with the browser's words.
-    Failed(String),
-}
-
-/// How a request ended well.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Answer {
-    /// Attached, as this handle.
-    Attached(HandleId),
-    /// The plugin answered.
-    Plugin {
-        /// The plugin's message.
-        data: Value,
-        /// An offer or answer that came with it.
-        jsep: Option<Jsep>,
-    },
-    /// Done, with nothing to tell.
-    Done,
-}
-
-/// What the session wants or tells. Drain it after every input.
+/// An output of the session. Drain them after every input.
 pub enum Output {
-    /// Make this HTTP request.
-    Http(HttpRequest),
-    /// Abort that one; its response is no longer wanted.
-    Abort(HttpId),
+    /// Do this.
+    Io(Io),
     /// `open()` ended.
     Opened(Result<(), Error>),
     /// A request ended.
     Answer(TransactionId, Result<Answer, Error>),
     /// Something happened to a handle.
     Notice(HandleId, Notice),
-    /// Ask the page for a token; tell [`Session::handle_token`].
+    /// Ask the page for a token; its answer goes to [`Session::handle_token`].
     AskToken(TokenRequest),
-    /// The poll fails, and is tried again: events may be lost.
+    /// Events do not arrive, which is tried again: some may be lost.
     Trouble(Error),
     /// The gateway is in reach again, and the session is there.
     Restored,
-    /// An event may be lost, though nothing has failed.
+    /// An event may be lost, although nothing has failed.
     Doubt(Doubt),
     /// The session is lost; nothing more comes.
     Lost(Error),
-    /// Send this body to this address while the page is being left.
-    Beacon {
-        /// Where to. Holds the session id: not for logs.
-        url: String,
-        /// What to send.
-        body: String,
-    },
     /// `close()` ended.
     Closed,
     /// A line for the log.
     Log(Level, String),
 }
 
-/// The session's state machine. `B` is what plugins are told.
+/// The session's state machine. `B` is the body of messages to plugins.
 ///
 /// | from | by | to |
 /// | --- | --- | --- |
 /// | Closed | `open()`, which may ask for a token first | Opening |
 /// | Opening | the first server that answers | Open |
 /// | Opening | the last server that does not | Closed |
-/// | Open | 458, or polls failing for too long | Closed |
+/// | Open | 458, or events that fail to arrive for too long | Closed |
 /// | Open | `close()` | Closing |
 /// | Closing | the answer, or 3 s | Closed |
 pub struct Session<B> {
-    config: GatewayConfig,
+    servers: Vec<ServerUrl>,
+    account: Option<String>,
     random: Rc<dyn Fn() -> u64>,
-    credentials: Credentials,
     state: State,
-    poll: Poll,
-    /// The token of the last poll.
-    poll_token: Generation,
-    /// The last poll was refused for its token.
-    is_poll_refused: bool,
-    /// A failing poll does not end the session: more than the session would end with it.
-    is_patient: bool,
-    /// Requests without an answer, the oldest first.
-    pending: VecMap<TransactionId, Pending<B>>,
-    last_transaction: u64,
-    last_http: u64,
-    /// The gateway forgot a session that was polled: how soon it does so is to be asked.
-    wants_info: bool,
-    /// How soon a session ends that is not heard of, where a poll alone does not keep it alive.
-    timeout: Option<Duration>,
-    /// When to tell the gateway that the session is in use.
-    keepalive_due: Option<Time>,
-    /// Where the request led whose response is being looked at.
-    redirected_to: Option<String>,
-    /// Goes with every request: a balancer that hashes it sends all of them to the same gateway.
-    client: String,
-    budget: Budget,
+    credentials: Credentials,
+    requests: Requests<B>,
+    transport: Transport,
+    lifetime: Lifetime,
+    timers: TimerTable<Timer>,
     trial: Trial,
     outputs: VecDeque<Output>,
+}
+
+enum State {
+    Closed,
+    Opening {
+        server: ServerUrl,
+        /// In reverse: the next server is the last.
+        rest: Vec<ServerUrl>,
+        failures: Vec<(ServerUrl, Error)>,
+    },
+    Open,
+    Closing,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    /// The gateway is to hear that the session is in use. Set whenever it has, if it forgets
+    /// sessions so soon; stopped with the session.
+    Keepalive,
+}
+
+/// How long the gateway keeps a session that makes no request.
+#[derive(Clone, Copy)]
+enum Lifetime {
+    /// Longer than the transport is ever silent, as far as is known.
+    Sufficient,
+    /// It forgot a session: the next one asks how long it keeps one.
+    Doubtful,
+    /// So long: it needs keepalives.
+    Short(Duration),
 }
 
 /// Whether a session has been of use.
@@ -193,158 +110,42 @@ struct Trial {
     since: Option<Time>,
     /// A handle was attached in it.
     attached: bool,
-    /// A poll was answered.
-    polled: bool,
-}
-
-enum State {
-    Closed,
-    /// `rest` is in reverse: the next server stands last.
-    Opening {
-        server: ServerUrl,
-        id: SessionId,
-        rest: Vec<ServerUrl>,
-        failures: Vec<(ServerUrl, Error)>,
-    },
-    Open {
-        server: ServerUrl,
-        id: SessionId,
-    },
-    Closing {
-        server: ServerUrl,
-        id: SessionId,
-    },
-}
-
-impl State {
-    /// Where a request in a lane goes.
-    fn url(&self, kind: Kind, lane: ChannelKind) -> Option<String> {
-        let (Self::Opening { server, id, .. }
-        | Self::Open { server, id }
-        | Self::Closing { server, id }) = self
-        else {
-            return None;
-        };
-        Some(match lane {
-            _ if matches!(kind, Kind::Create | Kind::Info) => server.join(""),
-            ChannelKind::Free => server.join(&id.0.to_string()),
-            ChannelKind::Messages(handle) | ChannelKind::Candidates(handle) => {
-                server.join(&format!("{}/{}", id.0, handle.0))
-            }
-        })
-    }
-}
-
-struct Pending<B> {
-    kind: Kind,
-    lane: ChannelKind,
-    deadline: Time,
-    stage: Stage,
-    request: Request<B>,
-    /// The token that it was last posted with.
-    token: Generation,
-    /// It was refused for its token.
-    is_refused: bool,
-    backoff: Backoff,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Create,
-    /// Sent right behind the request for the session.
-    EarlyAttach,
-    Attach,
-    Message,
-    Trickle,
-    Detach,
-    Keepalive,
-    Info,
-    Destroy,
-}
-
-impl Kind {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Create => "Create",
-            Self::EarlyAttach | Self::Attach => "Attach",
-            Self::Message => "Message",
-            Self::Trickle => "Trickle",
-            Self::Detach => "Detach",
-            Self::Keepalive => "Keepalive",
-            Self::Info => "Info",
-            Self::Destroy => "Destroy",
-        }
-    }
-
-    /// The browser posts the two on connections of their own: an attach that came first would be refused, and
-    /// cost a round trip more.
-    fn first_stage(self, now: Time) -> Stage {
-        match self {
-            Self::EarlyAttach => Stage::Again(now + BEHIND),
-            _ => Stage::Queued,
-        }
-    }
-
-    /// Whether it does no harm when it is done twice, so that it may be posted again where nobody knows
-    /// whether it arrived. A second handle ends with the session.
-    fn is_repeatable(self) -> bool {
-        matches!(self, Self::EarlyAttach | Self::Attach | Self::Trickle | Self::Detach)
-    }
-}
-
-/// Requests in one lane are posted one after the other, since the browser may deliver parallel
-/// ones in any order: a hang-up must not overtake its call. Candidates have a lane of their own, as
-/// the gateway keeps early ones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ChannelKind {
-    Free,
-    Messages(HandleId),
-    Candidates(HandleId),
-}
-
-enum Stage {
-    Queued,
-    /// It is posted then; mostly again, since it failed.
-    Again(Time),
-    Posted(HttpId),
-    /// Taken by the gateway; the answer comes by the poll. If it is not there by then, it may be lost.
-    Acknowledged {
-        doubted: Option<Time>,
-    },
+    /// Events have arrived.
+    received: bool,
 }
 
 impl<B: Serialize> Session<B> {
     /// A closed session. `random` is the source of ids: it must be cryptographic, since the id is
     /// the only key to the session.
-    pub fn new(mut config: GatewayConfig, random: Rc<dyn Fn() -> u64>) -> Self {
-        let (api_secret, token) = (config.api_secret.take(), std::mem::take(&mut config.token));
+    pub fn new(config: GatewayConfig, random: Rc<dyn Fn() -> u64>) -> Self {
+        let limit = config.request_timeout;
+        let retry_limit = match config.servers.len() {
+            0 | 1 => config.retry_limit,
+            _ => config.retry_limit.min(FAILOVER),
+        };
+        let poll_events = config.poll_events;
+        let settings = transport::Settings { poll_events, request_timeout: limit, retry_limit };
+        let (secret, token) = (config.api_secret, config.token);
         Self {
-            wants_info: false,
-            timeout: None,
-            keepalive_due: None,
-            redirected_to: None,
-            client: format!("{:016x}", random()),
-            credentials: Credentials::new(api_secret, token),
-            config,
-            random,
+            servers: config.servers,
+            account: config.account,
             state: State::Closed,
-            poll: Poll::default(),
-            poll_token: Generation::default(),
-            is_poll_refused: false,
-            is_patient: false,
-            pending: VecMap::new(),
-            last_transaction: 0,
-            last_http: 0,
-            budget: Budget::new(INTERVAL, BURST),
+            credentials: Credentials::new(secret, token, limit, random.clone()),
+            requests: Requests::new(limit, random.clone()),
+            transport: Transport::new(settings, random.clone()),
+            random,
+            lifetime: Lifetime::Sufficient,
+            timers: TimerTable::default(),
             trial: Trial::default(),
             outputs: VecDeque::new(),
         }
     }
 
-    /// Whether the session, or the last one, was more than an answer to `create`: something was attached and
-    /// heard in it, and it lasted for a while. Only then the next loss of one is a new trouble.
+    /// Whether the session, or the last one, was more than an answer to `create`: a handle was
+    /// attached in it, events arrived, and it lasted for a while. Only then the next loss of one is
+    /// a new trouble.
     pub(crate) fn was_of_use(&self, now: Time) -> bool {
-        self.trial.attached && self.trial.polled && self.is_past_probation(now)
+        self.trial.attached && self.trial.received && self.is_past_probation(now)
     }
 
     fn is_past_probation(&self, now: Time) -> bool {
@@ -358,10 +159,17 @@ impl<B: Serialize> Session<B> {
 
     /// Whether requests can be made.
     pub fn is_open(&self) -> bool {
-        matches!(self.state, State::Open { .. })
+        matches!(self.state, State::Open)
     }
 
-    /// The next session begins with a fresh token, where the page gives it.
+    /// A text without the secrets, however spelled, and without the session's id. JSON stays JSON.
+    pub fn without_secrets(&self, text: &str) -> String {
+        self.credentials.hide(text)
+    }
+
+    // Commands.
+
+    /// The next session begins with a fresh token, if the page gives it.
     pub fn forget_token(&mut self) {
         self.credentials.forget_token();
     }
@@ -369,14 +177,324 @@ impl<B: Serialize> Session<B> {
     /// Tries the servers in order; ends with [`Output::Opened`].
     pub fn open(&mut self, now: Time) {
         if matches!(self.state, State::Closed) {
-            if self.credentials.needs_token() {
-                self.ask_token(now);
-            }
-            let servers = self.config.servers.iter().rev().cloned().collect();
+            self.credentials.handle_opening(now);
             self.trial = Trial::default();
+            let servers = self.servers.iter().rev().cloned().collect();
             self.open_next(servers, Vec::new(), now);
+            self.run(now);
         }
     }
+
+    /// Ends the session and all its handles; ends with [`Output::Closed`], whatever the gateway
+    /// says.
+    pub fn close(&mut self, now: Time) {
+        match self.state {
+            State::Closed => self.outputs.push_back(Output::Closed),
+            State::Opening { .. } => {
+                self.fail_to_open(Error::ConnectCancelled, now);
+                self.outputs.push_back(Output::Closed);
+            }
+            State::Open => {
+                self.state = State::Closing;
+                self.abandon_requests(&Error::Disconnected, now);
+                self.stop_listening();
+                self.requests.destroy(&self.credentials, now);
+            }
+            State::Closing => {}
+        }
+        self.run(now);
+    }
+
+    /// Ends the session without waiting for an answer: the page is being left.
+    pub fn leave(&mut self, error: &Error, now: Time) {
+        let before = std::mem::replace(&mut self.state, State::Closed);
+        self.abandon_requests(error, now);
+        self.stop_listening();
+        self.credentials.stop_asking();
+        if matches!(before, State::Open | State::Closing) {
+            let transaction = self.requests.next_transaction();
+            let request = &Request::<B>::Destroy;
+            let destroy = Outgoing { transaction, target: Target::Session, request };
+            self.transport.send_last(&destroy, &self.credentials);
+        }
+        self.credentials.end_session();
+        self.run(now);
+    }
+
+    /// While media flows, a gateway out of reach is waited for without a limit: the calls would end
+    /// with the session.
+    pub fn retain_while_media_flows(&mut self, media_flows: bool) {
+        self.transport.retain_while_media_flows(media_flows);
+    }
+
+    /// Checks at once whether the session is there, and retries everything that waits for a retry.
+    pub fn look(&mut self, now: Time) {
+        if self.is_open() {
+            self.transport.hurry(now);
+            self.requests.hurry(now);
+            self.probe(now);
+            self.handle_timeout(now);
+        }
+    }
+
+    /// Attaches to a plugin; answered by [`Answer::Attached`]. While the session is being made, the
+    /// request goes with it: the id is ours, and one round trip is saved. `account` is shown in
+    /// place of the session's own.
+    pub fn attach(
+        &mut self,
+        plugin: &str,
+        account: Option<&str>,
+        now: Time,
+    ) -> Result<TransactionId, Error> {
+        let opaque_id = account.map(str::to_owned).or_else(|| self.account.clone());
+        let request = Request::Attach { plugin: plugin.to_owned(), opaque_id };
+        self.request(Queue::Unordered, request, now)
+    }
+
+    /// Sends the plugin a message; answered by [`Answer::Plugin`].
+    pub fn message(
+        &mut self,
+        handle: HandleId,
+        body: B,
+        jsep: Option<Jsep>,
+        now: Time,
+    ) -> Result<TransactionId, Error> {
+        self.request(Queue::Messages(handle), Request::Message { body, jsep }, now)
+    }
+
+    /// Sends local candidates, several in one request.
+    pub fn trickle(
+        &mut self,
+        handle: HandleId,
+        candidates: Vec<Candidate>,
+        now: Time,
+    ) -> Result<TransactionId, Error> {
+        self.request(Queue::Candidates(handle), Request::Trickle(candidates.into()), now)
+    }
+
+    /// Detaches the handle, after everything that was sent to it before.
+    pub fn detach(&mut self, handle: HandleId, now: Time) -> Result<TransactionId, Error> {
+        self.request(Queue::Messages(handle), Request::Detach, now)
+    }
+
+    fn request(
+        &mut self,
+        queue: Queue,
+        request: Request<B>,
+        now: Time,
+    ) -> Result<TransactionId, Error> {
+        match self.state {
+            State::Opening { .. } | State::Open => {
+                let transaction = self.requests.request(queue, request, &self.credentials, now);
+                self.run(now);
+                Ok(transaction)
+            }
+            State::Closed | State::Closing => Err(Error::NotConnected),
+        }
+    }
+
+    // Inputs.
+
+    /// The response to an HTTP request that was handed out.
+    pub fn handle_http(&mut self, http: HttpId, response: HttpResponse, now: Time) {
+        self.transport.handle_http(http, &response, &mut self.credentials, now);
+        self.run(now);
+        self.transport.handle_drained(&self.credentials, now);
+        self.run(now);
+    }
+
+    /// The token that [`Output::AskToken`] asked for, or the page's reason why there is none.
+    pub fn handle_token(
+        &mut self,
+        request: TokenRequest,
+        result: Result<Secret, String>,
+        now: Time,
+    ) {
+        self.credentials.handle_token(request, result, now);
+        self.run(now);
+    }
+
+    /// The moment by which [`Session::handle_timeout`] must be called.
+    pub fn poll_timeout(&self) -> Option<Time> {
+        let requests = self.requests.poll_timeout(&self.credentials);
+        let own = earliest(self.credentials.poll_timeout(), self.timers.next());
+        earliest(own, earliest(requests, self.transport.poll_timeout()))
+    }
+
+    /// The time has come.
+    pub fn handle_timeout(&mut self, now: Time) {
+        self.credentials.handle_timeout(now);
+        self.run(now);
+        loop {
+            self.requests.handle_timeout(&self.credentials, now);
+            self.run(now);
+            let due = self.requests.poll_timeout(&self.credentials);
+            if due.is_none_or(|due| due > now) {
+                break;
+            }
+        }
+        while let Some(Timer::Keepalive) = self.timers.pop_expired(now) {
+            self.probe(now);
+            self.schedule_keepalive(now);
+        }
+        self.run(now);
+        self.transport.handle_timeout(&self.credentials, now);
+        self.run(now);
+    }
+
+    /// The next output, if there is one.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    // The parts.
+
+    /// Carries the outputs of the parts from one to the other until all are quiet. An event of the
+    /// transport is dealt with before the next one.
+    fn run(&mut self, now: Time) {
+        loop {
+            if let Some(output) = self.credentials.poll_output() {
+                self.handle_credentials(output, now);
+            } else if let Some(output) = self.requests.poll_output() {
+                self.handle_requests(output, now);
+            } else if let Some(event) = self.transport.poll_output() {
+                self.handle_transport(event, now);
+            } else {
+                return;
+            }
+        }
+    }
+
+    /// As [`Session::run`], but no new event of the transport is looked at.
+    fn run_requests(&mut self, now: Time) {
+        while let Some(output) = self.requests.poll_output() {
+            self.handle_requests(output, now);
+        }
+    }
+
+    fn handle_credentials(&mut self, output: credentials::Output, now: Time) {
+        match output {
+            credentials::Output::Ask(request) => {
+                self.log(Level::Debug, "asking the page for a token".into());
+                self.outputs.push_back(Output::AskToken(request));
+            }
+            credentials::Output::Renewed(waited) => {
+                self.requests.handle_token(waited, &self.credentials);
+                self.run_requests(now);
+                self.transport.handle_token(&self.credentials, now);
+            }
+            credentials::Output::Failed(error) => match self.state {
+                State::Opening { .. } => self.fail_to_open(error, now),
+                State::Open | State::Closing => self.lose(error, now),
+                State::Closed => {}
+            },
+        }
+    }
+
+    fn handle_requests(&mut self, output: requests::Output, now: Time) {
+        match output {
+            requests::Output::Send(transaction) => self.send(transaction, now),
+            requests::Output::Cancel(transaction) => self.transport.cancel(transaction),
+            requests::Output::Created(result) => self.handle_created(result, now),
+            requests::Output::Destroyed => {
+                self.state = State::Closed;
+                self.credentials.stop_asking();
+                self.credentials.end_session();
+                self.outputs.push_back(Output::Closed);
+            }
+            requests::Output::Probed(Err(error)) if error.ends_session() => self.lose(error, now),
+            requests::Output::Probed(result) => self.transport.handle_probed(result, now),
+            requests::Output::SessionTimeout(seconds) => self.handle_lifetime(seconds, now),
+            requests::Output::Answered(transaction, result) => {
+                self.trial.attached |= matches!(result, Ok(Answer::Attached(_)));
+                let lost = result.as_ref().err().filter(|error| error.is_session_lost()).cloned();
+                self.outputs.push_back(Output::Answer(transaction, result));
+                if let Some(error) = lost {
+                    self.lose(error, now);
+                }
+            }
+            requests::Output::Unanswered { error, deadline } => {
+                self.transport.handle_unanswered(error, deadline, now);
+            }
+            requests::Output::Doubt => {
+                self.doubt("the answer to a message does not come", Doubt::Possible);
+            }
+            requests::Output::Log(level, line) => self.log(level, line),
+        }
+    }
+
+    fn send(&mut self, transaction: TransactionId, now: Time) {
+        // It may have ended meanwhile.
+        let Some(outgoing) = self.requests.outgoing(transaction) else { return };
+        if let Err(due) = self.transport.send(&outgoing, &self.credentials, now) {
+            self.requests.handle_delayed(transaction, due);
+        }
+    }
+
+    fn handle_transport(&mut self, event: Event, now: Time) {
+        match event {
+            Event::Io(io) => self.outputs.push_back(Output::Io(io)),
+            Event::Answered(transaction, message) => {
+                self.handle_response(transaction, Ok(message), now);
+            }
+            Event::Failed(transaction, error) => self.handle_response(transaction, Err(error), now),
+            Event::Message(message) => self.handle_message(message, now),
+            Event::Receiving => self.trial.received = true,
+            Event::Refreshed => self.schedule_keepalive(now),
+            Event::Probe => self.probe(now),
+            Event::Trouble(error) => self.outputs.push_back(Output::Trouble(error)),
+            Event::Restored => self.outputs.push_back(Output::Restored),
+            Event::Doubt(why, doubt) => self.doubt(why, doubt),
+            Event::Skipped(error) => self.requests.handle_skipped(&error),
+            Event::Down(error) => self.lose(error, now),
+            Event::Log(level, line) => self.log(level, line),
+        }
+    }
+
+    fn handle_response(
+        &mut self,
+        transaction: TransactionId,
+        result: Result<Message, Error>,
+        now: Time,
+    ) {
+        self.requests.handle_response(transaction, result, &mut self.credentials, now);
+    }
+
+    /// A message that the gateway sent by itself.
+    fn handle_message(&mut self, message: Message, now: Time) {
+        match message {
+            Message::Keepalive | Message::Ack { .. } | Message::ServerInfo { .. } => {}
+            Message::Notice { sender, notice } => {
+                self.outputs.push_back(Output::Notice(sender, notice));
+            }
+            Message::Reply { transaction, .. } | Message::Success { transaction, .. } => {
+                self.handle_answer(transaction, Ok(message), now);
+            }
+            Message::Error { transaction: Some(transaction), code, reason } => {
+                let error = self.credentials.refusal(code, &reason);
+                self.handle_answer(transaction, Err(error), now);
+            }
+            Message::Error { transaction: None, code, reason } => {
+                match self.credentials.refusal(code, &reason) {
+                    error if error.is_session_lost() => self.lose(error, now),
+                    error if error.is_unauthorized() => self.probe(now),
+                    error => self.warn("the gateway says", &error),
+                }
+            }
+            Message::Timeout => self.lose(Error::SessionTimedOut, now),
+            Message::Unknown(why) => {
+                let line = format!("skipped {}", self.credentials.hide(&why));
+                self.log(Level::Warn, line);
+            }
+        }
+    }
+
+    fn handle_answer(&mut self, transaction: u64, result: Result<Message, Error>, now: Time) {
+        let transaction = TransactionId(transaction);
+        self.requests.handle_answer(transaction, result, &mut self.credentials, now);
+    }
+
+    // The beginning.
 
     fn open_next(
         &mut self,
@@ -385,241 +503,34 @@ impl<B: Serialize> Session<B> {
         now: Time,
     ) {
         let Some(server) = rest.pop() else {
-            self.state = State::Closed;
-            return self.fail_to_open(Error::NoServer { failures });
+            return self.fail_to_open(Error::NoServer { failures }, now);
         };
         let id = SessionId::from_random((self.random)());
-        self.state = State::Opening { server, id, rest, failures };
-        self.request(Kind::Create, ChannelKind::Free, Request::Create { id }, now);
-        self.attach_early(Kind::EarlyAttach, now);
+        self.credentials.begin_session(id);
+        self.transport.open(&server);
+        self.state = State::Opening { server, rest, failures };
+        self.requests.open(id, &self.credentials, now);
     }
 
-    fn fail_to_open(&mut self, error: Error) {
-        self.state = State::Closed;
-        self.credentials.stop_asking();
-        self.abandon_all(&error);
+    fn fail_to_open(&mut self, error: Error, now: Time) {
+        self.end(&error, now);
         self.outputs.push_back(Output::Opened(Err(error)));
     }
 
-    /// Ends the session and all its handles; ends with [`Output::Closed`], whatever the gateway says.
-    pub fn close(&mut self, now: Time) {
-        match std::mem::replace(&mut self.state, State::Closed) {
-            State::Closed => self.outputs.push_back(Output::Closed),
-            State::Opening { .. } => {
-                self.fail_to_open(Error::ConnectCancelled);
-                self.outputs.push_back(Output::Closed);
-            }
-            State::Open { server, id } => {
-                self.abandon_all(&Error::Disconnected);
-                // Whatever it would bring, nobody waits for any more.
-                self.stop_poll();
-                self.state = State::Closing { server, id };
-                let transaction =
-                    self.request(Kind::Destroy, ChannelKind::Free, Request::Destroy, now);
-                if let Some(pending) = self.pending.get_mut(&transaction) {
-                    pending.deadline = pending.deadline.min(now + FAREWELL);
+    fn handle_created(&mut self, result: Result<SessionId, Error>, now: Time) {
+        let (server, mut rest, mut failures) =
+            match std::mem::replace(&mut self.state, State::Closed) {
+                State::Opening { server, rest, failures } => (server, rest, failures),
+                other => {
+                    self.state = other;
+                    return;
                 }
-            }
-            closing @ State::Closing { .. } => self.state = closing,
-        }
-    }
-
-    /// Whether a gateway out of reach is waited for without a limit.
-    pub fn set_patient(&mut self, is_patient: bool) {
-        self.is_patient = is_patient;
-    }
-
-    /// Looks at once whether the session is there, and tries a failing poll again.
-    pub fn look(&mut self, now: Time) {
-        if !self.is_open() {
-            return;
-        }
-        self.poll.hurry(now);
-        for pending in self.pending.values_mut() {
-            if let Stage::Again(due) = &mut pending.stage {
-                *due = now;
-            }
-        }
-        self.probe(now);
-        self.handle_timeout(now);
-    }
-
-    /// Ends the session without waiting for a word: the page is being left.
-    pub fn leave(&mut self, error: &Error) {
-        self.abandon_all(error);
-        self.stop_poll();
-        self.credentials.stop_asking();
-        if let State::Open { server, id } | State::Closing { server, id } =
-            std::mem::replace(&mut self.state, State::Closed)
-        {
-            let url = self.addressed(&server.join(&id.0.to_string()));
-            let transaction = self.next_transaction();
-            let body = requests::body(&Request::<B>::Destroy, transaction, &self.credentials);
-            self.outputs.push_back(Output::Beacon { url, body });
-        }
-    }
-
-    /// The response to an HTTP request that was handed out.
-    pub fn handle_http(&mut self, http: HttpId, response: HttpResponse, now: Time) {
-        let response = match response {
-            HttpResponse::Redirected { to, status, body } => {
-                // The query holds secrets.
-                let to = to.split(['?', '#']).next().unwrap_or_default();
-                self.redirected_to = Some(excerpt(&self.without_secrets(to)));
-                HttpResponse::Answered { status, body }
-            }
-            response => {
-                self.redirected_to = None;
-                response
-            }
-        };
-        if self.poll.http() == Some(http) {
-            self.handle_poll(response, now);
-            return;
-        }
-        let transaction = self
-            .pending
-            .iter()
-            .find(|(_, pending)| matches!(pending.stage, Stage::Posted(id) if id == http))
-            .map(|(transaction, pending)| (*transaction, pending.lane));
-        if let Some((transaction, lane)) = transaction {
-            self.handle_post(transaction, response, now);
-            self.pump(lane, now);
-        }
-    }
-
-    /// The moment by which [`Session::handle_timeout`] must be called.
-    pub fn poll_timeout(&self) -> Option<Time> {
-        let own = earliest(self.poll.deadline(), self.credentials.deadline());
-        let own = earliest(own, self.keepalive_due);
-        self.pending
-            .values()
-            .filter(|pending| !self.is_held(pending))
-            .map(|pending| match pending.stage {
-                Stage::Again(due) | Stage::Acknowledged { doubted: Some(due) } => {
-                    due.min(pending.deadline)
-                }
-                _ => pending.deadline,
-            })
-            .fold(own, |first, deadline| earliest(first, Some(deadline)))
-    }
-
-    /// The time has come.
-    pub fn handle_timeout(&mut self, now: Time) {
-        if self.credentials.is_due(now) {
-            self.ask_token(now);
-        } else if self.credentials.deadline().is_some_and(|deadline| deadline <= now) {
-            self.credentials.stop_asking();
-            let limit = self.config.request_timeout;
-            self.fail_for_token(Error::TokenTimeout { limit }, now);
-        }
-        let late: Vec<TransactionId> =
-            self.pending.iter().filter(|(_, p)| p.deadline <= now).map(|(t, _)| *t).collect();
-        for transaction in late {
-            // A late session is asked for at the next server, and its handle with it: that is late no more.
-            let is_late = |pending: &&Pending<B>| pending.deadline <= now && !self.is_held(pending);
-            let Some(pending) = self.pending.get(&transaction).filter(is_late) else { continue };
-            let (kind, lane, deadline) = (pending.kind, pending.lane, pending.deadline);
-            let mut is_deaf = false;
-            match pending.stage {
-                Stage::Posted(http) => self.outputs.push_back(Output::Abort(http)),
-                // The gateway took the request, and a poll that has been open all the while did not bring
-                // the answer: such a connection is dead without knowing it.
-                Stage::Acknowledged { .. } => {
-                    let since = self.poll.waits_since();
-                    is_deaf = since.is_some_and(|s| s + self.config.request_timeout <= deadline);
-                }
-                Stage::Queued | Stage::Again(_) => {}
-            }
-            let (request, limit) = (kind.as_str(), self.config.request_timeout);
-            let error = Error::Timeout { request, limit };
-            self.finish(transaction, Err(error.clone()), now);
-            if let Some(http) = self.poll.http().filter(|_| is_deaf) {
-                self.outputs.push_back(Output::Abort(http));
-                self.poll_failed(error, now);
-            }
-            self.pump(lane, now);
-        }
-        let mut lanes = Vec::new();
-        let mut is_doubted = false;
-        for pending in self.pending.values_mut() {
-            if let Stage::Acknowledged { doubted } = &mut pending.stage {
-                is_doubted |= doubted.take_if(|due| *due <= now).is_some();
-            }
-            if matches!(pending.stage, Stage::Again(due) if due <= now) {
-                pending.stage = Stage::Queued;
-                lanes.push(pending.lane);
-            }
-        }
-        if is_doubted {
-            self.doubt("the answer to a message does not come", Doubt::Possible);
-        }
-        for lane in lanes {
-            self.pump(lane, now);
-        }
-        if self.keepalive_due.take_if(|due| *due <= now).is_some() && self.is_open() {
-            self.probe(now);
-            self.schedule_keepalive(now);
-        }
-        if self.poll.is_proven(now) {
-            self.heard();
-        }
-        if self.poll.deadline().is_some_and(|deadline| deadline <= now) {
-            match self.poll.http() {
-                Some(_) if self.poll.is_overdue(now) => {
-                    self.doubt("a poll takes longer than it should", Doubt::Possible);
-                    self.probe(now);
-                }
-                Some(http) => {
-                    self.outputs.push_back(Output::Abort(http));
-                    self.handle_poll(HttpResponse::Failed("no answer to a poll".into()), now);
-                }
-                None => {
-                    self.start_poll(now);
-                    // A poll that works says so only when there is something to say.
-                    if self.poll.is_failing() {
-                        self.probe(now);
-                    }
-                }
-            }
-        }
-    }
-
-    /// What to do next, if anything.
-    pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
-    }
-
-    /// Janus ignores arguments that it does not know, of a POST as of a GET.
-    fn addressed(&self, path: &str) -> String {
-        format!("{path}?client={}", self.client)
-    }
-
-    fn handle_created(&mut self, result: Result<Answer, Error>, now: Time) {
-        let State::Opening { server, mut rest, mut failures, .. } =
-            std::mem::replace(&mut self.state, State::Closed)
-        else {
-            return;
-        };
+            };
         match result {
-            Ok(Answer::Attached(HandleId(given))) => {
-                self.outputs.push_back(Output::Log(
-                    Level::Info,
-                    format!("connected to {}", server.as_str()),
-                ));
-                self.state = State::Open { server, id: SessionId(given) };
-                self.trial.since = Some(now);
-                self.outputs.push_back(Output::Opened(Ok(())));
-                self.start_poll(now);
-                self.attach_early(Kind::Attach, now);
-                if std::mem::take(&mut self.wants_info) {
-                    self.request(Kind::Info, ChannelKind::Free, Request::Info, now);
-                }
-            }
-            Ok(_) => self.open_next(rest, failures, now),
+            Ok(id) => self.handle_open(&server, id, now),
             Err(error) => {
                 self.warn(server.as_str(), &error);
-                // Somebody holds the id that was chosen: the same server, another id.
+                // The id is taken: the same server, another id.
                 let is_conflict =
                     matches!(error, Error::Refused { code: CoreCode::SESSION_CONFLICT, .. });
                 if is_conflict && failures.len() < 3 {
@@ -631,14 +542,51 @@ impl<B: Serialize> Session<B> {
         }
     }
 
-    fn handle_destroyed(&mut self) {
-        self.credentials.stop_asking();
-        self.state = State::Closed;
-        self.outputs.push_back(Output::Closed);
+    fn handle_open(&mut self, server: &ServerUrl, id: SessionId, now: Time) {
+        self.log(Level::Info, format!("connected to {}", server.as_str()));
+        self.state = State::Open;
+        self.credentials.begin_session(id);
+        self.trial.since = Some(now);
+        self.outputs.push_back(Output::Opened(Ok(())));
+        self.transport.listen(&self.credentials, now);
+        self.requests.handle_created(&self.credentials, now);
+        if matches!(self.lifetime, Lifetime::Doubtful) {
+            self.lifetime = Lifetime::Sufficient;
+            self.requests.request(Queue::Unordered, Request::Info, &self.credentials, now);
+        }
     }
 
-    fn warn(&mut self, what: &str, error: &Error) {
-        self.outputs.push_back(Output::Log(Level::Warn, format!("{what}: {error}")));
+    // Keeping it alive.
+
+    /// Asks the gateway whether it knows the session.
+    fn probe(&mut self, now: Time) {
+        if self.is_open() {
+            self.requests.probe(&self.credentials, now);
+        }
+    }
+
+    fn handle_lifetime(&mut self, seconds: u64, now: Time) {
+        let timeout = Duration::from_secs(seconds);
+        let is_short = !timeout.is_zero() && timeout <= self.transport.longest_silence();
+        self.lifetime = if is_short { Lifetime::Short(timeout) } else { Lifetime::Sufficient };
+        self.log(Level::Info, format!("the gateway forgets sessions after {seconds} s"));
+        self.schedule_keepalive(now);
+    }
+
+    /// At half the time after which the session ends.
+    fn schedule_keepalive(&mut self, now: Time) {
+        match self.lifetime {
+            Lifetime::Short(timeout) => {
+                let interval = timeout.checked_div(2).unwrap_or(timeout);
+                self.timers.set(Timer::Keepalive, now + interval);
+            }
+            Lifetime::Sufficient | Lifetime::Doubtful => self.timers.stop(Timer::Keepalive),
+        }
+    }
+
+    fn doubt(&mut self, why: &str, doubt: Doubt) {
+        self.log(Level::Info, format!("{why}: an event may be lost"));
+        self.outputs.push_back(Output::Doubt(doubt));
     }
 
     // The end.
@@ -649,38 +597,46 @@ impl<B: Serialize> Session<B> {
         {
             error = Error::Misrouted;
         }
-        match std::mem::replace(&mut self.state, State::Closed) {
-            State::Open { .. } => {
-                self.credentials.stop_asking();
-                self.wants_info = self.timeout.is_none() && error.is_session_lost();
-                self.stop_poll();
-                self.abandon_all(&error);
+        match self.state {
+            State::Open => {
+                if error.is_session_lost() && matches!(self.lifetime, Lifetime::Sufficient) {
+                    self.lifetime = Lifetime::Doubtful;
+                }
+                self.end(&error, now);
                 self.outputs.push_back(Output::Lost(error));
             }
-            State::Closing { .. } => {
-                self.credentials.stop_asking();
-                self.abandon_all(&error);
+            State::Closing => {
+                self.end(&error, now);
                 self.outputs.push_back(Output::Closed);
             }
-            other => self.state = other,
+            State::Closed | State::Opening { .. } => {}
         }
     }
 
-    /// Fails every open request of the user, and aborts what is under way.
-    fn abandon_all(&mut self, error: &Error) {
-        for (transaction, pending) in std::mem::take(&mut self.pending) {
-            if let Stage::Posted(http) = pending.stage {
-                self.outputs.push_back(Output::Abort(http));
-            }
-            if !matches!(pending.kind, Kind::Create | Kind::Keepalive | Kind::Info | Kind::Destroy)
-            {
-                self.outputs.push_back(Output::Answer(transaction, Err(error.clone())));
-            }
-        }
+    /// There is no session any more: every request fails with this error.
+    fn end(&mut self, error: &Error, now: Time) {
+        self.state = State::Closed;
+        self.credentials.stop_asking();
+        self.stop_listening();
+        self.abandon_requests(error, now);
+        self.credentials.end_session();
     }
-}
 
-/// There is no session any more, and none to be had.
-pub(crate) fn given_up(cause: &Error) -> Error {
-    Error::OutOfReach { cause: Box::new(cause.clone()) }
+    fn stop_listening(&mut self) {
+        self.timers.stop(Timer::Keepalive);
+        self.transport.stop();
+    }
+
+    fn abandon_requests(&mut self, error: &Error, now: Time) {
+        self.requests.abandon(error);
+        self.run_requests(now);
+    }
+
+    fn warn(&mut self, subject: &str, error: &Error) {
+        self.log(Level::Warn, format!("{subject}: {error}"));
+    }
+
+    fn log(&mut self, level: Level, line: String) {
+        self.outputs.push_back(Output::Log(level, line));
+    }
 }

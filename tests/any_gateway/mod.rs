@@ -19,7 +19,7 @@ use videortc::client::{Client, Outcome, Output, UseCaseId};
 use videortc::config::{GatewayConfig, Secret, ServerUrl, Token, UserName};
 use videortc::error::Error;
 use videortc::peer::{ConnectionId, ConnectionState, PeerCommand, PeerEvent};
-use videortc::signaling::{Candidate, HttpId, HttpRequest, HttpResponse, TokenRequest};
+use videortc::signaling::{Candidate, HttpId, HttpRequest, HttpResponse, Io, TokenRequest};
 use videortc::time::Time;
 use videortc::usecase::video_call::{CallConfig, Event, Settings};
 use videortc::usecase::{self, Command, Plugin};
@@ -345,8 +345,8 @@ impl Storm {
     fn drain(&mut self) {
         while let Some(output) = self.client.poll_output() {
             match output {
-                Output::Http(request) => self.request(&request),
-                Output::Abort(id) => {
+                Output::Io(Io::Fetch(request)) => self.request(&request),
+                Output::Io(Io::Abort(id)) => {
                     self.work.retain(|_, work| !matches!(work, Work::Respond(of, _) if *of == id));
                     self.poll.take_if(|(poll, _)| *poll == id);
                 }

@@ -10,7 +10,7 @@ use videortc::client::{Client, Outcome, Output, UseCaseId};
 use videortc::config::{GatewayConfig, Secret, ServerUrl, Token, UserName};
 use videortc::peer::{self, ConnectionId, ConnectionState, PeerCommand, PeerEvent};
 use videortc::signaling::{
-    Candidate, HttpId, HttpRequest, HttpResponse, JsepKind, TokenRequest, parse_batch,
+    Candidate, HttpId, HttpRequest, HttpResponse, Io, JsepKind, TokenRequest, parse_batch,
 };
 use videortc::time::Time;
 use videortc::usecase::video_call::{CallConfig, Event, Settings, VideoCall};
@@ -403,12 +403,12 @@ impl Rig {
 
     fn take(&mut self, output: Output) {
         match output {
-            Output::Http(request) if request.body.is_none() => {
+            Output::Io(Io::Fetch(request)) if request.body.is_none() => {
                 assert!(self.poll.is_none(), "two polls at once");
                 self.live = Some(self.session.clone());
                 self.poll = Some(request);
             }
-            Output::Http(request) => {
+            Output::Io(Io::Fetch(request)) => {
                 if let Some(session) = number_of(&request, "id") {
                     (self.session, self.live) = (session, None);
                 }
@@ -416,9 +416,9 @@ impl Rig {
                 self.dialed += usize::from(body.contains(r#""request":"call""#));
                 self.posts.push(request);
             }
-            Output::Abort(id) => self.abort(id),
+            Output::Io(Io::Abort(id)) => self.abort(id),
             Output::AskToken(request) => self.tokens.push(request),
-            Output::Beacon { url, .. } => assert!(url.starts_with(BASE)),
+            Output::Io(Io::Beacon { url, .. }) => assert!(url.starts_with(BASE)),
             Output::Peer(_, connection, command) => self.take_command(connection, &command),
             Output::Release(_) => {
                 self.devices = false;

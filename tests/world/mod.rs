@@ -17,7 +17,9 @@ use videortc::data::frame::Frame;
 use videortc::data::{ChannelEvent, ChannelKind, ChannelMessage};
 use videortc::error::Error;
 use videortc::peer::{self, ConnectionId, ConnectionState, PeerCommand, PeerEvent};
-use videortc::signaling::{Candidate, HttpId, HttpRequest, HttpResponse, JsepKind, TokenRequest};
+use videortc::signaling::{
+    Candidate, HttpId, HttpRequest, HttpResponse, Io, JsepKind, TokenRequest,
+};
 use videortc::time::Time;
 use videortc::usecase::video_call::{CallConfig, Event, Reply, VideoCall};
 use videortc::usecase::{self, Command, Plugin};
@@ -717,15 +719,15 @@ impl World {
     fn drain(&mut self, page: usize) {
         while let Some(output) = self.pages[page].client.poll_output() {
             match output {
-                Output::Http(request) => self.send(page, request),
-                Output::Abort(id) => self.pages[page].aborted.push(id),
+                Output::Io(Io::Fetch(request)) => self.send(page, request),
+                Output::Io(Io::Abort(id)) => self.pages[page].aborted.push(id),
                 Output::AskToken(request) => {
                     self.pages[page].token_requests += 1;
                     if !self.pages[page].never_gives_token {
                         self.schedule(TOKEN, Work::Token(page, request));
                     }
                 }
-                Output::Beacon { url, body } => {
+                Output::Io(Io::Beacon { url, body }) => {
                     if !self.pages[page].is_offline {
                         let path = url.strip_prefix(BASE).unwrap().to_owned();
                         self.schedule(TRIP, Work::Beacon(path, body));
