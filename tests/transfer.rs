@@ -815,14 +815,14 @@ fn queues_transfers_until_the_call_is_up() {
     pair.open(A);
     pair.run_for(Duration::from_secs(55));
     assert_eq!(pair.ends[A].sent.len(), 0, "the other side is not there yet");
-    assert!(pair.dropped > 10, "greetings are repeated");
+    assert!(pair.dropped > 10, "HELLOs are repeated");
     pair.handle_up(B, Support::Version(1));
     let begin = pair.now;
     pair.open(B);
     let back = pair.text(B, "from the one that came last");
     pair.settle();
     assert_eq!(pair.outcome(B, back), "ok");
-    assert!(pair.now - begin < millis(100), "there is no need to wait for the next greeting");
+    assert!(pair.now - begin < millis(100), "there is no need to wait for the next HELLO");
     for number in [text, file, empty] {
         assert_eq!(pair.outcome(A, number), "ok");
     }
@@ -886,10 +886,10 @@ fn hello_exchange_works_in_any_order() {
             for end in [A, B] {
                 match step {
                     0 => pair.handle_up(end, Support::Version(1)),
-                    lane => {
-                        pair.ends[end].is_open[lane - 1] = true;
-                        let lane = [ChannelKind::Messages, ChannelKind::Bulk][lane - 1];
-                        pair.tell(end, |link, now| link.handle_open(lane, now));
+                    channel => {
+                        pair.ends[end].is_open[channel - 1] = true;
+                        let channel = [ChannelKind::Messages, ChannelKind::Bulk][channel - 1];
+                        pair.tell(end, |link, now| link.handle_open(channel, now));
                     }
                 }
                 pair.run_for(millis(250));
@@ -983,8 +983,8 @@ fn repeated_hellos_change_nothing() {
         }
         pair.run_for(millis(1));
     }
-    let greetings = pair.ends[A].frames("hello");
-    assert!(greetings <= 105, "one answer to each that was not seen: {greetings}");
+    let hellos = pair.ends[A].frames("hello");
+    assert!(hellos <= 105, "one answer to each that was not seen: {hellos}");
     pair.settle();
     assert_eq!(pair.outcome(A, number), "ok");
     assert!(pair.most_on_their_way[A] <= WINDOW);

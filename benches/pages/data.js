@@ -1,5 +1,5 @@
-// What both pages can do. The bare channel is one more on the call's own peer connection: it takes the
-// same way, and only our protocol is missing.
+// Functions of both pages. The bare channel is an additional one on the call's peer connection: it
+// takes the same path, without our protocol.
 
 const pause = (ms) => new Promise((resume) => setTimeout(resume, ms));
 const connection = () => harness.peers.find((peer) => peer.signalingState !== "closed");

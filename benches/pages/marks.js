@@ -1,6 +1,7 @@
 "use strict";
 
-// When what happened in this page: milliseconds on one clock, so that two pages' times can be compared.
+// When what happened in this page: milliseconds on one clock, so that two pages' times can be
+// compared.
 
 const times = {};
 const waiting = new Set();
@@ -33,7 +34,7 @@ window.reached = function (name, limit = 30000) {
   });
 };
 
-/** What is to be timed once more. */
+/** Removes marks that will be measured again. */
 window.forget = function (...names) {
   for (const name of names) delete times[name];
 };

@@ -1,7 +1,7 @@
 "use strict";
 
-// What the page and its connection did and when, for a trace: `steps` has [what, start, end?]. It watches only
-// where the address asks for it, since watching takes time too.
+// The states and events of the page and its connection, for a trace: `steps` has [what, start,
+// end?]. Records only if the address requests it, since recording takes time.
 
 window.steps = [];
 

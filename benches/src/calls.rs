@@ -1,5 +1,5 @@
-//! What a person waits for in a call, and what it costs the gateway, beside janus.js, on lines of several
-//! lengths.
+//! Latencies of a call and its load on the gateway, compared with janus.js at several round-trip
+//! times.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::pair::{Browsers, Side, Turn};
 use crate::settings;
 use crate::table::{Row, report};
 
-/// How long a call stands before it is hung up, in ms.
+/// The duration of a call before the hang-up, in ms.
 const TALK: u64 = 1000;
 
 pub(crate) async fn run() -> Result<()> {
@@ -36,7 +36,7 @@ pub(crate) async fn run() -> Result<()> {
     report("calls", &rows)
 }
 
-/// What [`measure`] measures, in its order.
+/// The rows of [`measure`], in order.
 fn rows(round_trip: Duration) -> Vec<Row> {
     let round_trip = round_trip.as_millis();
     let aim = |at_0, at_100| match round_trip {
@@ -62,7 +62,7 @@ fn rows(round_trip: Duration) -> Vec<Row> {
 
 async fn measure(turn: &Turn) -> Result<[f64; 10]> {
     let Turn { tom, jack } = turn;
-    // One after the other, since each alone is what a person waits for.
+    // One after the other, since each is a latency by itself.
     jack.register().await?;
     let registered = tom.register().await?;
     let registering = tom.line.log().all().requests;
@@ -76,7 +76,7 @@ async fn measure(turn: &Turn) -> Result<[f64; 10]> {
     let time = |key: &str| redial[key].as_f64().context("the redial has no times");
     let (hung_up, over, rings) = (time("start")?, time("over")?, time("rings")?);
     let ended = jack.reached("ended").await?;
-    // What the redial takes is not the call's.
+    // The requests of the redial do not belong to the call.
     let cost = tom.line.log().between(called, over) + jack.line.log().between(called, over);
     Ok([
         registered,

@@ -1,4 +1,4 @@
-//! Files and messages, against a bare data channel on the same peer connections.
+//! Files and messages, compared with a bare data channel on the same peer connections.
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -11,9 +11,9 @@ const MIB: u64 = 1 << 20;
 const FILE: u64 = 64 * MIB;
 const LARGE_FILE: u64 = 256 * MIB;
 const ROUNDS: usize = 5;
-/// The sizes of message that the bare channel may choose from.
+/// The message sizes that the bare channel may use.
 const RAW_SIZES: [u64; 4] = [16 * 1024, 32 * 1024, 60_000, 65_535];
-/// Messages whose way there and back is timed.
+/// The number of messages whose round trip is measured.
 const MESSAGES: u64 = 200;
 
 pub(crate) async fn run() -> Result<()> {

@@ -1,13 +1,13 @@
-//! Cuts one direction of an HTTP/1.1 connection into its messages, and tells of each what kind it is.
+//! Splits one direction of an HTTP/1.1 connection into its messages, and classifies them.
 
 use serde_json::Value;
 
-/// A request or an answer, whole.
+/// A complete request or response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Message {
     pub(crate) head: String,
     pub(crate) body: String,
-    /// On the wire, head and framing included.
+    /// Bytes on the wire, including head and framing.
     pub(crate) bytes: usize,
 }
 
@@ -16,12 +16,12 @@ impl Message {
         !self.head.starts_with("HTTP/")
     }
 
-    /// A browser's question whether it may ask (Fetch, section 4.8).
+    /// A CORS preflight (Fetch, section 4.8).
     pub(crate) fn is_preflight(&self) -> bool {
         self.head.starts_with("OPTIONS ")
     }
 
-    /// In a few words: "poll", "message: call", "event: accepted".
+    /// A short description: "poll", "message: call", "event: accepted".
     pub(crate) fn kind(&self) -> String {
         if self.is_preflight() {
             return "preflight".to_owned();
@@ -38,7 +38,7 @@ impl Message {
     }
 }
 
-/// What one object of Janus' API is about.
+/// The kind of an object of Janus' API.
 fn said(message: &Value) -> String {
     let word = |value: &Value| value.as_str().map(str::to_owned);
     let result = &message["plugindata"]["data"];
@@ -59,27 +59,27 @@ fn said(message: &Value) -> String {
     format!("{name}{detail}{}", jsep.unwrap_or_default())
 }
 
-/// Takes bytes as they come and gives messages as they are complete.
+/// Collects bytes and yields complete messages.
 #[derive(Debug)]
 pub(crate) struct Cutter {
     rest: Vec<u8>,
-    /// When the first of the rest came.
+    /// The arrival time of the first remaining byte.
     since: f64,
     is_dated_by_its_end: bool,
 }
 
 impl Cutter {
-    /// A request is dated by its first byte.
+    /// A request has the time of its first byte.
     pub(crate) fn requests() -> Self {
         Self { rest: Vec::new(), since: 0.0, is_dated_by_its_end: false }
     }
 
-    /// An answer is dated by its last byte.
+    /// A response has the time of its last byte.
     pub(crate) fn answers() -> Self {
         Self { is_dated_by_its_end: true, ..Self::requests() }
     }
 
-    /// The messages that these bytes complete, each with its date.
+    /// The messages that these bytes complete, with their times.
     pub(crate) fn cut(&mut self, bytes: &[u8], now: f64) -> Vec<(f64, Message)> {
         if self.rest.is_empty() || self.is_dated_by_its_end {
             self.since = now;
@@ -113,8 +113,8 @@ fn field<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     fields.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
 }
 
-/// A body in chunks (RFC 9112, section 7.1), which Janus writes to a browser that keeps the connection, and
-/// where it ends. No trailers follow.
+/// Decodes a chunked body (RFC 9112, section 7.1), which Janus sends on persistent connections, and
+/// finds its end. There are no trailers.
 fn chunks(bytes: &[u8], mut at: usize) -> Option<(Vec<u8>, usize)> {
     let mut body = Vec::new();
     loop {

@@ -1,4 +1,4 @@
-//! What a page costs while nothing happens: registered and waiting, and with a call up, beside janus.js.
+//! The cost of an idle page, registered and in a call, compared with janus.js.
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ pub(crate) async fn run() -> Result<()> {
     report("idle", &rows)
 }
 
-/// What one page costs in a minute.
+/// The cost of one page per minute.
 struct Minute {
     requests: f64,
     kilobytes: f64,
@@ -63,7 +63,7 @@ async fn measure(turn: &Turn, seconds: u64) -> Result<(Minute, Minute)> {
     let waiting = idle(tom, seconds).await?;
     tom.run(format!("client.call('{}')", jack.name)).await?;
     tokio::try_join!(tom.reached("picture"), jack.reached("picture"), jack.reached("data"))?;
-    // What belongs to the beginning is over then.
+    // The startup work is done by then.
     tom.run("await pause(3000)").await?;
     Ok((waiting, idle(tom, seconds).await?))
 }
@@ -72,7 +72,7 @@ async fn idle(end: &End, seconds: u64) -> Result<Minute> {
     end.watch_allocations().await?;
     let tasks = end.busy().await?;
     let start = now();
-    // Whatever runs in the page would be work, a timer too.
+    // Any script activity counts as work, including timers.
     tokio::time::sleep(Duration::from_secs(seconds)).await;
     let cost = end.line.log().between(start, now());
     let tasks_then = end.busy().await?;

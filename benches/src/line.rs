@@ -1,4 +1,4 @@
-//! A long line from one page to the gateway: it takes a round-trip time, and keeps what went by.
+//! A relay between a page and the gateway that adds a round-trip time and records the traffic.
 
 use std::net::SocketAddr;
 use std::ops::Add;
@@ -15,8 +15,8 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::http::{Cutter, Message};
 
-/// A relay that delivers each byte half a round trip after it was sent, in either direction. No bandwidth
-/// is taken away, nothing is lost, and there is no TLS.
+/// A relay that delays each byte by half a round trip, in either direction. It limits no bandwidth,
+/// loses nothing, and uses no TLS.
 #[derive(Debug)]
 pub(crate) struct Line {
     address: SocketAddr,
@@ -25,30 +25,30 @@ pub(crate) struct Line {
     task: JoinHandle<()>,
 }
 
-/// All that went by so far.
+/// All recorded traffic.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Log {
     pub(crate) messages: Vec<Passed>,
     pub(crate) connections: usize,
 }
 
-/// A request or an answer at the page's end of the line.
+/// A request or response at the page's end of the relay.
 #[derive(Clone, Debug)]
 pub(crate) struct Passed {
-    /// When its first byte left the page, or its last one arrived there: milliseconds since 1970, as the
-    /// pages' own marks.
+    /// The time when its first byte left the page, or its last byte arrived there: milliseconds
+    /// since 1970, as the marks of the pages.
     pub(crate) at: f64,
     pub(crate) connection: usize,
     pub(crate) message: Message,
 }
 
-/// What went by, in numbers.
+/// Traffic figures.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Cost {
-    /// Preflights too.
+    /// Including preflights.
     pub(crate) requests: usize,
     pub(crate) preflights: usize,
-    /// Of requests and answers, heads and bodies.
+    /// Of requests and responses, heads and bodies.
     pub(crate) bytes: usize,
 }
 
@@ -69,7 +69,7 @@ impl Log {
         self.between(f64::NEG_INFINITY, f64::INFINITY)
     }
 
-    /// What left or reached the page between two moments.
+    /// The traffic of the page between two times.
     pub(crate) fn between(&self, start: f64, end: f64) -> Cost {
         let mut cost = Cost::default();
         for Passed { at, message, .. } in &self.messages {
@@ -84,7 +84,7 @@ impl Log {
 }
 
 impl Line {
-    /// Listens on a port of its own and relays to `gateway`, an `http://host:port/path` address.
+    /// Listens on its own port and relays to `gateway`, an `http://host:port/path` address.
     pub(crate) async fn start(gateway: &str, round_trip: Duration) -> Result<Self> {
         let rest = gateway.strip_prefix("http://").context("a line needs an http:// address")?;
         let (host, path) = rest.split_once('/').context("a line needs a path")?;
@@ -102,12 +102,12 @@ impl Line {
         Ok(Self { address, path: path.to_owned(), log, task })
     }
 
-    /// The gateway's address as a page sees it through this line.
+    /// The gateway's address through this relay.
     pub(crate) fn url(&self) -> String {
         format!("http://{}/{}", self.address, self.path)
     }
 
-    /// All that went by so far.
+    /// All recorded traffic so far.
     pub(crate) fn log(&self) -> Log {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -127,8 +127,8 @@ struct Relay {
 }
 
 impl Relay {
-    /// The system tells the page at once that it is connected. In the real world the page would learn that
-    /// a round trip later, and send its first byte then: so that is when the first byte sets out here.
+    /// The operating system completes the page's connection immediately. On a real network, the
+    /// page would wait a round trip before its first byte, so the relay delays that byte.
     async fn carry(self, page: TcpStream) {
         let opened = Instant::now();
         let Ok(gateway) = TcpStream::connect(&self.host).await else { return };
@@ -165,7 +165,7 @@ impl Relay {
     }
 }
 
-/// Carries one direction; `arrival` says of each piece when it is to be delivered.
+/// Relays one direction; `arrival` returns the delivery time of each piece.
 async fn carry_on(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
@@ -193,12 +193,12 @@ async fn carry_on(
     tokio::join!(reading, writing);
 }
 
-/// This moment in milliseconds since 1970.
+/// The current time in milliseconds since 1970.
 pub(crate) fn now() -> f64 {
     epoch(Instant::now())
 }
 
-/// A moment in milliseconds since 1970.
+/// A time in milliseconds since 1970.
 fn epoch(moment: Instant) -> f64 {
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     let now = Instant::now();

@@ -1,5 +1,5 @@
-//! Side-by-side measurements: what is compared takes turns in one run, through one gateway and in the same
-//! browsers, so that only their ratio counts and not the machine. Run by `cargo xtask bench`.
+//! Comparative measurements: the competitors take turns in one run, through one gateway and in the
+//! same browsers, so that the ratios do not depend on the machine. Run by `cargo xtask bench`.
 
 #![allow(
     clippy::print_stdout,

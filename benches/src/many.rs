@@ -1,4 +1,4 @@
-//! Many clients in one page, registered and polling: what each costs, beside janus.js.
+//! Many clients in one page, registered and polling: the cost of each, compared with janus.js.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::settings;
 use crate::table::{Row, report};
 
 const CLIENTS: usize = 100;
-/// How many begin at once.
+/// The number of clients that start in parallel.
 const GROUP: usize = 10;
 
 pub(crate) async fn run() -> Result<()> {
@@ -38,16 +38,16 @@ pub(crate) async fn run() -> Result<()> {
 }
 
 async fn measure(side: Side, seconds: u64) -> Result<[f64; 4]> {
-    // Nothing that another turn let go of is taken again.
+    // Fresh browsers, so that memory that another turn has freed is not reused.
     let mut browsers = Browsers::fresh().await?;
     let turn = browsers.turn(side, Duration::ZERO).await?;
     let page = &turn.tom;
-    // A browser has six connections for each address at most: so each client has one of its own.
+    // Browsers limit connections to six per address, so each client has its own address.
     let mut lines = Vec::new();
     for _ in 0..CLIENTS {
         lines.push(Line::start(&browsers.gateway_url(), Duration::ZERO).await?);
     }
-    // The first one brings what all share.
+    // The first one loads the shared parts.
     page.register().await?;
     page.collect_garbage().await?;
     let empty = renderers()?;

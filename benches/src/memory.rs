@@ -1,4 +1,4 @@
-//! How much memory a process holds, and the most that it held while something went on (Linux, procfs).
+//! The memory of a process, and its peak during an operation (Linux, procfs).
 
 use std::fs;
 use std::sync::Arc;
@@ -17,16 +17,17 @@ pub(crate) fn resident(pid: u32) -> Result<f64> {
     Ok(kilobytes.parse::<f64>()? / 1024.0)
 }
 
-/// The memory that the pages' processes share with no other, in MiB: of all renderers that this program's
-/// drivers have started.
+/// The private memory of the pages' processes, in MiB: of all renderers that this program's drivers
+/// have started.
 pub(crate) fn renderers() -> Result<f64> {
     let mut parents = Vec::new();
     for entry in fs::read_dir("/proc")? {
         let name = entry?.file_name();
         let Some(pid) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-        // It may have ended meanwhile.
+        // The process may have ended meanwhile.
         let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { continue };
-        // The program's name may hold anything; after its bracket come the state and the parent.
+        // The program's name may contain anything; after its closing bracket come the state and the
+        // parent.
         let parent = stat.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(1)?.parse().ok());
         parents.extend(parent.map(|parent: u32| (pid, parent)));
     }
@@ -51,7 +52,7 @@ fn private(pid: u32) -> Result<f64> {
     Ok(kilobytes.sum::<f64>() / 1024.0)
 }
 
-/// Looks at a process again and again until it is asked.
+/// Samples a process repeatedly until it is stopped.
 #[derive(Debug)]
 pub(crate) struct Watch {
     most: Arc<AtomicU64>,
@@ -74,7 +75,7 @@ impl Watch {
         Ok(Self { most, stop, start })
     }
 
-    /// By how many MiB it grew at most.
+    /// The maximum growth in MiB.
     pub(crate) fn growth(self) -> f64 {
         self.stop.store(true, Ordering::Relaxed);
         (self.most.load(Ordering::Relaxed) as f64 / 1024.0 - self.start).max(0.0)

@@ -1,4 +1,4 @@
-//! Two browsers in which both clients take turns: each turn has fresh pages, fresh lines and fresh names.
+//! Two browsers in which both clients take turns, each with fresh pages, relays and names.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use videortc_e2e::{Devices, Page, Rig};
 use crate::line::Line;
 use crate::settings;
 
-/// Whose client is in the page.
+/// The client of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
     Ours,
@@ -21,7 +21,7 @@ pub(crate) enum Side {
 impl Side {
     pub(crate) const BOTH: [Self; 2] = [Self::Ours, Self::Theirs];
 
-    /// Both, in the order of this round: whoever comes second finds the machine as the first one left it.
+    /// Both, in the order of this round, which alternates to cancel effects of the order.
     pub(crate) fn in_turn(round: usize) -> [Self; 2] {
         let mut sides = Self::BOTH;
         sides.rotate_left(round.saturating_sub(1) % 2);
@@ -45,7 +45,7 @@ impl Side {
     }
 }
 
-/// The browsers, which stay open from turn to turn.
+/// The browsers, which stay open between turns.
 #[derive(Debug)]
 pub(crate) struct Browsers {
     rig: Rig,
@@ -55,14 +55,14 @@ pub(crate) struct Browsers {
 }
 
 impl Browsers {
-    /// Opens both, and lets each client call once.
+    /// Opens both, and lets each client make one call.
     pub(crate) async fn open() -> Result<Self> {
         let mut browsers = Self::fresh().await?;
         browsers.warm_up().await?;
         Ok(browsers)
     }
 
-    /// Opens both, in which nothing has run yet.
+    /// Opens both, without any call.
     pub(crate) async fn fresh() -> Result<Self> {
         let rig = Rig::start().await?;
         let blank = |name| rig.browse(name, Side::Ours.page(), Devices::default());
@@ -70,8 +70,8 @@ impl Browsers {
         Ok(Self { rig, tom, jack, turns: 0 })
     }
 
-    /// A browser's first call starts its media engine, which no later one waits for: so each client has
-    /// made one before anything is measured.
+    /// The first call of a browser starts its media engine, so each client makes one call before
+    /// the measurements.
     async fn warm_up(&mut self) -> Result<()> {
         for side in Side::BOTH {
             let turn = self.turn(side, Duration::ZERO).await?;
@@ -91,12 +91,12 @@ impl Browsers {
         self.rig.gateway_url()
     }
 
-    /// Two fresh pages, each at the end of a new line: no connection is open yet.
+    /// Two fresh pages, each behind a new relay: no connection is open yet.
     pub(crate) async fn turn(&mut self, side: Side, round_trip: Duration) -> Result<Turn> {
         self.turn_at(side.page(), round_trip).await
     }
 
-    /// As [`turn`](Self::turn), with pages that note all their `steps`.
+    /// As [`turn`](Self::turn), with pages that record all their `steps`.
     pub(crate) async fn watched_turn(&mut self, side: Side, round_trip: Duration) -> Result<Turn> {
         self.turn_at(&format!("{}?trace", side.page()), round_trip).await
     }
@@ -129,12 +129,12 @@ impl Browsers {
 pub(crate) struct Turn {
     /// Calls.
     pub(crate) tom: End,
-    /// Accepts at once.
+    /// Accepts immediately.
     pub(crate) jack: End,
 }
 
 impl Turn {
-    /// Both leave the gateway.
+    /// Both disconnect from the gateway.
     pub(crate) async fn end(self) -> Result<()> {
         tokio::try_join!(
             self.tom.page.run("await client.disconnect()"),
@@ -144,7 +144,7 @@ impl Turn {
     }
 }
 
-/// A page with its line.
+/// A page with its relay.
 #[derive(Debug)]
 pub(crate) struct End {
     pub(crate) name: String,
@@ -153,13 +153,13 @@ pub(crate) struct End {
 }
 
 impl End {
-    /// Registers; the milliseconds that it took.
+    /// Registers; returns the milliseconds that it took.
     pub(crate) async fn register(&self) -> Result<f64> {
         let arguments = format!("{}, {}", json!(self.line.url()), json!(self.name));
         self.number(format!("return await client.register({arguments})")).await
     }
 
-    /// What the main thread has done so far, in ms.
+    /// The main-thread time so far, in ms.
     pub(crate) async fn busy(&self) -> Result<f64> {
         self.page.devtools("Performance.enable", json!({})).await?;
         let metrics = self.page.devtools("Performance.getMetrics", json!({})).await?;
@@ -169,14 +169,14 @@ impl End {
         Ok(seconds.context("Chromium tells no TaskDuration")? * 1000.0)
     }
 
-    /// What is not used any more counts no longer.
+    /// Collects garbage, so that unreachable objects do not count.
     pub(crate) async fn collect_garbage(&self) -> Result<()> {
         self.page.devtools("HeapProfiler.enable", json!({})).await?;
         self.page.devtools("HeapProfiler.collectGarbage", json!({})).await?;
         Ok(())
     }
 
-    /// From here on the browser takes samples of what JavaScript allocates.
+    /// From now on, the browser samples the allocations of JavaScript.
     pub(crate) async fn watch_allocations(&self) -> Result<()> {
         self.page.devtools("HeapProfiler.enable", json!({})).await?;
         let params = json!({
@@ -188,15 +188,15 @@ impl End {
         Ok(())
     }
 
-    /// How many bytes JavaScript allocated since, whether they were collected or not: an estimate from
-    /// samples, one about every KiB. What a module does in its linear memory is no garbage.
+    /// The bytes that JavaScript has allocated since, collected or not: an estimate from samples,
+    /// one about every KiB. Allocations of a module in its linear memory do not count.
     pub(crate) async fn allocated(&self) -> Result<f64> {
         let profile = self.page.devtools("HeapProfiler.stopSampling", json!({})).await?;
         let samples = profile["profile"]["samples"].as_array().context("no samples")?;
         Ok(samples.iter().filter_map(|sample| sample["size"].as_f64()).sum())
     }
 
-    /// When that happened, in milliseconds since 1970.
+    /// Waits for a mark and returns its time in milliseconds since 1970.
     pub(crate) async fn reached(&self, mark: &str) -> Result<f64> {
         self.number(format!("return await reached({})", json!(mark))).await
     }

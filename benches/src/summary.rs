@@ -1,4 +1,4 @@
-//! All that was measured last, as one page with charts: `target/bench/index.html`.
+//! The latest results of all benches, as one page with charts: `target/bench/index.html`.
 
 use std::fmt::Write;
 use std::fs;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::svg::{escaped, page};
 use crate::table::{folder, median, percentile, write};
 
-/// The benches, in the order of the page, with their titles.
+/// The benches in page order, with their titles.
 const SECTIONS: [(&str, &str); 5] = [
     ("load", "Loading"),
     ("calls", "Calls, by the round trip of the line"),
@@ -20,12 +20,12 @@ const SECTIONS: [(&str, &str); 5] = [
 ];
 
 const WIDTH: f64 = 900.0;
-/// Where the bars begin, and the room that is left for numbers behind them.
+/// The start of the bars, and the space for numbers behind them.
 const LEFT: f64 = 90.0;
 const RIGHT: f64 = 260.0;
 const BAR: f64 = 14.0;
 
-/// Writes the page from the JSON of every bench that was run so far.
+/// Writes the page from the JSON of every bench that has run.
 pub(crate) fn run() -> Result<()> {
     let folder = folder()?;
     let mut body = String::from(
@@ -47,7 +47,7 @@ pub(crate) fn run() -> Result<()> {
     write("index.html", &page("videortc: the benches", &body))
 }
 
-/// One row of a bench, as its JSON has it.
+/// One row of a bench, as in its JSON.
 struct Row {
     what: String,
     unit: String,
@@ -62,14 +62,14 @@ impl Row {
         ratio.is_finite().then_some(ratio)
     }
 
-    /// The bound of the ratio, and whether it is met.
+    /// The bound of the ratio, and whether the result is within it.
     fn bound(&self) -> Option<(f64, bool)> {
         let (sign, number) = self.aim.strip_prefix("ratio ")?.split_once(' ')?;
         let (bound, ratio) = (number.parse().ok()?, self.ratio()?);
         Some((bound, if sign == "<=" { ratio <= bound } else { ratio >= bound }))
     }
 
-    /// What several rows measure at different round trips, and the round trip.
+    /// The common metric of several rows with different round-trip times, and the round-trip time.
     fn split(&self) -> (&str, &str) {
         let parts = self.what.rsplit_once(", ").filter(|(_, last)| last.ends_with(" ms"));
         parts.unwrap_or((&self.what, ""))
@@ -99,7 +99,7 @@ fn read(folder: &Path, name: &str) -> Result<Vec<Row>> {
     Ok(rows.iter().map(row).collect())
 }
 
-/// `bench load` is a script of the package's tests and has a format of its own.
+/// `bench load` is a script of the package's tests and has its own format.
 fn load_rows(load: &Value) -> Result<Vec<Value>> {
     let runs = load["runs"].as_array().context("no runs")?;
     let of = |side: &str, what: &str| -> Vec<&Value> {
@@ -161,7 +161,7 @@ fn short(number: f64) -> String {
     if number.abs() < 10.0 { format!("{number:.2}") } else { format!("{number:.0}") }
 }
 
-/// One chart for each thing that was measured, with all its round trips.
+/// One chart per metric, with all its round-trip times.
 fn charts(rows: &[Row]) -> String {
     let mut names: Vec<&str> = Vec::new();
     for row in rows {
@@ -175,7 +175,7 @@ fn charts(rows: &[Row]) -> String {
 }
 
 fn chart(name: &str, rows: &[&Row]) -> String {
-    // One slow turn must not make all others small.
+    // One slow turn must not shrink all other bars.
     let usual = |numbers: &[f64]| percentile(numbers, 0.8);
     let most = rows.iter().flat_map(|row| [usual(&row.ours), usual(&row.other)]);
     let most = most.filter(|number| number.is_finite()).fold(0.0, f64::max);

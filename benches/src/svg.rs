@@ -1,4 +1,5 @@
-//! The frame of the pages that the benches write: one file, light and dark, nothing from elsewhere.
+//! The frame of the pages that the benches write: one file, light and dark, without external
+//! resources.
 
 const STYLE: &str = "
 :root { color-scheme: light dark; --ink: #1d2733; --faint: #d4dae1; --paper: #fff; --ours: #1668c7; --theirs: #c2631a; --aim: #2b8a4b }
@@ -14,7 +15,7 @@ th:first-child, td:first-child { text-align: left }
 .good { color: var(--aim) } .poor { color: var(--theirs) }
 ";
 
-/// A whole page around its body.
+/// A complete page around its body.
 pub(crate) fn page(title: &str, body: &str) -> String {
     let title = escaped(title);
     format!(
@@ -24,12 +25,12 @@ pub(crate) fn page(title: &str, body: &str) -> String {
     )
 }
 
-/// A text that is no markup.
+/// Escapes markup.
 pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-/// A distance between lines of a grid such that about eight fit: 1, 2 or 5 times a power of ten.
+/// A grid spacing that yields about eight lines: 1, 2 or 5 times a power of ten.
 pub(crate) fn grid_step(span: f64) -> f64 {
     let rough = (span / 8.0).max(f64::MIN_POSITIVE);
     let power = 10_f64.powf(rough.log10().floor());

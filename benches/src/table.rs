@@ -1,4 +1,4 @@
-//! The numbers of a run: medians, spreads, percentiles, and how they are shown and kept.
+//! The numbers of a run: medians, spreads, percentiles, and their output.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 
 use crate::pair::Side;
 
-/// One row: what was measured, on both sides, and what is aimed at.
+/// One row: the metric, the values of both sides, and the target.
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) what: String,
     pub(crate) unit: &'static str,
-    /// Ours, one for each turn.
+    /// Our values, one per turn.
     pub(crate) ours: Vec<f64>,
-    /// What ours is compared with.
+    /// The values of the competitor.
     pub(crate) other: Vec<f64>,
     pub(crate) aim: &'static str,
 }
@@ -48,7 +48,7 @@ impl Row {
         )
     }
 
-    /// The newest turn, for the person who waits.
+    /// The newest turn, as progress output.
     pub(crate) fn tell(&self) {
         let newest = |numbers: &[f64]| numbers.last().copied().unwrap_or(f64::NAN);
         let (ours, other) = (newest(&self.ours), newest(&self.other));
@@ -84,7 +84,7 @@ pub(crate) fn write(name: &str, text: &str) -> Result<()> {
     Ok(())
 }
 
-/// Where the results are.
+/// The folder of the results.
 pub(crate) fn folder() -> Result<PathBuf> {
     Ok(PathBuf::from(std::env::var("VIDEORTC_BENCH").context("run cargo xtask bench")?))
 }
@@ -93,7 +93,7 @@ pub(crate) fn median(numbers: &[f64]) -> f64 {
     percentile(numbers, 0.5)
 }
 
-/// The smallest number that the share `part` of all does not exceed.
+/// The smallest value that the share `part` of all values does not exceed.
 pub(crate) fn percentile(numbers: &[f64], part: f64) -> f64 {
     let mut sorted = numbers.to_vec();
     sorted.sort_by(f64::total_cmp);

@@ -1,5 +1,5 @@
-//! One call of each client as a timeline: requests, devices, ICE, DTLS, channel and picture at both ends, on
-//! one clock.
+//! One call of each client as a timeline: requests, devices, ICE, DTLS, channel and video on both
+//! sides, on one clock.
 
 use std::time::Duration;
 
@@ -12,21 +12,21 @@ use crate::settings;
 use crate::table::write;
 use crate::waterfall;
 
-/// How long it is looked on after the pictures are there, and after the hang-up, in ms.
+/// How long to record after the video is up, and after the hang-up, in ms.
 const AFTERWARDS: u64 = 1000;
 
-/// Something that took time, or only happened.
+/// An interval or an event.
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
     pub(crate) who: &'static str,
     pub(crate) what: String,
     pub(crate) is_http: bool,
-    /// Milliseconds since 1970, as the end.
+    /// Milliseconds since 1970, like the end.
     pub(crate) start: f64,
     pub(crate) end: Option<f64>,
 }
 
-/// A part of the story with a clock of its own.
+/// A part of the timeline with its own clock.
 #[derive(Clone, Debug)]
 pub(crate) struct Chapter {
     pub(crate) title: String,
@@ -81,7 +81,7 @@ async fn tell(browsers: &mut Browsers, side: Side, round_trip: Duration) -> Resu
     Ok(chapters)
 }
 
-/// Each request with its answer, which is the next one on its connection.
+/// Each request with its response, which is the next one on its connection.
 fn exchanges(who: &'static str, log: &Log) -> Vec<Step> {
     let mut steps = Vec::new();
     for connection in 1..=log.connections {
@@ -114,7 +114,7 @@ async fn page_steps(who: &'static str, end: &End) -> Result<Vec<Step>> {
     Ok(all.iter().map(step).collect())
 }
 
-/// Beginnings and ends in their order, each end in a column of its own.
+/// Starts and ends in order, each side in its own column.
 fn print(chapter: &Chapter) {
     println!("\n{}\n", chapter.title);
     let mut lines = Vec::new();

@@ -1,4 +1,4 @@
-//! A timeline as a page: one row for each step, a bar as long as it took.
+//! A timeline as a page: one row per step, with a bar of its duration.
 
 use std::fmt::Write;
 
@@ -8,10 +8,10 @@ use crate::trace::{Chapter, Step};
 const WIDTH: f64 = 1180.0;
 const ROW: f64 = 16.0;
 const HEAD: f64 = 24.0;
-/// Room for the words of a step that comes late.
+/// Space for the label of a late step.
 const MARGIN: f64 = 330.0;
 
-/// The whole page.
+/// The complete page.
 pub(crate) fn page(title: &str, chapters: &[Chapter]) -> String {
     let mut body = String::from(
         "<p>Blue: Tom, who calls. Orange: Jack, who accepts at once. Bars with a frame are requests \
@@ -25,7 +25,7 @@ pub(crate) fn page(title: &str, chapters: &[Chapter]) -> String {
 
 fn chart(chapter: &Chapter) -> String {
     let start = chapter.start;
-    // A poll that is still open says nothing of how long the chapter is.
+    // A poll that is still open does not determine the length of the chapter.
     let last = chapter.steps.iter().map(|step| step.start - start).fold(1.0, f64::max);
     let scale = (WIDTH - MARGIN) / last;
     let height = HEAD + ROW * (chapter.steps.len() as f64 + 1.0);

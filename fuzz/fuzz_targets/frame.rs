@@ -1,4 +1,4 @@
-//! Any bytes, read as a frame.
+//! Decodes any bytes as a frame.
 
 #![no_main]
 

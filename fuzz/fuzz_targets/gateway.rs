@@ -1,4 +1,5 @@
-//! Any gateway, read from bytes: what it says and when, to a page that is registered or in a call.
+//! A gateway that sends anything at any time, decoded from bytes, to a page that is registered or
+//! in a call.
 
 #![no_main]
 

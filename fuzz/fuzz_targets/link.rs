@@ -1,4 +1,4 @@
-//! Any story of two pages, a bad channel and a stranger, read from bytes.
+//! A scenario with two pages, a faulty channel and an attacker, decoded from bytes.
 
 #![no_main]
 

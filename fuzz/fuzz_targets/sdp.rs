@@ -1,4 +1,4 @@
-//! Any text, read as a session description.
+//! Parses any text as a session description.
 
 #![no_main]
 

@@ -1,6 +1,5 @@
-// What `new VideoRTC(…)` is given: the servers are checked at once, without a browser or the
-// module; all else by
-// `connect()`, which refuses it by name.
+// Arguments of `new VideoRTC(…)`: servers are checked immediately, without a browser or the module;
+// all others are checked by `connect()`, which names the wrong one.
 
 import assert from "node:assert/strict";
 import { join } from "node:path";

@@ -1,5 +1,6 @@
-// How long a page waits for the library, beside janus.js with webrtc-adapter: bytes, and milliseconds in one page.
-// `cargo xtask bench load` runs it. It prints and judges nothing: how long things take depends on the machine.
+// How long a page waits for the library, beside janus.js with webrtc-adapter: bytes, and
+// milliseconds in one page. `cargo xtask bench load` runs it. It prints and judges nothing: how
+// long things take depends on the machine.
 
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -34,8 +35,8 @@ const bytes = {
 };
 console.table(bytes);
 
-// From the script's start until its class can be used, and until it has done the first thing that both can do without
-// a gateway: list the devices.
+// From the script's start until its class can be used, and until it has done the first thing that
+// both can do without a gateway: list the devices.
 async function measure({ first, texts }) {
   const run = (text) => {
     const script = document.createElement("script");
@@ -67,7 +68,7 @@ async function measure({ first, texts }) {
   return measured;
 }
 
-// What loading costs the main thread, in milliseconds: in a page of its own, with what is done when the page has time.
+// The main-thread time of loading, in milliseconds: in a separate page, including idle work.
 async function load(page, text) {
   const devtools = await page.context().newCDPSession(page);
   await devtools.send("Performance.enable");

@@ -1,5 +1,5 @@
-// What the methods of a connection and of a video call refuse by name before the gateway hears of it, and what
-// becomes of what they take.
+// The arguments that the methods of a connection and of a video call reject by name without a
+// request, and the effect of valid ones.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -27,7 +27,8 @@ after(async () => {
   await server?.close();
 });
 
-// Evaluates an expression in the page: what it resolves with, or the error; and the warnings meanwhile.
+// Evaluates an expression in the page: what it resolves with, or the error; and the warnings
+// meanwhile.
 function outcome(expression) {
   return page.evaluate(async (expression) => {
     const { warn } = console;

@@ -1,8 +1,8 @@
 // Every code sample of the documentation runs: as a reader would copy it, from the packed tarball.
 //
-// What is put in place of a sample's addresses, and around a sample that cannot stand alone, is all in this file.
-// A comment before a sample, `<!-- sample: NAME -->`, says what it needs. In a sample, `console.log(…); // → text`
-// says what must be written.
+// This file defines the replacements for a sample's addresses, and the code around incomplete
+// samples. A comment before a sample, `<!-- sample: NAME -->`, says what it needs. In a sample,
+// `console.log(…); // → text` says what must be written.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -19,7 +19,7 @@ const PAGES = "https://www.example.com";
 // The addresses that stand for a gateway.
 const GATEWAYS = /https:\/\/(spare\.)?example\.com\/janus/g;
 
-// What stands before a sample of JavaScript that needs something.
+// The code before a JavaScript sample that requires it.
 const AROUND = {
   alone: "",
   secret: "",

@@ -96,7 +96,7 @@ const hurry = (page) => page.addInitScript(() => {
 
 const isModule = (path) => path.endsWith("/videortc.wasm");
 
-// What a server may do to the module file, and what is then said.
+// Faults of the module file on the server, and the resulting errors.
 const ACCIDENTS = [
   ["is not there", { status: 404, body: "no" }, /HTTP 404/],
   ["is a page of the application's", { body: "<!doctype html>", headers: { "Content-Type": "text/html" } }, /15 bytes of type text\/html/],
@@ -157,8 +157,8 @@ test("disconnect() ends a connect() that waits for the module", async () => {
   await server.close();
 });
 
-// What the browser is given in place of `WebAssembly.instantiate`: instances whose exports trap
-// once they are told to.
+// A replacement for `WebAssembly.instantiate`: instances whose exports trap
+// on demand.
 function instrument() {
   // (module (func (export "f") unreachable))
   const bytes = [0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 7, 5, 1, 1, 102, 0, 0, 10, 5, 1, 3, 0, 0, 11];

@@ -1,4 +1,4 @@
-// What pages do with our objects: they take methods off, wrap them in proxies, extend the class.
+// Pages detach our methods, wrap our objects in proxies, and extend the class.
 // And where pages have libraries that change JavaScript's own objects, all works the same.
 
 import assert from "node:assert/strict";

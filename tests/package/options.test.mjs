@@ -1,4 +1,4 @@
-// What `new VideoRTC(…)` was given reaches the gateway and the peer connection.
+// The options of `new VideoRTC(…)` reach the gateway and the peer connection.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";

@@ -1,9 +1,9 @@
-// What every test here stands on: projects with the packed tarball in them, web servers, a browser, a gateway.
+// The common test rig: projects with the packed tarball, web servers, a browser, a gateway.
 //
-// `cargo xtask test package` copies this folder to target/package, installs what package.json names there, packs
-// the package, and runs the tests with these variables: VIDEORTC_TARBALL, VIDEORTC_GATEWAY (the embedded
-// gateway's program), VIDEORTC_JANUS (a real Janus' address), VIDEORTC_RUST_APP (the built example) and VIDEORTC_ROOT (the
-// repository).
+// `cargo xtask test package` copies this folder to target/package, installs what package.json names
+// there, packs the package, and runs the tests with these variables: VIDEORTC_TARBALL,
+// VIDEORTC_GATEWAY (the embedded gateway's program), VIDEORTC_JANUS (a real Janus' address),
+// VIDEORTC_RUST_APP (the built example) and VIDEORTC_ROOT (the repository).
 
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
@@ -54,8 +54,8 @@ const TYPES = {
   ".wasm": "application/wasm",
 };
 
-// Serves a folder. `answer(path)` may return { status, headers, body } to be sent in place of a file, and
-// `headers` go with every answer.
+// Serves a folder. `answer(path)` may return { status, headers, body } to be sent in place of a
+// file, and `headers` go with every answer.
 export async function serve(folder, { headers = {}, answer = () => undefined } = {}) {
   const requests = [];
   const server = createServer(async (request, response) => {
@@ -174,7 +174,8 @@ export async function assertCall(browser, url, gateway) {
 }
 let counter = 1;
 
-// What `connect()` is rejected with in a page, as { code, message }, and whether calls are supported there.
+// The rejection of `connect()` in a page, as { code, message }, and whether calls are supported
+// there.
 export function refusal(page) {
   return page.evaluate(async () => {
     const isSupported = window.VideoRTC.isSupported();

@@ -40,8 +40,8 @@ function found(text, pattern) {
   return all;
 }
 
-// What there is, in a page: the members of the objects, and the keys that are read of what a page
-// passes.
+// The actual API in a page: the members of the objects, and the keys that are read from the page's
+// objects.
 async function surface() {
   const [browser, gateway] = await Promise.all([openBrowser(), startGateway()]);
   const server = await serve(await project("script-tag"));

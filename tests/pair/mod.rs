@@ -215,9 +215,9 @@ impl Pair {
 
     /// Opens both channels of an endpoint.
     pub fn open(&mut self, end: usize) {
-        for (index, lane) in [ChannelKind::Messages, ChannelKind::Bulk].into_iter().enumerate() {
+        for (index, channel) in [ChannelKind::Messages, ChannelKind::Bulk].into_iter().enumerate() {
             self.ends[end].is_open[index] = true;
-            self.tell(end, |link, now| link.handle_open(lane, now));
+            self.tell(end, |link, now| link.handle_open(channel, now));
         }
     }
 
@@ -388,29 +388,29 @@ impl Pair {
             Work::Passed(end, hop) => {
                 let this = &mut self.hops[end][hop];
                 this.is_busy = false;
-                let lane = this.last;
-                let message = this.queues[lane].pop_front().unwrap();
+                let channel = this.last;
+                let message = this.queues[channel].pop_front().unwrap();
                 let buffered: usize = this.queues[1].iter().map(Vec::len).sum();
                 match hop {
                     0 => {
-                        self.reach_gateway(end, lane, message);
+                        self.reach_gateway(end, channel, message);
                         self.tell(end, |link, now| link.handle_buffered(buffered, now));
                     }
-                    _ => self.schedule(self.latency, Work::Arrive(1 - end, lane, message)),
+                    _ => self.schedule(self.latency, Work::Arrive(1 - end, channel, message)),
                 }
                 self.pass(end, hop);
             }
-            Work::Gateway(end, lane, message) => {
-                if !self.ends[1 - end].is_open[lane] {
+            Work::Gateway(end, channel, message) => {
+                if !self.ends[1 - end].is_open[channel] {
                     self.dropped += 1;
                     self.taken(end, &message);
                     return;
                 }
-                self.enqueue(end, 1, lane, message);
+                self.enqueue(end, 1, channel, message);
             }
-            Work::Arrive(end, lane, message) => {
+            Work::Arrive(end, channel, message) => {
                 self.taken(1 - end, &message);
-                if !self.ends[end].is_closed && self.ends[end].is_open[lane] {
+                if !self.ends[end].is_closed && self.ends[end].is_open[channel] {
                     self.inject(end, &message);
                 }
             }
@@ -439,9 +439,9 @@ impl Pair {
 
     // The channels.
 
-    fn enqueue(&mut self, end: usize, hop: usize, lane: usize, message: Vec<u8>) {
+    fn enqueue(&mut self, end: usize, hop: usize, channel: usize, message: Vec<u8>) {
         let this = &mut self.hops[end][hop];
-        this.queues[lane].push_back(message);
+        this.queues[channel].push_back(message);
         this.most = this.most.max(this.queues.iter().flatten().map(Vec::len).sum());
         self.pass(end, hop);
     }
@@ -449,19 +449,19 @@ impl Pair {
     /// Starts the next message of a hop, alternating between the channels.
     fn pass(&mut self, end: usize, hop: usize) {
         let this = &mut self.hops[end][hop];
-        let lane = if this.queues[1 - this.last].is_empty() { this.last } else { 1 - this.last };
-        if this.is_busy || this.queues[lane].is_empty() {
+        let channel = if this.queues[1 - this.last].is_empty() { this.last } else { 1 - this.last };
+        if this.is_busy || this.queues[channel].is_empty() {
             return;
         }
         this.is_busy = true;
-        this.last = lane;
-        let bytes = u64::try_from(this.queues[lane][0].len()).unwrap();
+        this.last = channel;
+        let bytes = u64::try_from(this.queues[channel][0].len()).unwrap();
         let takes = Duration::from_micros(bytes * 1_000_000 / this.rate);
         self.schedule(takes, Work::Passed(end, hop));
     }
 
     /// Applies the faults of the gateway.
-    fn reach_gateway(&mut self, end: usize, lane: usize, mut message: Vec<u8>) {
+    fn reach_gateway(&mut self, end: usize, channel: usize, mut message: Vec<u8>) {
         let Faults { lose, repeat, delay, damage } = self.faults;
         if self.is_cut || self.chance(lose) {
             return self.taken(end, &message);
@@ -469,7 +469,7 @@ impl Pair {
         if self.chance(repeat) {
             let late = Duration::from_millis(self.random() % 2000);
             self.on_their_way[end] += chunk_bytes(&message);
-            self.schedule(late, Work::Gateway(end, lane, message.clone()));
+            self.schedule(late, Work::Gateway(end, channel, message.clone()));
         }
         if self.chance(damage) {
             self.taken(end, &message);
@@ -482,7 +482,7 @@ impl Pair {
         };
         self.schedule(
             self.latency + Duration::from_millis(late),
-            Work::Gateway(end, lane, message),
+            Work::Gateway(end, channel, message),
         );
     }
 
@@ -520,7 +520,7 @@ impl Pair {
         let (now, is_closed) = (self.now, self.ends[end].is_closed);
         let this = &mut self.ends[end];
         match output {
-            Output::Send(lane, message) => {
+            Output::Send(channel, message) => {
                 assert!(!is_closed, "nothing is sent after the end");
                 assert!(!this.is_cut_off, "nothing is sent on a channel that is closed");
                 assert!(
@@ -535,7 +535,7 @@ impl Pair {
                 self.on_their_way[end] += chunk_bytes(&message);
                 self.most_on_their_way[end] =
                     self.most_on_their_way[end].max(self.on_their_way[end]);
-                self.enqueue(end, 0, usize::from(lane == ChannelKind::Bulk), message);
+                self.enqueue(end, 0, usize::from(channel == ChannelKind::Bulk), message);
             }
             Output::SendText(text) => this.texts.push(text),
             Output::Read { number, offset, length } => {

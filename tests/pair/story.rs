@@ -58,9 +58,9 @@ pub fn check(steps: &[Step], seed: u64) {
     // All faults stop.
     pair.faults = Faults::default();
     pair.is_cut = false;
-    let greeting = Frame::Hello { version: 1, seen: true, window: 1 << 20 }.encode();
+    let hello = Frame::Hello { version: 1, seen: true, window: 1 << 20 }.encode();
     for end in [0, 1] {
-        pair.inject(end, &greeting);
+        pair.inject(end, &hello);
     }
     pair.settle();
     pair.run_for(Duration::from_secs(10));

@@ -13,27 +13,29 @@ use crate::tarball;
 use crate::tools;
 use crate::workspace::Workspace;
 
-/// How long one bench may take, compiling included.
+/// The time limit of one bench, including compilation.
 const LIMIT: Duration = Duration::from_secs(20 * 60);
 
-/// What can be measured.
+/// The benches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Measurement {
-    /// Bytes, and the time from a script's start to a usable class, beside janus.js.
+    /// Bytes, and the time from the script's start to a usable class, compared with janus.js.
     Load,
-    /// What a person waits for in a call, and its requests and bytes, beside janus.js, on long lines.
+    /// Latencies of a call, its requests and bytes, compared with janus.js at several round-trip
+    /// times.
     Calls,
-    /// Files and messages, beside a bare data channel, through the real Janus.
+    /// Files and messages, compared with a bare data channel, through the real Janus.
     Data,
-    /// A minute registered and a minute in a call, beside janus.js: requests, main thread, garbage.
+    /// A minute registered and a minute in a call, compared with janus.js: requests, main thread,
+    /// garbage.
     Idle,
-    /// A hundred clients in one page, beside janus.js: memory and requests.
+    /// A hundred clients in one page, compared with janus.js: memory and requests.
     Many,
-    /// One call of each client as a timeline, step by step, at both ends.
+    /// One call of each client as a timeline, step by step, on both sides.
     Trace,
 }
 
-/// Measures this, or everything, and writes the page of all results.
+/// Runs one bench or all, and writes the page with all results.
 pub(crate) fn run(workspace: &Workspace, what: Option<Measurement>) -> Result<()> {
     tools::ensure_chromium(workspace)?;
     if matches!(what, Some(Measurement::Load) | None) {
@@ -46,12 +48,12 @@ pub(crate) fn run(workspace: &Workspace, what: Option<Measurement>) -> Result<()
     let peers = tools::npm_peers(workspace)?;
     package::build(workspace)?;
     let web = package::assemble_web(workspace, Profile::Release)?;
-    // Optimised, as it is shipped.
+    // Optimized, as in a release.
     fs::copy(workspace.path("pkg/videortc.js"), web.join("videortc.js"))?;
     let environment = [("VIDEORTC_WEB", web), ("VIDEORTC_PEERS", peers)];
     let all = Measurement::value_variants().iter().copied();
     for one in all.filter(|&one| one != Measurement::Load && what.is_none_or(|what| what == one)) {
-        // `benches/` knows each by the name that is typed for it.
+        // `benches/` identifies each bench by its command-line name.
         if let Some(value) = one.to_possible_value() {
             bench(workspace, value.get_name(), &environment)?;
         }

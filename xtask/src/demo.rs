@@ -1,4 +1,4 @@
-//! The example pages on this machine, with a gateway that works at once.
+//! Serves the example pages locally, with an embedded gateway.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -11,13 +11,13 @@ use crate::package::{self, Profile};
 use crate::process::{self, Running};
 use crate::workspace::Workspace;
 
-/// How long compiling the embedded gateway may take.
+/// The time limit for compiling the embedded gateway.
 const BUILD_LIMIT: Duration = Duration::from_secs(20 * 60);
 
-/// How long the program may take from its start to its first answer.
+/// The time limit from the start of the program to its first answer.
 const START_LIMIT: Duration = Duration::from_secs(20);
 
-/// Between two looks at a server that is starting.
+/// The polling interval while a server starts.
 const START_POLL: Duration = Duration::from_millis(50);
 
 /// Builds what is needed, serves the pages and waits for Ctrl-C.
@@ -27,7 +27,7 @@ pub(crate) fn run(
     port: u16,
     profile: Profile,
 ) -> Result<()> {
-    // Before the long part: who has to choose another port wants to know it now.
+    // Checked before the long build, so that a port conflict is reported early.
     let port = free_port(port)?;
     let folder = package::assemble_web(workspace, profile)?;
     fs::write(folder.join("config.js"), package::config(gateway.map(GatewayUrl::as_str)))?;
@@ -49,7 +49,7 @@ pub(crate) fn run(
     Ok(())
 }
 
-/// What to do now.
+/// Prints the instructions.
 fn directions(port: u16, gateway: Option<&GatewayUrl>) -> String {
     let gateway = match gateway {
         Some(url) => format!("The gateway is {}.", url.as_str()),
@@ -73,7 +73,7 @@ fn directions(port: u16, gateway: Option<&GatewayUrl>) -> String {
     )
 }
 
-/// The port itself when nobody listens on it, or any free one for 0.
+/// Returns the port if it is free, or any free one for 0.
 fn free_port(port: u16) -> Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).with_context(|| {
         format!(
@@ -104,7 +104,7 @@ fn after(time: Duration) -> Instant {
     now.checked_add(time).unwrap_or(now)
 }
 
-/// The address of a gateway that `new VideoRTC(…)` takes.
+/// Checks the gateway address in the form that `new VideoRTC(…)` accepts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct GatewayUrl(String);
 
@@ -128,7 +128,7 @@ impl FromStr for GatewayUrl {
         ensure!(!url.contains(['?', '#']), "a gateway has no `?` or `#`; {FORM}");
         let authority = rest.split('/').next().unwrap_or_default();
         ensure!(!authority.contains('@'), "a gateway has no user name in front; {FORM}");
-        // An IPv6 address has colons of its own, in brackets.
+        // An IPv6 address contains colons, in brackets.
         let (host, port) = match authority.rsplit_once(':') {
             Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
             _ => (authority, None),

@@ -1,4 +1,4 @@
-//! The real Janus in the foreground, for a person at the keyboard.
+//! Runs the real Janus in the foreground.
 
 use anyhow::Result;
 use videortc_janus::Janus;

@@ -1,4 +1,4 @@
-//! What the compiled module holds of others' work, and under which licence.
+//! The crates in the compiled module and their licences.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,14 +8,14 @@ use anyhow::{Context, Result, ensure};
 
 use crate::workspace::{Crate, Workspace};
 
-/// What may be in the module: each asks for no more than to be named with its text.
+/// The accepted licences. Each only requires that its text is included.
 const ACCEPTED: &[&str] = &["MIT", "Apache-2.0", "Unicode-3.0", "Unlicense"];
 
-/// Where a crate keeps the text, the first that is there; all are MIT's where there is a choice.
+/// The file names of licence texts, in order of preference: MIT, if there is a choice.
 const FILES: &[&str] =
     &["LICENSE-MIT", "LICENSE_MIT", "LICENSE-MIT.md", "LICENSE", "LICENSE.md", "LICENSE.txt"];
 
-/// A line for each crate in the module: name, version, licence. Fails for a licence that is not accepted.
+/// A line for each crate in the module: name, version, licence. Fails if a licence is not accepted.
 pub(crate) fn list(crates: &[Crate<'_>]) -> Result<Vec<String>> {
     crates
         .iter()
@@ -29,13 +29,13 @@ pub(crate) fn list(crates: &[Crate<'_>]) -> Result<Vec<String>> {
         .collect()
 }
 
-/// "MIT OR Apache-2.0": one that is accepted will do. Old crates write a slash.
+/// For "MIT OR Apache-2.0", one accepted licence is sufficient. Old crates write a slash.
 fn is_accepted(alternatives: &str) -> bool {
     let mut each = alternatives.split('/').flat_map(|part| part.split(" OR "));
     each.any(|one| ACCEPTED.contains(&one.trim_matches(['(', ')', ' '])))
 }
 
-/// The file of the package that names them all, with the texts of their licences.
+/// Writes the file of the package that lists all crates with the texts of their licences.
 pub(crate) fn notice(workspace: &Workspace) -> Result<String> {
     let crates = workspace.shipped_crates()?;
     let mut text = String::from(

@@ -1,7 +1,7 @@
-//! `cargo xtask …`: the one way to build, run and test videortc.
+//! `cargo xtask …`: builds, runs and tests videortc.
 //!
-//! Every command looks for what it needs first and installs it where it can ([`tools`]), so that a fresh
-//! machine with Rust is enough. A step that is up to date costs nothing.
+//! Every command first installs the tools that it needs, if it can ([`tools`]), so a fresh machine
+//! only needs Rust. Steps that are up to date are skipped.
 
 #![allow(
     clippy::print_stdout,
@@ -42,9 +42,9 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Measure against others; prints tables and writes JSON and a page with charts to target/bench/.
+    /// Compare with others; prints tables and writes JSON and a page with charts to target/bench/.
     Bench {
-        /// What to measure. Default: everything.
+        /// The bench to run. Default: all.
         what: Option<Measurement>,
     },
 
@@ -53,7 +53,8 @@ enum Command {
 
     /// Open the example pages: build, start a gateway and print the address.
     Demo {
-        /// A real Janus to use, such as https://janus.example.org/janus. Default: the embedded gateway.
+        /// A real Janus to use, such as https://janus.example.org/janus. Default: the embedded
+        /// gateway.
         #[arg(long, value_name = "URL")]
         gateway: Option<GatewayUrl>,
 
@@ -61,7 +62,7 @@ enum Command {
         #[arg(long, default_value_t = 8080)]
         port: u16,
 
-        /// Build without optimising: quicker after a change, slower to load.
+        /// Build without optimizations: faster to build, slower to load.
         #[arg(long)]
         dev: bool,
     },
@@ -73,20 +74,20 @@ enum Command {
         port: u16,
     },
 
-    /// Check formatting, lint and test the library natively: installs nothing, ends in seconds.
+    /// Check formatting, lint and test the library natively; installs nothing and takes seconds.
     Quick,
 
-    /// Look at everything that a release needs: versions, changelog, licences, package tests.
+    /// Check everything for a release: versions, changelog, licences, package tests.
     ReleaseCheck,
 
-    /// Run every test suite, or those that are named.
+    /// Run every test suite, or the named ones.
     #[command(after_help = suites::help())]
     Test {
-        /// Names of suites; a first word, such as `e2e`, stands for all that begin with it.
+        /// Names of suites; a prefix such as `e2e` selects all suites that begin with it.
         #[arg(value_name = "NAME")]
         names: Vec<String>,
 
-        /// Only tests whose name contains one of these, in the suites that are made of Rust tests.
+        /// Only tests whose name contains one of these words, in the suites with Rust tests.
         #[arg(last = true, value_name = "FILTER")]
         filters: Vec<String>,
     },
@@ -95,7 +96,7 @@ enum Command {
 fn main() -> ExitCode {
     match run(Cli::parse().command) {
         Ok(code) => code,
-        // The person pressed Ctrl-C and needs no explanation.
+        // After Ctrl-C, no error message is needed.
         Err(_) if process::is_interrupted() => ExitCode::from(130),
         Err(error) => {
             eprintln!("error: {error:#}");

@@ -1,11 +1,11 @@
-//! From Rust to files that a page can load: compile, bind, optimise, assemble.
+//! Builds the package: compile, bind, optimize, assemble.
 //!
-//! A script is made of the bindings that wasm-bindgen writes, of `pkg-template/*.js`, and of a way
-//! to the module: as text in the script (`videortc.js`, `videortc.min.js`, `inline.js`), or in a
-//! file beside it (`index.js`). The parts are ES modules; here they are joined to one function, so
-//! that the example pages need no Node. esbuild minifies what is shipped.
+//! A script consists of the bindings that wasm-bindgen generates, of `pkg-template/*.js`, and of a
+//! loader for the module: as text in the script (`videortc.js`, `videortc.min.js`, `inline.js`), or
+//! from a separate file (`index.js`). The parts are ES modules; they are joined to one function
+//! here, so that the example pages need no Node. esbuild minifies the shipped files.
 //!
-//! The same sources give the same bytes: no path of this machine and no date gets into them.
+//! The build is reproducible: the output contains no local path and no date.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,17 +23,17 @@ use crate::size::{self, Entry};
 use crate::tools;
 use crate::workspace::{WASM_TARGET, Workspace};
 
-/// The file of the compiled library, in the package.
+/// The file name of the compiled library in the package.
 const MODULE: &str = "videortc.wasm";
 
 const LIMIT: Duration = Duration::from_secs(20 * 60);
 
-/// The syntax that a minified script may use. Browsers that know less have no `RTCPeerConnection`
-/// that we could work with either.
+/// The syntax of minified scripts. Browsers with less support also lack a usable
+/// `RTCPeerConnection`.
 const SYNTAX: &str = "es2020";
 
-/// What `rustc` takes for granted in a browser, said anew since the module no longer says it
-/// itself.
+/// The features that `rustc` enables for browsers. wasm-opt needs them as options, since the module
+/// does not declare them.
 const WASM_FEATURES: &[&str] = &[
     "--enable-bulk-memory",
     "--enable-bulk-memory-opt",
@@ -44,12 +44,12 @@ const WASM_FEATURES: &[&str] = &[
     "--enable-sign-ext",
 ];
 
-/// What makes the module small as a web server sends it, compressed. A large function that is
-/// called once stays on its own, since merged ones need more local variables and repeat each other
-/// less. Functions of one name stand together, since a compressor looks back no further than 32
-/// KiB. Control flow is taken apart first and built anew: it then repeats itself more. A light
-/// round before that and another one after it save a little more. The lowest kilobyte of memory
-/// holds nothing: it is the far end of the stack, which comes before the data.
+/// Minimizes the compressed size of the module. Large functions with one caller are not inlined,
+/// since merged functions need more local variables and compress worse. Functions are sorted by
+/// name, since a compressor looks back at most 32 KiB. Control flow is flattened and rebuilt, which
+/// makes it more uniform. A light pass before that and another one after it save a little more. The
+/// lowest kilobyte of memory is unused: it is the far end of the stack, which is placed before the
+/// data.
 const OPTIMISATIONS: &[&str] = &[
     "--low-memory-unused",
     "-O2",
@@ -65,8 +65,8 @@ const OPTIMISATIONS: &[&str] = &[
     "--reorder-functions-by-name",
 ];
 
-/// The parts of the JavaScript, in `pkg-template/`, that every form of the package has. Each stands
-/// behind those that it imports.
+/// The JavaScript parts in `pkg-template/` that every form of the package contains. Each part
+/// follows its imports.
 const PARTS: &[&str] = &["errors", "servers", "loading", "guard", "facade"];
 
 /// How the library is compiled.
@@ -76,8 +76,8 @@ pub(crate) enum Profile {
     Release,
 }
 
-/// Writes `target/web/videortc.js` and the example pages beside it, without Node: no `wasm-opt`,
-/// not minified. Returns the folder.
+/// Writes `target/web/videortc.js` and the example pages beside it, without Node: without
+/// `wasm-opt` and not minified. Returns the folder.
 pub(crate) fn assemble_web(workspace: &Workspace, profile: Profile) -> Result<PathBuf> {
     tools::ensure_wasm_target(workspace)?;
     let parts = Parts::compile(workspace, profile, &workspace.target(""))?;
@@ -91,17 +91,17 @@ pub(crate) fn assemble_web(workspace: &Workspace, profile: Profile) -> Result<Pa
     Ok(folder)
 }
 
-/// The `config.js` of the example pages: the gateway that they use.
+/// The `config.js` of the example pages, with the address of their gateway.
 pub(crate) fn config(gateway: Option<&str>) -> String {
     let address = match gateway {
-        // A JSON string is a JavaScript string.
+        // A JSON string is a valid JavaScript string.
         Some(url) => serde_json::Value::from(url).to_string(),
         None => "location.origin + \"/janus\"".to_owned(),
     };
     format!("window.VIDEORTC_GATEWAY = {address};\n")
 }
 
-/// Writes the npm package to `pkg/` and prints the size of each file; fails where it is too heavy.
+/// Writes the npm package to `pkg/` and prints the file sizes; fails if it is too large.
 pub(crate) fn build(workspace: &Workspace) -> Result<()> {
     let folder = emptied(workspace.path("pkg"))?;
     let sizes = assemble(workspace, &folder, &workspace.target(""))?;
@@ -110,7 +110,7 @@ pub(crate) fn build(workspace: &Workspace) -> Result<()> {
     size::check(&sizes)
 }
 
-/// Builds the package of `pkg/` a second time, compiled in another folder, and compares each byte.
+/// Builds the package of `pkg/` again in another folder, and compares the bytes.
 pub(crate) fn check_reproducible(workspace: &Workspace) -> Result<()> {
     let again = emptied(workspace.target("xtask/again/pkg"))?;
     assemble(workspace, &again, &workspace.target("xtask/again"))?;
@@ -127,7 +127,7 @@ pub(crate) fn check_reproducible(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// Writes every file of the npm package and returns their sizes. Cargo compiles in `target`.
+/// Writes the files of the npm package and returns their sizes. Cargo compiles in `target`.
 fn assemble(workspace: &Workspace, folder: &Path, target: &Path) -> Result<Vec<Entry>> {
     tools::ensure_wasm_target(workspace)?;
     let programs = tools::npm_tools(workspace)?;
@@ -162,15 +162,15 @@ fn assemble(workspace: &Workspace, folder: &Path, target: &Path) -> Result<Vec<E
     Ok(sizes)
 }
 
-/// What the shipped files are put together from.
+/// The sources of the shipped files.
 #[derive(Debug)]
 struct Parts {
     version: String,
-    /// What all forms share: the bindings, and the parts of `pkg-template/`.
+    /// The common part of all forms: the bindings, and the parts of `pkg-template/`.
     shared: String,
-    /// How the module's bytes come from the file beside the script.
+    /// The loader that fetches the module from the file beside the script.
     beside: String,
-    /// How they come from the script itself.
+    /// The loader that decodes the module from the script itself.
     inside: String,
     wasm: Vec<u8>,
 }
@@ -191,22 +191,23 @@ impl Parts {
         })
     }
 
-    /// For a script tag: two globals and nothing else.
+    /// For a script tag: defines two globals.
     fn script(&self) -> String {
         let Self { version, .. } = self;
         let api = self.expression(&self.inside());
         format!("{}var {{ VideoRTC, VideoRTCError }} = {api};\n", banner(version))
     }
 
-    /// For `import`, in one file. Line by line it is [`Self::script`], which its source map names.
+    /// For `import`, in one file. It has the same lines as [`Self::script`], which its source map
+    /// names.
     fn inline_module(&self) -> String {
         self.exporting(&self.inside())
     }
 
-    /// For `import`, with the module in a file of its own.
+    /// For `import`, with the module in a separate file.
     fn module(&self) -> String {
         let Self { beside, wasm, .. } = self;
-        // Bundlers look for just this expression, and take the file along.
+        // Bundlers detect exactly this expression, and bundle the file.
         let locate = format!("() => new URL(\"./{MODULE}\", import.meta.url)");
         let size = wasm.len();
         self.exporting(&format!(
@@ -230,8 +231,8 @@ impl Parts {
         )
     }
 
-    /// A function that is called at once and returns the public classes; nothing else of it is
-    /// seen.
+    /// A function that is called immediately and returns the public classes; everything else is
+    /// private.
     fn expression(&self, bytes: &str) -> String {
         let Self { version, shared, .. } = self;
         format!(
@@ -245,7 +246,7 @@ fn banner(version: &str) -> String {
     format!("/*! videortc {version} | MIT License */\n")
 }
 
-/// A part of `pkg-template/` without the words that make it a module of its own.
+/// A part of `pkg-template/` without its `import` and `export` keywords.
 fn joinable(part: &str) -> String {
     part.lines()
         .filter(|line| !line.starts_with("import "))
@@ -258,7 +259,7 @@ fn compile(workspace: &Workspace, profile: Profile, target: &Path) -> Result<Pat
     let mut build = workspace.cargo("build").args(["--package", "videortc", "--lib"]);
     build = build.args(["--target", WASM_TARGET, "--config", &flags(workspace)?]);
     build = build.arg("--target-dir").arg(target);
-    // They would take the place of ours.
+    // They would replace our flags.
     build = build.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
     let folder = match profile {
         Profile::Dev => "debug",
@@ -271,12 +272,11 @@ fn compile(workspace: &Workspace, profile: Profile, target: &Path) -> Result<Pat
     Ok(target.join(WASM_TARGET).join(folder).join(MODULE))
 }
 
-/// The setting that keeps this machine's paths out of the module, where panic messages would name
-/// them.
+/// The flags that remove local paths from the module, which panic messages would contain.
 fn flags(workspace: &Workspace) -> Result<String> {
     let shell = &workspace.shell;
-    // Where the sources of the standard library are installed, their place is named; and else this
-    // one.
+    // If the sources of the standard library are installed, messages contain their local path;
+    // otherwise this one.
     let sysroot = cmd!(shell, "rustc --print sysroot").quiet().read()?;
     let version = cmd!(shell, "rustc --version --verbose").quiet().read()?;
     let commit = version.lines().find_map(|line| line.strip_prefix("commit-hash: "));
@@ -291,13 +291,14 @@ fn flags(workspace: &Workspace) -> Result<String> {
         .chain([standard])
         .map(|replacement| format!("--remap-path-prefix={replacement}"))
         .collect();
-    // A JSON array of strings is a TOML array of strings.
+    // A JSON array of strings is a valid TOML array.
     Ok(format!("target.{WASM_TARGET}.rustflags={}", serde_json::to_string(&flags)?))
 }
 
-/// The bindings and the module. The bindings are left as wasm-bindgen writes them for a script tag,
-/// in a function that makes them anew for each instance. There `WebAssembly` is the guard's, and
-/// `document` is nothing: else they would look for the address of the script that runs.
+/// The bindings and the module. The bindings are those that wasm-bindgen generates for a script
+/// tag, in a function that creates them for each instance. The function shadows `WebAssembly` with
+/// the guard's, and `document` with nothing: otherwise the bindings would look for the address of
+/// the running script.
 fn bindgen(wasm: &Path, folder: &Path) -> Result<(String, Vec<u8>)> {
     Bindgen::new()
         .input_path(wasm)
@@ -328,7 +329,8 @@ fn optimised(workspace: &Workspace, programs: &Path, wasm: &[u8]) -> Result<Vec<
     Ok(fs::read(output)?)
 }
 
-/// The minified text and its source map, which names `source`. That is shipped, or else in the map.
+/// The minified text and its source map, which refers to `source`: a shipped file, or embedded in
+/// the map.
 fn minified(
     workspace: &Workspace,
     programs: &Path,
@@ -355,8 +357,7 @@ fn minified(
     Ok((fs::read(folder.join(name))?, fs::read(folder.join(format!("{name}.map")))?))
 }
 
-/// Loads each file under Node, which has no document and no window, as a server that renders pages
-/// does.
+/// Loads each file under Node, which has no document and no window, as in server-side rendering.
 fn check_loading(workspace: &Workspace, folder: &Path) -> Result<()> {
     let check = workspace.path("pkg-template/tools/check-loading.mjs");
     process::run(cmd!(workspace.shell, "node {check} {folder}"), limit())
@@ -373,7 +374,7 @@ fn read(workspace: &Workspace, file: &str) -> Result<String> {
     fs::read_to_string(workspace.path(file)).with_context(|| format!("cannot read {file}"))
 }
 
-/// A folder with nothing in it.
+/// Creates an empty folder.
 pub(crate) fn emptied(folder: PathBuf) -> Result<PathBuf> {
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
@@ -382,7 +383,7 @@ pub(crate) fn emptied(folder: PathBuf) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Copies a folder over another, but for what npm has put there.
+/// Copies a folder over another, except the files that npm installed.
 pub(crate) fn copy_folder(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
@@ -422,8 +423,8 @@ mod tests {
         assert_eq!(joinable(part), "// Why.\n\n\nfunction b() {\n  a();\n}\n");
     }
 
-    /// The joined parts share one scope, in which a part must find what it imports, and no two
-    /// define a name.
+    /// The joined parts share one scope: a part must find its imports, and no two parts may define
+    /// the same name.
     #[test]
     fn parts_define_each_name_once_and_before_it_is_imported() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../pkg-template");
@@ -469,7 +470,7 @@ mod tests {
         for text in [&inline, &module] {
             assert!(text.ends_with("export default VideoRTC;\n"));
         }
-        // The map of inline.js names videortc.js.
+        // The map of inline.js refers to videortc.js.
         assert!(
             inline.lines().zip(script.lines()).skip(2).take(9).all(|(one, other)| one == other)
         );

@@ -1,7 +1,7 @@
-//! Child processes that never outlive us and never run for ever.
+//! Child processes with time limits, which never outlive this program.
 //!
-//! Each child leads a process group of its own, so that ending it ends what it started too: `cargo test`
-//! starts a test, which starts a driver, which starts a browser.
+//! Each child leads its own process group, so that ending it also ends its descendants: `cargo
+//! test` starts a test, which starts a driver, which starts a browser.
 
 use std::io;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -14,18 +14,18 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use xshell::Cmd;
 
-/// How long a process may take to end after it was asked to. Then it is not asked any more.
+/// The time limit for a process to end after SIGTERM. Then it is killed.
 const GRACE: Duration = Duration::from_millis(if cfg!(test) { 200 } else { 5000 });
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// The processes that an interrupt must end.
+/// The processes to end on an interrupt.
 static RUNNING: Mutex<Vec<Target>> = Mutex::new(Vec::new());
 
-/// From now on, Ctrl-C and a polite end from outside end our children before us.
+/// From now on, Ctrl-C and SIGTERM end our children before this program.
 ///
-/// The main thread sees its child end and comes back by itself, through every destructor; when it does
-/// not, this program ends without it.
+/// The main thread notices that its child has ended and returns through every destructor; if it
+/// does not, this program exits.
 pub(crate) fn watch_interrupts() -> Result<()> {
     ctrlc::set_handler(|| {
         INTERRUPTED.store(true, Ordering::SeqCst);
@@ -37,15 +37,15 @@ pub(crate) fn watch_interrupts() -> Result<()> {
     .context("cannot watch for Ctrl-C")
 }
 
-/// Whether the person, or the system, has asked us to stop.
+/// Whether the user or the system has requested a stop.
 pub(crate) fn is_interrupted() -> bool {
     INTERRUPTED.load(Ordering::SeqCst)
 }
 
-/// Runs a command to its end. It fails when the command fails or is not done by the deadline.
+/// Runs a command to its end. Fails if the command fails or exceeds the deadline.
 pub(crate) fn run(command: Cmd<'_>, deadline: Instant) -> Result<()> {
     let line = command.to_string();
-    // To the stream that cargo writes to, so that both stand in their order.
+    // To the same stream as cargo, so that the order is kept.
     eprintln!("$ {}", shortened(&line));
     let status = Running::start(command)?.wait_until(deadline)?;
     match status {
@@ -55,7 +55,7 @@ pub(crate) fn run(command: Cmd<'_>, deadline: Instant) -> Result<()> {
     Ok(())
 }
 
-/// A child process. Dropping it ends it, and whatever it has left behind.
+/// A child process. Ends the process and its descendants on drop.
 #[derive(Debug)]
 pub(crate) struct Running {
     ended: Receiver<io::Result<ExitStatus>>,
@@ -63,13 +63,13 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Starts a command that writes where we write and reads nothing.
+    /// Starts a command with our output streams and without input.
     pub(crate) fn start(command: Cmd<'_>) -> Result<Self> {
         let line = command.to_string();
         let mut command = Command::from(command);
         command.stdin(Stdio::null());
         lead_own_group(&mut command);
-        // Under the lock, so that an interrupt comes before the start or finds the process.
+        // Under the lock, so that an interrupt either precedes the start or finds the process.
         let mut running = running();
         ensure!(!is_interrupted(), "interrupted");
         let child =
@@ -89,7 +89,7 @@ impl Running {
         }
     }
 
-    /// Waits for the end, however long it takes.
+    /// Waits for the end without a limit.
     pub(crate) fn wait(&self) -> Result<ExitStatus> {
         Ok(self.ended.recv()??)
     }
@@ -97,22 +97,22 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // An empty channel says that the process still runs; a closed one, that its end was seen.
+        // An empty channel means that the process still runs; a closed one, that it has ended.
         if let Err(mpsc::TryRecvError::Empty) = self.ended.try_recv() {
             end(self.group.0, Force::Polite);
-            // Whether it went or not, the next line sees to it.
+            // Whether the signal arrived or not, the next line handles it.
             let _ = self.ended.recv_timeout(GRACE);
         }
         end(self.group.0, Force::Hard);
     }
 }
 
-/// A process that an interrupt ends, for as long as this value lives.
+/// Ends a process on an interrupt, as long as this value lives.
 #[derive(Debug)]
 pub(crate) struct Registered(Target);
 
 impl Registered {
-    /// For a process that somebody else started.
+    /// For a process that another library started.
     pub(crate) fn process(id: u32) -> Self {
         running().push(Target::Process(id));
         Self(Target::Process(id))
@@ -125,7 +125,7 @@ impl Drop for Registered {
     }
 }
 
-/// What to end: one process, or all that a process started.
+/// A target to end: one process, or a whole group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Target {
     Process(u32),
@@ -138,7 +138,7 @@ fn running() -> MutexGuard<'static, Vec<Target>> {
 
 fn watch(mut child: Child) -> Receiver<io::Result<ExitStatus>> {
     let (sender, receiver) = mpsc::channel();
-    // Nobody may be listening any more, and that is fine.
+    // Nobody may be receiving any more, which is fine.
     thread::spawn(move || drop(sender.send(child.wait())));
     receiver
 }
@@ -165,7 +165,7 @@ fn end(target: Target, force: Force) {
         Force::Hard => Signal::SIGKILL,
     };
     let pid = |id| Pid::from_raw(i32::try_from(id).unwrap_or_default());
-    // It fails for a process that has ended, which is what we want.
+    // Fails for a process that has ended, which is fine.
     let _ = match target {
         Target::Process(id) => kill(pid(id), signal),
         Target::Group(id) => killpg(pid(id), signal),
@@ -178,11 +178,11 @@ fn lead_own_group(_command: &mut Command) {}
 #[cfg(not(unix))]
 fn end(target: Target, _force: Force) {
     let (Target::Process(id) | Target::Group(id)) = target;
-    // It fails for a process that has ended, which is what we want.
+    // Fails for a process that has ended, which is fine.
     let _ = Command::new("taskkill").args(["/T", "/F", "/PID", &id.to_string()]).output();
 }
 
-/// The line as a person wants to read it.
+/// The command line in readable form.
 fn shortened(line: &str) -> String {
     const LONGEST: usize = 160;
     match line.char_indices().nth(LONGEST) {
@@ -219,7 +219,7 @@ mod tests {
         let folder = shell.create_temp_dir().expect("a folder");
         let pipe = folder.path().join("pipe");
         cmd!(shell, "mkfifo {pipe}").quiet().run().expect("a pipe");
-        // The inner process holds the pipe open; the outer one does not answer to a polite end.
+        // The inner process keeps the pipe open; the outer one ignores SIGTERM.
         let script = "trap '' TERM; sleep 1000 >$0 & wait; sleep 1000";
         let hanging = cmd!(shell, "sh -c {script} {pipe}").quiet();
         let reader = thread::spawn({
@@ -228,7 +228,7 @@ mod tests {
         });
         let error = run(hanging, in_time(Duration::from_millis(100))).expect_err("hangs");
         assert!(error.to_string().contains("not done in time"), "{error}");
-        // The pipe ends when its last writer does.
+        // The pipe closes with its last writer.
         assert_eq!(reader.join().expect("no panic").expect("read"), b"");
     }
 }

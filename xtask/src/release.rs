@@ -1,4 +1,4 @@
-//! Everything that a release needs, looked at before it is made: RELEASING.md says what to do with it.
+//! Checks everything for a release: see RELEASING.md.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use crate::licences;
 use crate::suites;
 use crate::workspace::Workspace;
 
-/// Looks at everything, also when something is amiss, and tells all of it at the end.
+/// Runs all checks, even after a failure, and reports all problems at the end.
 pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     let mut problems = Vec::new();
     for (what, check) in CHECKS {
@@ -46,7 +46,7 @@ fn all_is_committed(workspace: &Workspace) -> Result<()> {
     if changes.is_empty() { Ok(()) } else { bail!("these files are not committed:\n{changes}") }
 }
 
-/// The package takes its version from Cargo.toml when it is built; the rest is written by hand.
+/// The package gets its version from Cargo.toml at build time; the other files are edited by hand.
 fn versions_agree(workspace: &Workspace) -> Result<()> {
     let version = workspace.version_of("videortc")?;
     let mut wrong = Vec::new();
@@ -76,7 +76,7 @@ fn changelog_has_entry(workspace: &Workspace) -> Result<()> {
     entry_of(&changelog, workspace.version_of("videortc")?)
 }
 
-/// The newest entry is this version's, has its date and says something.
+/// The newest entry is of this version, has a date and is not empty.
 fn entry_of(changelog: &str, version: &str) -> Result<()> {
     let mut entries = changelog.split("\n## ").skip(1);
     let newest = entries.next().context("CHANGELOG.md has no entry")?;

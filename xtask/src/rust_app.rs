@@ -1,4 +1,4 @@
-//! The example of a Rust web app: what of the library goes into it, and what not.
+//! The example of a Rust web app: checks which parts of the library it contains.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,16 +14,17 @@ use crate::workspace::{WASM_TARGET, Workspace};
 const PACKAGE: &str = "videortc-example-rust-app";
 const NAME: &str = "videortc_example_rust_app";
 
-/// A class that only pages need, as the glue declares it.
+/// A class of the feature `js`, as the bindings declare it.
 const CLASS: &str = "class VideoRTC ";
 
-/// Builds the app with an allocator of its own, and looks at what of the library is in it.
+/// Builds the app with its own allocator, and checks its parts of the library.
 pub(crate) fn test(workspace: &Workspace, deadline: Instant) -> Result<()> {
     let folder = build(workspace, deadline)?;
     let glue = fs::read_to_string(folder.join("pkg").join(format!("{NAME}.js")))?;
     ensure!(!glue.contains(CLASS), "without the feature `js` the app exports the page's classes");
 
-    // Where another dependency leaves the default features on, both come along: the documentation says so.
+    // If another dependency enables the default features, both are included, as the documentation
+    // says.
     let wasm = compile(workspace, &["classes"], deadline)?;
     let glue = bound(&wasm, &workspace.target("rust-app/classes"))?;
     ensure!(glue.contains(CLASS), "with the feature `js` the app exports no classes");
@@ -34,7 +35,7 @@ pub(crate) fn test(workspace: &Workspace, deadline: Instant) -> Result<()> {
     Ok(())
 }
 
-/// Makes the app's pages and returns their folder.
+/// Builds the app's pages and returns their folder.
 pub(crate) fn build(workspace: &Workspace, deadline: Instant) -> Result<PathBuf> {
     let wasm = compile(workspace, &["own-allocator"], deadline)?;
     let folder = workspace.target("rust-app/site");
@@ -49,7 +50,7 @@ fn compile(workspace: &Workspace, features: &[&str], deadline: Instant) -> Resul
     Ok(workspace.target(WASM_TARGET).join("debug").join(format!("{NAME}.wasm")))
 }
 
-/// Writes the module and its glue, and returns the glue.
+/// Writes the module and its bindings, and returns the bindings.
 fn bound(wasm: &Path, folder: &Path) -> Result<String> {
     package::emptied(folder.to_owned())?;
     Bindgen::new()

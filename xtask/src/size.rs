@@ -1,4 +1,4 @@
-//! How many bytes a page downloads: raw, and as a web server sends them.
+//! The download sizes of the package, raw and compressed.
 
 use std::io::Write;
 
@@ -7,12 +7,12 @@ use brotli::enc::BrotliEncoderParams;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-/// What files may weigh together at most, in bytes as gzip -9 packs them: the entry with the module beside it, and
+/// The size limits of file sets, in bytes after gzip -9: the entry with the module beside it, and
 /// the file for a script tag.
 const CEILINGS: &[(&[&str], usize)] =
     &[(&["videortc.wasm", "index.js"], 175 * 1024), (&["videortc.min.js"], 260 * 1024)];
 
-/// A line of the report.
+/// A row of the report.
 #[derive(Debug)]
 pub(crate) struct Entry {
     name: String,
@@ -33,7 +33,7 @@ impl Entry {
     }
 }
 
-/// Fails where files weigh more than they may.
+/// Fails if files exceed their limit.
 pub(crate) fn check(entries: &[Entry]) -> Result<()> {
     for (names, ceiling) in CEILINGS {
         let weighed = entries.iter().filter(|entry| names.contains(&entry.name.as_str()));

@@ -1,4 +1,4 @@
-//! Every test suite by its name: what it needs, what it runs, and the table at the end.
+//! The test suites: names, requirements, commands, and the final table.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -13,24 +13,24 @@ use crate::tarball;
 use crate::tools;
 use crate::workspace::{WASM_TARGET, Workspace};
 
-/// How long a suite may take once everything is installed, compiling included.
+/// The time limit of a suite once everything is installed, including compilation.
 const LIMIT: Duration = Duration::from_secs(20 * 60);
 
-/// How long one test in the browser may take, in seconds; browsers start slowly on a busy machine.
+/// The time limit of one browser test, in seconds; browsers start slowly on a busy machine.
 const BROWSER_TEST_LIMIT: &str = "120";
 
-/// How long a browser's driver may take to start for them, in seconds: five are usual, and too few on a
-/// busy machine.
+/// The time limit for the start of a browser's driver, in seconds. The default of five is too short
+/// on a busy machine.
 const DRIVER_LIMIT: &str = "60";
 
-/// Which files of `tests/e2e/tests/` run, and where.
+/// The files of `tests/e2e/tests/` to run, and the environment.
 struct Pages {
     gateway: &'static str,
     browser: &'static str,
     files: &'static [&'static str],
-    /// The only tests of those files that run, unless others are asked for; all if there are none.
+    /// The tests of those files to run unless others are requested; empty for all.
     tests: &'static [&'static str],
-    /// How many tests run at once. Two pages that starve each other tell nothing; those that mostly wait do not.
+    /// The number of parallel tests. One where tests need the CPU; more where they mostly wait.
     threads: u8,
 }
 
@@ -55,23 +55,23 @@ const THROUGH_JANUS: Pages = Pages {
     threads: 1,
 };
 
-/// What the demo's gateway is for. How calls go through it, `faults.rs` shows, and `conformance` that it answers as
-/// Janus does.
+/// The uses of the demo's gateway. `faults.rs` tests calls through it, and `conformance` compares
+/// its answers with Janus'.
 const THROUGH_EMBEDDED: Pages = Pages {
     gateway: "embedded",
     files: &["crossing", "demo_pages", "echo_test", "registering"],
     ..THROUGH_JANUS
 };
 
-/// The files where the browser makes a difference; what is said to the gateway, the other suites have seen, and
+/// The files that depend on the browser. Other suites cover the requests to the gateway, and
 /// `mixed.rs` opens both browsers.
 const IN_FIREFOX: Pages =
     Pages { browser: "firefox", files: &["calling", "echo_test", "media"], ..THROUGH_JANUS };
 
 const LOST_JANUS: Pages = Pages { files: &["healing"], threads: 2, ..THROUGH_JANUS };
 
-/// What lies with the browser: how it tells of a page that goes, and what it does with a connection that ends.
-/// The other tests of the file run there by hand.
+/// The tests that depend on the browser: how it reports a leaving page, and how it handles a closed
+/// connection. The other tests of the file are run by hand there.
 const LOST_IN_FIREFOX: Pages = Pages {
     browser: "firefox",
     tests: &[
@@ -87,7 +87,7 @@ const LOST_IN_FIREFOX: Pages = Pages {
 const FAULTY_GATEWAY: Pages =
     Pages { gateway: "embedded", files: &["faults", "random"], threads: 2, ..THROUGH_JANUS };
 
-/// In the order in which they run: what fails fast comes first.
+/// In execution order: suites that fail fast come first.
 const SUITES: &[Suite] = &[
     Suite {
         name: "lint",
@@ -210,7 +210,7 @@ struct Suite {
     run: fn(&Bench<'_>) -> Result<()>,
 }
 
-/// What a suite is given to run with.
+/// The environment of a suite.
 struct Bench<'a> {
     workspace: &'a Workspace,
     deadline: Instant,
@@ -230,7 +230,7 @@ pub(crate) fn help() -> String {
     format!("Suites:\n{}\n\nExample: cargo xtask test e2e-janus -- crossing", lines.join("\n"))
 }
 
-/// Runs the named suites, or all, to the last one, and tells how each went. Returns how many failed.
+/// Runs the named suites, or all, without stopping at a failure. Returns how many failed.
 pub(crate) fn run(workspace: &Workspace, names: &[String], filters: &[String]) -> Result<usize> {
     let mut results = Vec::new();
     for suite in chosen(names)? {
@@ -293,8 +293,7 @@ fn summary(results: &[Outcome]) -> String {
     lines.join("\n")
 }
 
-/// The loop of whoever changes the library: what needs no browser, no gateway and no tool that Rust
-/// does not bring.
+/// Quick checks for development, without a browser, a gateway or extra tools.
 pub(crate) fn quick(workspace: &Workspace) -> Result<()> {
     let now = Instant::now();
     let deadline = now.checked_add(LIMIT).unwrap_or(now);
@@ -332,7 +331,7 @@ fn deny(bench: &Bench<'_>) -> Result<()> {
         workspace.cargo("deny").args(["--workspace", "check"]).args(checks).env("PATH", &path)
     };
     bench.run(deny(&["licenses", "bans", "sources"]))?;
-    // The database of holes lies on a server that not every machine reaches.
+    // The advisory database is on a server that not every machine can reach.
     let fetch = workspace.cargo("deny").args(["fetch", "db"]).env("PATH", &path);
     if let Err(error) = bench.run(fetch) {
         ensure!(!process::is_interrupted(), "interrupted");
@@ -378,7 +377,7 @@ fn conformance(bench: &Bench<'_>) -> Result<()> {
     bench.run(test.arg("--").args(bench.filters))
 }
 
-/// Runs files of end-to-end tests, on pages built from the library as it is.
+/// Runs end-to-end test files, on pages built from the current library.
 fn e2e(bench: &Bench<'_>, pages: &Pages) -> Result<()> {
     let web = package::assemble_web(bench.workspace, Profile::Release)
         .context("the pages under test cannot be built")?;
@@ -392,7 +391,7 @@ fn e2e(bench: &Bench<'_>, pages: &Pages) -> Result<()> {
         .env("VIDEORTC_WEB", web)
         .env("VIDEORTC_PEERS", peers);
     let test = test.arg("--").arg(format!("--test-threads={}", pages.threads));
-    // The runner takes each word for one more test to run.
+    // The runner treats each word as a further test filter.
     let test = if bench.filters.is_empty() { test.args(pages.tests) } else { test };
     bench.run(test.args(bench.filters))
 }

@@ -1,4 +1,4 @@
-//! The packed npm package, tried as its users get it: in every loader, in a browser and under Node.
+//! The packed npm package, tested as users get it: in every loader, in a browser and under Node.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,14 +14,14 @@ use crate::rust_app;
 use crate::tools;
 use crate::workspace::Workspace;
 
-/// Where the tests run: npm's packages and what is built lie there, and not among the sources.
+/// The working folder of the tests, for npm's packages and build output outside of the sources.
 const FOLDER: &str = "package";
 
-/// How long a measurement may take, compiling included.
+/// The time limit of a measurement, including compilation.
 const BENCH_LIMIT: Duration = Duration::from_secs(20 * 60);
 
-/// Builds and packs the package, and runs the tests of `tests/package` on it; only those whose name contains
-/// a filter, if there are any.
+/// Builds and packs the package, and runs the tests of `tests/package` on it; with filters, only
+/// those whose name contains one.
 pub(crate) fn test(workspace: &Workspace, filters: &[String], deadline: Instant) -> Result<()> {
     package::build(workspace)?;
     package::check_reproducible(workspace)?;
@@ -30,7 +30,8 @@ pub(crate) fn test(workspace: &Workspace, filters: &[String], deadline: Instant)
     let _registered = janus.pid().map(Registered::process);
     let rust_app = rust_app::build(workspace, deadline)?;
     let patterns = filters.iter().map(|filter| format!("--test-name-pattern={filter}"));
-    // One file at a time: each opens browsers. Bundlers leave watchers behind, which would keep Node.
+    // One file at a time: each opens browsers. Bundlers leave watchers running, which would keep
+    // Node alive.
     let options = ["--test", "--test-concurrency=1", "--test-force-exit", "--test-reporter=spec"]
         .map(String::from);
     let arguments = options.into_iter().chain(patterns).chain(test_files(&ground.folder)?);
@@ -39,7 +40,7 @@ pub(crate) fn test(workspace: &Workspace, filters: &[String], deadline: Instant)
     ground.node(arguments.collect(), &environment, deadline)
 }
 
-/// Measures the package that `cargo xtask build` makes now against janus.js: bytes, and time to load.
+/// Compares the package that `cargo xtask build` builds with janus.js: bytes, and loading time.
 pub(crate) fn bench_load(workspace: &Workspace) -> Result<()> {
     let now = Instant::now();
     let deadline = now.checked_add(BENCH_LIMIT).unwrap_or(now);
@@ -48,7 +49,7 @@ pub(crate) fn bench_load(workspace: &Workspace) -> Result<()> {
     Ground::prepare(workspace, deadline)?.node(vec!["bench-load.mjs".into()], &[], deadline)
 }
 
-/// What a script of `tests/package` runs on.
+/// The environment of a script in `tests/package`.
 struct Ground<'a> {
     workspace: &'a Workspace,
     folder: PathBuf,
@@ -57,7 +58,7 @@ struct Ground<'a> {
 }
 
 impl<'a> Ground<'a> {
-    /// Packs what is in `pkg/`, and installs and compiles what else is needed.
+    /// Packs `pkg/`, and installs and compiles the other requirements.
     fn prepare(workspace: &'a Workspace, deadline: Instant) -> Result<Self> {
         let folder = prepared(workspace, deadline)?;
         let tarball = packed(workspace, &folder, deadline)?;
@@ -82,7 +83,7 @@ impl<'a> Ground<'a> {
     }
 }
 
-/// A copy of `tests/package` with the packages of npm that it names.
+/// A copy of `tests/package` with the npm packages that it requires.
 fn prepared(workspace: &Workspace, deadline: Instant) -> Result<PathBuf> {
     let folder = workspace.target(FOLDER);
     for old in ["projects", "work"] {
@@ -90,7 +91,7 @@ fn prepared(workspace: &Workspace, deadline: Instant) -> Result<PathBuf> {
             fs::remove_dir_all(folder.join(old))?;
         }
     }
-    // A test that is gone from the sources must not run on.
+    // A test that was removed from the sources must not run any more.
     if folder.exists() {
         for old in test_files(&folder)? {
             fs::remove_file(folder.join(old))?;
@@ -98,14 +99,14 @@ fn prepared(workspace: &Workspace, deadline: Instant) -> Result<PathBuf> {
     }
     package::copy_folder(&workspace.path("tests/package"), &folder)?;
     let wanted = fs::read(folder.join("package-lock.json"))?;
-    // Written last, so that an installation that broke off is made again.
+    // Written last, so that an interrupted installation is repeated.
     let stamp = folder.join("installed-package-lock.json");
     if fs::read(&stamp).is_ok_and(|installed| installed == wanted) {
         return Ok(folder);
     }
     let shell = &workspace.shell;
     let _here = shell.push_dir(&folder);
-    // Not `npm ci`, which insists on packages for other systems. No package's own script runs.
+    // Not `npm ci`, which requires packages for other systems. Scripts of packages are disabled.
     process::run(cmd!(shell, "npm install --ignore-scripts --no-audit --no-fund"), deadline)?;
     fs::write(stamp, wanted)?;
     Ok(folder)

@@ -1,4 +1,4 @@
-//! What must be installed, and how to get it. Whatever is there already costs a look and no more.
+//! The required tools and their installation. Installed tools are only checked.
 
 use std::env;
 use std::ffi::OsString;
@@ -12,19 +12,19 @@ use xshell::cmd;
 use crate::process;
 use crate::workspace::{WASM_TARGET, Workspace};
 
-/// How long one installation may take; the tools that are compiled here are what takes it long.
+/// The time limit of one installation; compiled tools take long.
 const LIMIT: Duration = Duration::from_secs(40 * 60);
 
-/// The versions that are installed where there are none. Any other one on the `PATH` does as well.
+/// The versions to install. Any other version on the `PATH` is accepted.
 const WASM_PACK: &str = "0.15.1";
 const GECKODRIVER: &str = "0.37.1";
 const CARGO_DENY: &str = "0.20.2";
 
-/// The names under which a Chromium may be installed; ChromeDriver finds it by itself.
+/// The possible names of Chromium; ChromeDriver finds it by itself.
 const CHROMIUMS: &[&str] = &["chromium", "chromium-browser", "google-chrome", "chrome"];
 
-/// The names under which a Firefox may be installed. geckodriver looks for the first by itself, which
-/// Debian's package brings too.
+/// The possible names of Firefox. geckodriver looks for the first one, which Debian's package
+/// provides too.
 const FIREFOXES: &[&str] = &["firefox", "firefox-esr"];
 
 /// The standard library for WebAssembly.
@@ -41,7 +41,7 @@ pub(crate) fn ensure_wasm_target(workspace: &Workspace) -> Result<()> {
     process::run(cmd!(shell, "rustup target add {target}"), limit())
 }
 
-/// rustfmt and clippy, which a minimal installation of Rust goes without.
+/// rustfmt and clippy, which a minimal installation of Rust lacks.
 pub(crate) fn ensure_lint_tools(workspace: &Workspace) -> Result<()> {
     for (command, component) in [("fmt", "rustfmt"), ("clippy", "clippy")] {
         let asked = workspace.cargo(command).arg("--version").quiet().ignore_status().output()?;
@@ -53,7 +53,7 @@ pub(crate) fn ensure_lint_tools(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// What looks at the dependencies.
+/// The dependency checker.
 pub(crate) fn ensure_cargo_deny(workspace: &Workspace) -> Result<()> {
     match find_own(workspace, "cargo-deny") {
         Some(_) => Ok(()),
@@ -66,7 +66,7 @@ pub(crate) fn ensure_chromium(workspace: &Workspace) -> Result<()> {
     ensure_debian(workspace, &[(CHROMIUMS, "chromium"), (&["chromedriver"], "chromium-driver")])
 }
 
-/// Firefox and its WebDriver, which no Debian package brings.
+/// Firefox and its WebDriver, for which Debian has no package.
 pub(crate) fn ensure_firefox(workspace: &Workspace) -> Result<()> {
     ensure_debian(workspace, &[(FIREFOXES, "firefox-esr")])?;
     match find_own(workspace, "geckodriver") {
@@ -82,7 +82,7 @@ pub(crate) fn ensure_webkit(workspace: &Workspace) -> Result<()> {
         &[
             (&["WebKitWebDriver"], "webkit2gtk-driver"),
             (&["xvfb-run"], "xvfb"),
-            // xvfb-run's own need, which its package only recommends.
+            // Required by xvfb-run, whose package only recommends it.
             (&["xauth"], "xauth"),
         ],
     )
@@ -93,7 +93,7 @@ pub(crate) fn ensure_janus(workspace: &Workspace) -> Result<()> {
     ensure_debian(workspace, &[(&["janus"], "janus")])
 }
 
-/// Node and npm, for the release package and for the other clients that the pages under test call.
+/// Node and npm, for the release package and for the other clients in the tests.
 pub(crate) fn ensure_node(workspace: &Workspace) -> Result<()> {
     ensure_debian(workspace, &[(&["node"], "nodejs"), (&["npm"], "npm")])
 }
@@ -108,44 +108,46 @@ pub(crate) fn geckodriver(workspace: &Workspace) -> Result<PathBuf> {
     find_own(workspace, "geckodriver").context("the program `geckodriver` is not on the PATH")
 }
 
-/// What `wasm-pack test` needs, in the version of the library's own `wasm-bindgen`.
+/// The tools for `wasm-pack test`, in the version of the library's `wasm-bindgen`.
 pub(crate) fn ensure_wasm_pack(workspace: &Workspace) -> Result<()> {
     if find_own(workspace, "wasm-pack").is_none() {
         cargo_install(workspace, "wasm-pack", WASM_PACK)?;
     }
     let version = workspace.version_of("wasm-bindgen")?;
-    // wasm-pack looks for `wasm-bindgen` and takes the test runner that lies beside it.
+    // wasm-pack looks for `wasm-bindgen` and uses the test runner beside it.
     let is_there = ["wasm-bindgen", "wasm-bindgen-test-runner"]
         .iter()
         .all(|program| reports_version(workspace, program, version));
     if is_there { Ok(()) } else { cargo_install(workspace, "wasm-bindgen-cli", version) }
 }
 
-/// The `PATH` for programs that look for others: what we have installed comes first.
+/// The `PATH` for programs that start others: our installations come first.
 pub(crate) fn search_path(workspace: &Workspace) -> Result<OsString> {
     let path = env::var_os("PATH").unwrap_or_default();
     let own = workspace.target("tools/bin");
     Ok(env::join_paths(std::iter::once(own).chain(env::split_paths(&path)))?)
 }
 
-/// Installs the npm packages that `pkg-template/tools` locks and returns the folder of their programs.
+/// Installs the npm packages that `pkg-template/tools` locks and returns the folder of their
+/// programs.
 pub(crate) fn npm_tools(workspace: &Workspace) -> Result<PathBuf> {
     Ok(npm_packages(workspace, "pkg-template/tools", "npm")?.join(".bin"))
 }
 
-/// Installs the other clients that the pages under test call, which `tests/e2e/peer` locks, and returns
-/// the folder that they are in.
+/// Installs the other clients for the pages under test, which `tests/e2e/peer` locks, and returns
+/// their folder.
 pub(crate) fn npm_peers(workspace: &Workspace) -> Result<PathBuf> {
     npm_packages(workspace, "tests/e2e/peer", "npm-peers")
 }
 
-/// Installs what the lock file in the folder `wanted` names in a folder of the target directory.
+/// Installs the packages of the lock file in the folder `wanted` into a folder of the target
+/// directory.
 fn npm_packages(workspace: &Workspace, wanted: &str, folder: &str) -> Result<PathBuf> {
     ensure_node(workspace)?;
     let (wanted, folder) = (workspace.path(wanted), workspace.target(folder));
     let packages = folder.join("node_modules");
     let lock = fs::read(wanted.join("package-lock.json"))?;
-    // Written last, so that an installation that broke off is made again.
+    // Written last, so that an interrupted installation is repeated.
     let stamp = folder.join("installed-package-lock.json");
     if fs::read(&stamp).is_ok_and(|installed| installed == lock) {
         return Ok(packages);
@@ -155,14 +157,14 @@ fn npm_packages(workspace: &Workspace, wanted: &str, folder: &str) -> Result<Pat
         fs::copy(wanted.join(file), folder.join(file))?;
     }
     let shell = &workspace.shell;
-    // No package's own script runs: these work without.
+    // Scripts of packages are disabled: these packages work without.
     let install = cmd!(shell, "npm ci --ignore-scripts --no-audit --no-fund --prefix {folder}");
     process::run(install, limit())?;
     fs::write(stamp, lock)?;
     Ok(packages)
 }
 
-/// Each entry is the names of a program, one of which must be there, and the Debian package that brings it.
+/// Each entry has the names of a program, one of which must exist, and its Debian package.
 fn ensure_debian(workspace: &Workspace, programs: &[(&[&str], &str)]) -> Result<()> {
     let missing: Vec<&str> = programs
         .iter()
@@ -199,7 +201,8 @@ fn cargo_install(workspace: &Workspace, package: &str, version: &str) -> Result<
         .cargo("install")
         .args([package, "--version", version, "--root"])
         .arg(folder)
-        // A folder of its own, so that the build of one tool leaves its parts to the next.
+        // A separate folder, so that the build of one tool does not discard the artifacts of the
+        // next.
         .env("CARGO_TARGET_DIR", workspace.target("tools/build"));
     process::run(install, limit())
 }
@@ -211,12 +214,12 @@ fn reports_version(workspace: &Workspace, program: &str, version: &str) -> bool 
     reported.is_ok_and(|reported| reported.split_whitespace().any(|word| word == version))
 }
 
-/// A program that we may have installed ourselves.
+/// A program that we may have installed.
 fn find_own(workspace: &Workspace, program: &str) -> Option<PathBuf> {
     find_in(program, &search_path(workspace).ok()?)
 }
 
-/// A program on the `PATH`.
+/// Finds a program on the `PATH`.
 fn find(program: &str) -> Option<PathBuf> {
     find_in(program, &env::var_os("PATH")?)
 }

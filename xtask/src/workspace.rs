@@ -1,4 +1,4 @@
-//! Where things are: the folders of the repository and what cargo knows about its packages.
+//! Paths: the folders of the repository, and cargo's metadata of its packages.
 
 use std::path::{Path, PathBuf};
 
@@ -9,8 +9,9 @@ use xshell::{Cmd, Shell, cmd};
 /// The target that the library ships for.
 pub(crate) const WASM_TARGET: &str = "wasm32-unknown-unknown";
 
-/// What `cargo run` tells this program about the package `xtask`. The cargo that we start must not see it:
-/// build scripts look at such variables, and would run again each time they are there or are not.
+/// The variables that `cargo run` sets for this program about the package `xtask`. They are removed
+/// for the cargo that we start: build scripts depend on such variables and would run again on each
+/// change.
 const CARGO_RUN_VARIABLES: &[&str] = &[
     "CARGO_MANIFEST_DIR",
     "CARGO_MANIFEST_PATH",
@@ -30,7 +31,7 @@ const CARGO_RUN_VARIABLES: &[&str] = &[
     "CARGO_PKG_VERSION_PRE",
 ];
 
-/// The repository as cargo sees it, with a shell that stands in its root.
+/// The repository as cargo sees it, and a shell in its root.
 #[derive(Debug)]
 pub(crate) struct Workspace {
     pub(crate) shell: Shell,
@@ -40,7 +41,7 @@ pub(crate) struct Workspace {
 }
 
 impl Workspace {
-    /// Asks cargo, and stands in the root from then on.
+    /// Queries cargo, and changes to the root.
     pub(crate) fn find() -> Result<Self> {
         let shell = Shell::new()?;
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join("Cargo.toml");
@@ -59,22 +60,22 @@ impl Workspace {
         Ok(Self { shell, root, target, metadata })
     }
 
-    /// A file or folder of the repository.
+    /// The path of a file or folder in the repository.
     pub(crate) fn path(&self, relative: &str) -> PathBuf {
         self.root.join(relative)
     }
 
-    /// A file or folder under cargo's target directory.
+    /// The path of a file or folder in cargo's target directory.
     pub(crate) fn target(&self, relative: &str) -> PathBuf {
         self.target.join(relative)
     }
 
-    /// A cargo command, to be given its arguments.
+    /// A cargo command without arguments.
     pub(crate) fn cargo(&self, command: &str) -> Cmd<'_> {
         cargo(&self.shell, command)
     }
 
-    /// The version of a package that the lock file has settled on.
+    /// The version of a package in the lock file.
     pub(crate) fn version_of(&self, package: &str) -> Result<&str> {
         self.packages()
             .find(|found| text(found, "name") == Some(package))
@@ -88,7 +89,7 @@ impl Workspace {
         own.filter_map(|package| text(package, "name"))
     }
 
-    /// The folders that the packages' sources are in: the repository itself, and cargo's own store.
+    /// The source folders of the packages: the repository itself, and cargo's registry.
     pub(crate) fn source_folders(&self) -> Vec<PathBuf> {
         let from_elsewhere = self.packages().filter(|package| text(package, "source").is_some());
         let mut folders: Vec<PathBuf> = from_elsewhere
@@ -101,7 +102,7 @@ impl Workspace {
         folders
     }
 
-    /// The packages that are compiled into the library's module, the library itself left out, by name.
+    /// The names of the packages in the library's module, without the library itself.
     pub(crate) fn shipped_crates(&self) -> Result<Vec<Crate<'_>>> {
         let nodes = self.metadata.pointer("/resolve/nodes").and_then(Value::as_array);
         let nodes = nodes.context("cargo told no dependencies")?;
@@ -137,12 +138,12 @@ impl Workspace {
     }
 }
 
-/// A package that somebody else wrote.
+/// A third-party package.
 #[derive(Debug)]
 pub(crate) struct Crate<'a> {
     pub(crate) name: &'a str,
     pub(crate) version: &'a str,
-    /// As in its manifest: an SPDX expression.
+    /// The SPDX expression of its manifest.
     pub(crate) licence: &'a str,
     pub(crate) folder: &'a Path,
 }
@@ -164,7 +165,7 @@ fn is_normal(dependency: &Value) -> bool {
     kinds.into_iter().flatten().any(|kind| kind.get("kind").is_some_and(Value::is_null))
 }
 
-/// A macro runs in the compiler and is not in what it compiles.
+/// A macro runs in the compiler and is not part of the output.
 fn is_macro(package: &Value) -> bool {
     let targets = package.get("targets").and_then(Value::as_array);
     let kinds = targets.into_iter().flatten().filter_map(|target| target.get("kind")?.as_array());

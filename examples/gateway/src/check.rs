@@ -1,8 +1,8 @@
-//! Whether the members of a request are there and of the right type, in Janus' words.
+//! Checks the members of a request for presence and type, with Janus' messages.
 
 use serde_json::{Map, Value};
 
-/// What a member must be.
+/// The required type of a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     String,
@@ -48,14 +48,14 @@ pub(crate) const fn optional(name: &'static str, kind: Kind) -> Member {
     Member { name, kind, required: false }
 }
 
-/// What is wrong with a request: the first member that does not fit.
+/// The error of a request: the first invalid member.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Misfit {
     Missing(Member),
     WrongType(Member),
 }
 
-/// Looks at the members in this order and stops at the first misfit.
+/// Checks the members in this order and stops at the first error.
 pub(crate) fn members(object: &Map<String, Value>, members: &[Member]) -> Result<(), Misfit> {
     for member in members {
         match object.get(member.name) {

@@ -1,7 +1,7 @@
-//! The life of a handle's PeerConnection, as Janus' core sees it.
+//! The lifecycle of a handle's PeerConnection in Janus' core.
 //!
-//! The flags are Janus' own: which of them a step sets and clears, and which a later step looks at,
-//! decides what a client hears when calls cross or follow each other quickly.
+//! The flags are Janus' own. The steps that set, clear and check them determine the events of a
+//! client when calls cross or follow each other quickly.
 
 use std::time::Duration;
 
@@ -15,13 +15,13 @@ use crate::{CloseTimer, Gateway};
 /// Between two ticks of [`CloseTimer::EverySecond`].
 pub(crate) const TICK: Duration = Duration::from_secs(1);
 
-/// What a client attached to the plugin.
+/// A client's handle of the plugin.
 #[derive(Debug)]
 pub(crate) struct Handle {
     pub(crate) session: u64,
     pub(crate) connection: Connection,
     pub(crate) party: Party,
-    /// The client has left; the plugin will hear of it in a moment.
+    /// The client has detached it; the plugin is notified in a moment.
     pub(crate) detached: bool,
 }
 
@@ -43,24 +43,24 @@ pub(crate) struct Connection {
     open: bool,
     got_offer: bool,
     got_answer: bool,
-    /// Offer and answer were exchanged: what comes now is a renegotiation.
+    /// Offer and answer were exchanged: later descriptions renegotiate.
     negotiated: bool,
-    /// `webrtcup` was told.
+    /// `webrtcup` was sent.
     up: bool,
-    /// The plugin wished it closed, and the core has not got to it.
+    /// The plugin requested its end, and the core has not executed it yet.
     close_wished: bool,
     /// It was closed, and no new one has been opened since.
     closed: bool,
     /// It was closed, and its thread has not cleaned up yet.
     cleaning: bool,
-    /// Its thread never will, if it was negotiated.
+    /// Its thread will never clean up, if it was negotiated.
     pub(crate) stuck: bool,
     reason: Option<String>,
-    /// Candidates from before there was a peer to give them to.
+    /// Candidates that arrived before there was a peer for them.
     early_candidates: Vec<Value>,
 }
 
-/// A session description on its way through the gateway.
+/// A session description that passes through the gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Jsep {
     pub(crate) kind: JsepKind,
@@ -107,7 +107,7 @@ impl Connection {
         }
     }
 
-    /// Janus looks into a candidate only now; what comes earlier it puts aside unseen.
+    /// Janus parses a candidate only now; earlier ones are queued unparsed.
     fn looks_at_candidates(&self) -> bool {
         self.open && self.got_offer && self.got_answer
     }
@@ -115,14 +115,14 @@ impl Connection {
 
 /// The client's side: descriptions and candidates that it sends.
 impl Gateway {
-    /// Takes a description from the client, before the plugin hears of it. Tells whether it updates.
+    /// Takes a description from the client, before the plugin. Returns whether it is an update.
     pub(crate) fn take_remote_description(
         &mut self,
         handle_id: u64,
         kind: JsepKind,
         sdp: &str,
     ) -> Result<bool, CoreError> {
-        // Janus makes the request wait until the handle's thread has cleaned up.
+        // Janus delays the request until the handle's thread has cleaned up.
         self.finish_cleaning(handle_id);
         let Some(handle) = self.handles.get_mut(&handle_id) else {
             return Err(CoreError::new(459, "Handle not found"));
@@ -149,7 +149,8 @@ impl Gateway {
         Ok(update)
     }
 
-    /// Takes a `trickle` request and hands its candidates to the peer, or keeps them for the peer to come.
+    /// Takes a `trickle` request. Forwards its candidates to the peer, or keeps them until there is
+    /// one.
     pub(crate) fn take_candidates(
         &mut self,
         handle_id: u64,
@@ -200,10 +201,10 @@ impl Gateway {
     }
 }
 
-/// The gateway's side: what the plugin and the handle's thread do.
+/// The gateway's side: actions of the plugin and of the handle's thread.
 impl Gateway {
-    /// Sends an event of the plugin to a handle's client. A description opens or continues that client's
-    /// PeerConnection on the gateway. Nothing arrives at a handle that has left.
+    /// Sends an event of the plugin to a handle's client. A description opens or continues that
+    /// client's PeerConnection on the gateway. Nothing arrives at a handle that has left.
     pub(crate) fn push_plugin_event(
         &mut self,
         handle_id: u64,
@@ -234,7 +235,7 @@ impl Gateway {
         self.push(session, reply::plugin_event(session, handle_id, transaction, data, jsep));
     }
 
-    /// The plugin wishes a PeerConnection closed; the core does it in a moment.
+    /// The plugin requests the end of a PeerConnection; the core executes it in a moment.
     pub(crate) fn wish_connection_closed(&mut self, handle_id: u64) {
         let Some(handle) = self.handles.get_mut(&handle_id) else { return };
         if handle.detached || handle.connection.close_wished {
@@ -257,7 +258,7 @@ impl Gateway {
         }
     }
 
-    /// The core gets to the plugin's wish, unless a new connection has made it void.
+    /// The core executes the plugin's request, unless a new connection has replaced the old one.
     pub(crate) fn close_connection(&mut self, handle_id: u64) {
         let Some(handle) = self.handles.get_mut(&handle_id) else { return };
         if !std::mem::take(&mut handle.connection.close_wished) || handle.detached {
@@ -288,13 +289,14 @@ impl Gateway {
         self.work.push(self.now + delay, Work::EndConnection { handle: handle_id });
     }
 
-    /// The handle's thread tells the plugin, frees the PeerConnection, and tells the client.
+    /// The handle's thread notifies the plugin, frees the PeerConnection, and notifies the client.
     pub(crate) fn end_connection(&mut self, handle_id: u64) {
         self.media_ended(handle_id);
         let Some(handle) = self.handles.get_mut(&handle_id) else { return };
         let connection = &mut handle.connection;
         connection.cleaning = false;
-        // Without a PeerConnection nobody is told, and the mark of the hang-up stays until there is one.
+        // Without a PeerConnection nobody is notified, and the hang-up flag stays set until there
+        // is one.
         if !std::mem::take(&mut connection.open) {
             return;
         }
@@ -306,7 +308,8 @@ impl Gateway {
         }
     }
 
-    /// Says that media can flow. The gateway does not see it: it has handed over the answer, that is all.
+    /// Reports that media can flow. The gateway does not see the media; it has only forwarded the
+    /// answer.
     pub(crate) fn connection_up(&mut self, handle_id: u64) {
         let Some(handle) = self.handles.get_mut(&handle_id) else { return };
         let connection = &mut handle.connection;
@@ -318,7 +321,7 @@ impl Gateway {
         self.push(session, reply::webrtc_up(session, handle_id));
     }
 
-    /// Does the rest of a hang-up now that something waits for it.
+    /// Completes a pending hang-up, now that something waits for it.
     pub(crate) fn finish_cleaning(&mut self, handle_id: u64) {
         let cleaning =
             self.handles.get(&handle_id).is_some_and(|handle| handle.connection.cleaning);
@@ -333,7 +336,7 @@ fn still_cleaning() -> CoreError {
     CoreError::new(471, "Still cleaning a previous session")
 }
 
-/// As much of a look at the SDP as this gateway takes: it hands it over unread.
+/// The only part of the SDP that this gateway parses: it forwards the rest unread.
 fn check_sdp(sdp: &str) -> Result<(), CoreError> {
     if !sdp.starts_with("v=") {
         return Err(CoreError::new(465, "Invalid SDP (doesn't start with v=)"));
@@ -346,7 +349,8 @@ fn check_sdp(sdp: &str) -> Result<(), CoreError> {
     Ok(())
 }
 
-/// Janus minds a single candidate that is malformed, and an array's shape but not what is in it.
+/// Janus rejects a malformed single candidate, and checks the shape of an array but not its
+/// content.
 fn check_candidates(request: &Map<String, Value>) -> Result<(), CoreError> {
     if let Some(many) = request.get("candidates")
         && !many.is_array()
@@ -379,7 +383,8 @@ fn check_candidates(request: &Map<String, Value>) -> Result<(), CoreError> {
     }
 }
 
-/// A candidate with the members that Janus sends; anything that is no candidate ends the list for Janus.
+/// A candidate with the members that Janus sends. For Janus, anything else is the end of
+/// candidates.
 fn as_janus_sends_it(candidate: &Value) -> Value {
     let line = candidate.get("candidate").and_then(Value::as_str).unwrap_or_default();
     if line.is_empty() || candidate.get("completed").is_some() {

@@ -1,4 +1,4 @@
-//! The gateway itself: requests and polls come in with the time, answers come out.
+//! The gateway: requests and polls go in with the time, answers come out.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,17 +13,17 @@ use crate::request::Target;
 use crate::session::{Session, WaitingPoll};
 use crate::work::{Work, WorkQueue};
 
-/// A poll is answered by then, if with nothing but a `keepalive`.
+/// The time limit of a poll, which is then answered with a `keepalive`.
 const POLL_LIMIT: Duration = Duration::from_secs(30);
 
-/// How long after its limit a poll's answer is kept for someone to collect it.
+/// How long after its limit a poll's answer is kept for collection.
 const UNCOLLECTED_LIMIT: Duration = Duration::from_secs(60);
 
 /// A gateway for any number of clients, without I/O and without a clock.
 ///
-/// Every method that acts takes `now`, the time since a moment of the caller's choice, in steps that never go
-/// back. After any call, [`next_timeout`](Self::next_timeout) tells when
-/// [`handle_timeout`](Self::handle_timeout) has something to do.
+/// Every method that acts takes `now`, the time since an origin of the caller's choice, which must
+/// never go back. After any call, [`next_timeout`](Self::next_timeout) returns when
+/// [`handle_timeout`](Self::handle_timeout) has work to do.
 ///
 /// ```
 /// use std::time::Duration;
@@ -40,28 +40,28 @@ pub struct Gateway {
     pub(crate) random: Random,
     pub(crate) now: Duration,
     pub(crate) sessions: BTreeMap<u64, Session>,
-    /// By age.
+    /// Ordered by age.
     polls: BTreeMap<u64, WaitingPoll>,
     polls_ever: u64,
-    /// All handles, those that have just left included.
+    /// All handles, including those that were just detached.
     pub(crate) handles: BTreeMap<u64, Handle>,
-    /// Who has which name.
+    /// The owner of each name.
     pub(crate) names: BTreeMap<String, u64>,
     pub(crate) work: WorkQueue,
-    /// Where in a second the clock of the closing timer ticks.
+    /// The phase of the closing timer within a second.
     pub(crate) tick_offset: Duration,
 }
 
 /// An HTTP answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
-    /// The HTTP status: 200 for all that Janus words as JSON, errors included.
+    /// The HTTP status: 200 for all JSON answers of Janus, including errors.
     pub status: u16,
     /// JSON, or empty for every other status.
     pub body: String,
 }
 
-/// What a GET comes to.
+/// The result of a GET.
 #[derive(Debug)]
 pub enum Get {
     /// An answer at once.
@@ -70,7 +70,7 @@ pub enum Get {
     Wait(PollTicket),
 }
 
-/// The same, with events that are not in words yet, for whoever wants to change them.
+/// The same with structured events, for callers that modify them.
 #[derive(Debug)]
 pub(crate) enum RawGet {
     Answer(Response),
@@ -78,19 +78,19 @@ pub(crate) enum RawGet {
     Wait(PollTicket),
 }
 
-/// What a poll comes to.
+/// The result of a poll.
 #[derive(Debug)]
 pub enum Poll {
-    /// Events, at least one and at most as many as were asked for.
+    /// At least one event, and at most the requested number.
     Events(Vec<Value>),
-    /// Nothing yet: ask again with the ticket.
+    /// No events yet: check again with the ticket.
     Wait(PollTicket),
-    /// There is no such session (any more).
+    /// The session does not exist (any more).
     UnknownSession,
 }
 
-/// A poll that waits. Who throws it away is a client that has left its poll: the gateway does not notice
-/// and loses the next event to it, as Janus does.
+/// A waiting poll. If it is dropped, the client has abandoned it: like Janus, the gateway does not
+/// notice and loses the next event to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PollTicket {
     poll: u64,
@@ -116,7 +116,8 @@ impl Gateway {
         }
     }
 
-    /// Answers a POST. `path` is what follows the gateway's base: empty, `/SESSION` or `/SESSION/HANDLE`.
+    /// Answers a POST. `path` is what follows the gateway's base: empty, `/SESSION` or
+    /// `/SESSION/HANDLE`.
     pub fn post(&mut self, path: &str, body: &str, now: Duration) -> Response {
         self.handle_timeout(now);
         let Some(path) = Path::parse(path) else { return Response::empty(404) };
@@ -131,7 +132,8 @@ impl Gateway {
         Response::json(&answer)
     }
 
-    /// Answers a GET: the server's description, or a poll. `query` is what follows the question mark.
+    /// Answers a GET: the server's description, or a poll. `query` is what follows the question
+    /// mark.
     pub fn get(&mut self, path: &str, query: &str, now: Duration) -> Get {
         match self.raw_get(path, query, now) {
             RawGet::Answer(answer) => Get::Answer(answer),
@@ -165,7 +167,7 @@ impl Gateway {
         }
     }
 
-    /// The name under which a session is registered, the one in `path`, which is that of a request.
+    /// The registered name of the session in `path`, the path of a request.
     #[must_use]
     pub fn user(&self, path: &str) -> Option<&str> {
         let session = leading_number(Path::parse(path)?.session);
@@ -174,8 +176,8 @@ impl Gateway {
         entries.find_map(|entry| entry.party.name.as_deref())
     }
 
-    /// The next end of this user's connection, if its call was accepted, never comes: as seldom happens to Janus where
-    /// that is but a moment ago. Until its handle is detached, the user can neither call nor be called.
+    /// The next end of this user's accepted call never comes: a rare bug of Janus shortly after the
+    /// accept. Until its handle is detached, the user can neither call nor be called.
     pub fn jam(&mut self, user: &str) {
         let handle = self.names.get(user).and_then(|handle| self.handles.get_mut(handle));
         if let Some(handle) = handle {
@@ -183,7 +185,8 @@ impl Gateway {
         }
     }
 
-    /// This user's end of the media connection is closed, and says so (RFC 5246, section 7.2.1).
+    /// This user's end of the media connection closes and sends a close alert (RFC 5246, section
+    /// 7.2.1).
     pub fn hear_goodbye(&mut self, user: &str, now: Duration) {
         self.handle_timeout(now);
         if let Some(handle) = self.names.get(user).copied() {
@@ -191,12 +194,12 @@ impl Gateway {
         }
     }
 
-    /// From now on these are the valid tokens. A poll that waits is not asked again.
+    /// Replaces the valid tokens. A waiting poll is not checked again.
     pub fn set_tokens(&mut self, tokens: Vec<String>) {
         self.options.tokens = tokens;
     }
 
-    /// Forgets every session, as a restart of the program does: nobody is told.
+    /// Drops every session, as a restart of the program does, without notification.
     pub fn restart(&mut self, now: Duration) {
         self.handle_timeout(now);
         self.sessions.clear();
@@ -206,7 +209,8 @@ impl Gateway {
         self.work = WorkQueue::default();
     }
 
-    /// Starts a poll for at most `max_events`. That keeps the session alive, as only a poll's start does.
+    /// Starts a poll for at most `max_events`. That keeps the session alive, as only a poll's start
+    /// does.
     pub fn poll(&mut self, session: u64, max_events: usize, now: Duration) -> Poll {
         self.handle_timeout(now);
         let Some(entry) = self.sessions.get_mut(&session) else { return Poll::UnknownSession };
@@ -223,8 +227,8 @@ impl Gateway {
         Poll::Wait(PollTicket { poll: self.polls_ever, max_events })
     }
 
-    /// Looks again for a poll that waits. After 30 s it is answered with a `keepalive`, and so is one whose
-    /// session was destroyed or claimed: it waits in vain until then, as it does in Janus.
+    /// Checks a waiting poll again. After 30 s it is answered with a `keepalive`. A poll whose
+    /// session was destroyed or claimed also waits until then, as in Janus.
     pub fn collect(&mut self, ticket: &PollTicket, now: Duration) -> Poll {
         self.handle_timeout(now);
         match self.polls.get_mut(&ticket.poll) {
@@ -239,7 +243,8 @@ impl Gateway {
         }
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) is to be called next, if there is anything to wait for.
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called next, if there is anything to
+    /// wait for.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Duration> {
         let ends = self.sessions.values().map(|session| self.end_of(session));
@@ -248,8 +253,8 @@ impl Gateway {
         ends.chain(limits).chain(self.work.next_due()).min()
     }
 
-    /// Does what has fallen due by `now`: work of Janus' other threads, the end of idle sessions and that of
-    /// polls that have waited in vain.
+    /// Performs the work that is due by `now`: work of Janus' other threads, and the expiry of idle
+    /// sessions and polls.
     pub fn handle_timeout(&mut self, now: Duration) {
         loop {
             let until = self.next_timeout().filter(|due| *due <= now);
@@ -287,8 +292,8 @@ impl Gateway {
         }
     }
 
-    /// Queues an event for a session, which may be gone. It wakes all polls that wait: the oldest takes it,
-    /// and the others leave with nothing.
+    /// Queues an event for a session, if it exists. Wakes all waiting polls: the oldest takes the
+    /// event, and the others end without one.
     pub(crate) fn push(&mut self, id: u64, event: Value) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         session.events.push_back(event);
@@ -302,7 +307,7 @@ impl Gateway {
         }
     }
 
-    /// Secret or token: one that is right is enough. Nothing is asked where neither is set.
+    /// A valid secret or token is sufficient. If neither is configured, everyone is authorized.
     pub(crate) fn is_authorized(&self, secret: Option<&str>, token: Option<&str>) -> bool {
         let Options { api_secret, tokens, .. } = &self.options;
         let open = api_secret.is_none() && tokens.is_empty();
@@ -315,7 +320,7 @@ impl Gateway {
         session.last_activity + self.options.session_timeout
     }
 
-    /// Only a poll that is waiting hears the `timeout`: the events go with the session.
+    /// Only a waiting poll receives the `timeout`: the events are dropped with the session.
     fn end_idle_sessions(&mut self) {
         let idle: Vec<u64> = self
             .sessions
@@ -356,7 +361,7 @@ impl Response {
         Self::json(&events.pop().unwrap_or_else(reply::keepalive))
     }
 
-    /// The answer to a poll that has waited in vain.
+    /// The answer to a poll without events.
     #[must_use]
     pub fn keepalive(max_events: usize) -> Self {
         Self::events(vec![reply::keepalive()], max_events)
@@ -364,7 +369,7 @@ impl Response {
 }
 
 impl PollTicket {
-    /// How many events the poll asked for.
+    /// The requested maximum of events.
     #[must_use]
     pub fn max_events(&self) -> usize {
         self.max_events
@@ -385,7 +390,7 @@ impl<'a> Path<'a> {
         rest.is_empty().then_some(Self { session, handle })
     }
 
-    /// Ids may stand in the path, in the body, or in both if they agree.
+    /// Ids may be in the path, in the body, or in both if they agree.
     fn target(&self, members: &Map<String, Value>) -> Result<Target, CoreError> {
         let one_of = |member: &str, component: &str, what: &str| {
             let in_path = leading_number(component);
@@ -413,7 +418,7 @@ fn read(body: &str) -> Result<Map<String, Value>, CoreError> {
     }
 }
 
-/// The number that a text begins with, 0 if it begins with none: how C reads an id.
+/// The leading number of a text, 0 if there is none: how C parses an id.
 fn leading_number(text: &str) -> u64 {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     text.get(..digits).and_then(|digits| digits.parse().ok()).unwrap_or_default()

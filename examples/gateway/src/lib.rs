@@ -1,8 +1,8 @@
-//! The embedded gateway: it answers as Janus' video call plugin does, so that anyone can try the
-//! library with one command and tests can make the gateway misbehave.
+//! The embedded gateway: it answers like Janus' video call plugin, so that anyone can try the
+//! library with one command, and tests can inject faults.
 //!
-//! It is **not a media server**. It hands offers, answers and candidates from peer to peer and media flows
-//! directly between the two browsers; production runs on Janus.
+//! It is **not a media server**. It forwards offers, answers and candidates between the peers, and
+//! media flows directly between the two browsers. Use Janus in production.
 //!
 //! Two halves:
 //!
@@ -13,8 +13,9 @@
 //! - The server (feature `server`, on by default) puts HTTP, the files of the example pages and scripted
 //!   [faults](server::Faults) around it.
 //!
-//! The main path to read: [`Gateway::post`] in `gateway.rs`, the requests of Janus' core in `request.rs`,
-//! those of the plugin in `videocall.rs`, and the life of a handle's PeerConnection in `connection.rs`.
+//! The main path to read: [`Gateway::post`] in `gateway.rs`, the requests of Janus' core in
+//! `request.rs`, those of the plugin in `videocall.rs`, and the life of a handle's PeerConnection
+//! in `connection.rs`.
 
 // Arithmetic on times and counters that this program made itself.
 #![allow(clippy::arithmetic_side_effects)]
@@ -35,5 +36,5 @@ mod work;
 pub use gateway::{Gateway, Get, Poll, PollTicket, Response};
 pub use options::{CloseTimer, Options, Timing};
 
-/// The only plugin there is.
+/// The only plugin.
 pub const PLUGIN: &str = "janus.plugin.videocall";

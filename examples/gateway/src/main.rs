@@ -7,8 +7,8 @@ use anyhow::Result;
 use clap::Parser;
 use videortc_gateway::server::{Server, ServerOptions};
 
-/// A small gateway to try video calls with. It hands offers, answers and candidates from page to page and
-/// is no media server: for anything but trying, run Janus.
+/// A small gateway for trying video calls. It forwards offers, answers and candidates between pages
+/// and is not a media server: use Janus for everything else.
 #[derive(Debug, Parser)]
 #[command(name = "videortc-gateway")]
 struct Arguments {

@@ -1,4 +1,4 @@
-//! What can be chosen about a gateway.
+//! The options of a gateway.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -14,7 +14,7 @@ pub struct Options {
     pub tokens: Vec<String>,
     /// The same seed gives the same ids and the same delays.
     pub seed: u64,
-    /// How late the work of Janus' other threads is done.
+    /// The delays of the work of Janus' other threads.
     pub timing: Timing,
 }
 
@@ -30,32 +30,33 @@ impl Default for Options {
     }
 }
 
-/// How late the work of Janus' other threads is done.
+/// The delays of the work of Janus' other threads.
 #[derive(Debug, Clone)]
 pub struct Timing {
-    /// From the ack of a plugin request until the plugin handles it. One thread handles all, in order.
-    /// A request that is acked while an earlier one still waits makes calls cross in the plugin.
+    /// From the ack of a plugin request until the plugin handles it. One thread handles all, in
+    /// order. A request that is acked while an earlier one still waits makes calls cross in the
+    /// plugin.
     pub plugin: RangeInclusive<Duration>,
-    /// From the plugin's wish to close a PeerConnection until the core does it.
+    /// From the plugin's request to close a PeerConnection until the core executes it.
     pub close: CloseTimer,
     /// From the closing of a PeerConnection until its own thread has told plugin and client.
     pub cleanup: RangeInclusive<Duration>,
 }
 
-/// When the core closes a PeerConnection that the plugin wishes closed.
+/// When the core closes a PeerConnection on request of the plugin.
 #[derive(Debug, Clone)]
 pub enum CloseTimer {
-    /// After a time from this range, drawn for each. Two ends of a call may then close far apart, which
-    /// Janus does not do.
+    /// After a random delay from this range. The two sides of a call may then close far apart,
+    /// which does not happen in Janus.
     After(RangeInclusive<Duration>),
-    /// At the ticks of a clock that counts seconds, or at once within the 250 ms after a tick: what GLib
-    /// does for Janus. The two ends of a call close at the same tick.
+    /// At the ticks of a clock that counts seconds, or at once within the 250 ms after a tick: what
+    /// GLib does for Janus. The two ends of a call close at the same tick.
     EverySecond,
 }
 
 impl Default for Timing {
-    /// The shortest that still shows a plugin's hang-up before the core's: all is done at once, but
-    /// connections are closed a millisecond later.
+    /// The shortest delays that still send a plugin's hang-up before the core's: everything is
+    /// immediate, but connections close a millisecond later.
     fn default() -> Self {
         Self {
             plugin: Duration::ZERO..=Duration::ZERO,

@@ -8,11 +8,11 @@ use crate::connection::{Jsep, JsepKind};
 use crate::reply::PluginError;
 use crate::work::Work;
 
-/// What the plugin knows of a handle.
+/// The plugin's state of a handle.
 #[derive(Debug, Default)]
 pub(crate) struct Party {
     pub(crate) name: Option<String>,
-    /// The handle at the other end. It stays for a moment after a hang-up, until the connection closes.
+    /// The handle of the peer. It remains briefly after a hang-up, until the connection closes.
     pub(crate) peer: Option<u64>,
     /// Calling, ringing or in a call. A hang-up clears it at once, earlier than `peer`.
     pub(crate) in_call: bool,
@@ -48,7 +48,7 @@ impl Gateway {
             Err(PluginError { code, reason }) => json!({ "error_code": code, "error": reason }),
         };
         self.push_plugin_event(handle, Some(transaction), data, None);
-        // The peers of a call that has just begun to ring can have each other's candidates now.
+        // The candidates of a call that has just begun to ring can be forwarded now.
         self.hand_over_candidates(handle);
     }
 
@@ -78,7 +78,7 @@ impl Gateway {
         if self.names.contains_key(&name) {
             return Err(PluginError::new(476, format!("Username '{name}' already taken")));
         }
-        // A handle that has gone meanwhile must not leave a name behind.
+        // A handle that was detached meanwhile must not leave a name behind.
         if let Some(entry) = self.handles.get_mut(&handle) {
             entry.party.name = Some(name.clone());
             self.names.insert(name.clone(), handle);
@@ -86,7 +86,7 @@ impl Gateway {
         Ok(json!({ "event": "registered", "username": name }))
     }
 
-    /// Every refusal but that of a missing description closes the caller's connection.
+    /// Every refusal, except for a missing description, closes the caller's connection.
     fn call(&mut self, handle: u64, body: &Map<String, Value>, jsep: Option<&Jsep>) -> Outcome {
         let peer = match self.callee(handle, body) {
             Ok(peer) => peer,
@@ -108,7 +108,7 @@ impl Gateway {
         Ok(json!({ "event": "calling" }))
     }
 
-    /// Whom this handle may call.
+    /// The peer that this handle may call.
     fn callee(&self, handle: u64, body: &Map<String, Value>) -> Result<u64, PluginError> {
         let Some(name) = self.name_of(handle) else {
             return Err(PluginError::new(473, "Register a username first"));
@@ -143,8 +143,8 @@ impl Gateway {
         Ok(json!({ "event": "accepted" }))
     }
 
-    /// There is no media here to be muted or throttled: the settings are checked and forgotten. A
-    /// renegotiation goes to the peer.
+    /// There is no media to mute or throttle here: the settings are checked and ignored. A
+    /// renegotiation is forwarded to the peer.
     fn set(&mut self, handle: u64, body: &Map<String, Value>, jsep: Option<&Jsep>) -> Outcome {
         check_members(body, SETTINGS)?;
         let at_most_2 = |value: &Value| value.as_u64().is_some_and(|value| value <= 2);
@@ -165,8 +165,8 @@ impl Gateway {
         Ok(json!({ "event": "set" }))
     }
 
-    /// Both are free at once; both connections close a moment later, and until then both still have
-    /// each other as a peer.
+    /// Both users are free immediately; both connections close a moment later, and until then each
+    /// handle still has the other as its peer.
     fn hang_up(&mut self, handle: u64, body: &Map<String, Value>) -> Value {
         let reason = body.get("reason").and_then(Value::as_str).unwrap_or("We did the hangup");
         let name = self.name_of(handle);
@@ -182,7 +182,7 @@ impl Gateway {
         hangup_result(name.as_deref(), "Explicit hangup")
     }
 
-    /// A handle's connection has ended, for whatever reason: its peer hears of it and is closed too.
+    /// A handle's connection has ended for any reason: its peer is notified and closed too.
     pub(crate) fn media_ended(&mut self, handle: u64) {
         let Some(entry) = self.handles.get_mut(&handle) else { return };
         entry.party.in_call = false;
@@ -193,7 +193,7 @@ impl Gateway {
         self.push_plugin_event(peer, None, told, None);
     }
 
-    /// A handle has left: its call ends and its name is free.
+    /// A handle was detached: its call ends and its name is free.
     pub(crate) fn party_left(&mut self, handle: u64) {
         self.media_ended(handle);
         if let Some(name) = self.name_of(handle) {
@@ -246,7 +246,7 @@ fn username(body: &Map<String, Value>) -> String {
     body.get("username").and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
-/// Who has no name yet hangs up without one.
+/// A user without a name hangs up without one.
 fn hangup_result(name: Option<&str>, reason: &str) -> Value {
     let mut result = Map::new();
     result.insert("event".to_owned(), json!("hangup"));

@@ -1,4 +1,4 @@
-//! What Janus does a moment later on another thread, in the order in which it falls due.
+//! Janus' delayed work of other threads, in the order in which it falls due.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,13 +9,13 @@ use crate::connection::Jsep;
 
 #[derive(Debug)]
 pub(crate) enum Work {
-    /// The plugin's thread takes a request that was acked.
+    /// The plugin's thread handles a request that was acked.
     PluginRequest { handle: u64, transaction: String, body: Value, jsep: Option<Jsep> },
-    /// The core does what the plugin wished: the handle's PeerConnection closes.
+    /// The core executes the plugin's request to close a handle's PeerConnection.
     CloseConnection { handle: u64 },
-    /// The handle's own thread ends its PeerConnection and tells plugin and client.
+    /// The handle's thread ends its PeerConnection and notifies plugin and client.
     EndConnection { handle: u64 },
-    /// The handle's own thread says goodbye to the plugin.
+    /// The handle's thread removes it from the plugin.
     Detach { handle: u64 },
     /// The PeerConnection counts as connected.
     ConnectionUp { handle: u64 },
@@ -45,14 +45,14 @@ impl WorkQueue {
         self.pending.keys().next().map(|(due, _)| *due)
     }
 
-    /// The next piece of work that is due at `now`, with the time at which it fell due.
+    /// The next work item that is due at `now`, with its due time.
     pub(crate) fn pop_due(&mut self, now: Duration) -> Option<(Duration, Work)> {
         let entry = self.pending.first_entry()?;
         let (due, _) = *entry.key();
         (due <= now).then(|| (due, entry.remove()))
     }
 
-    /// Takes out the waiting end of this handle's PeerConnection.
+    /// Removes the pending end of this handle's PeerConnection.
     pub(crate) fn take_end_of_connection(&mut self, of: u64) -> bool {
         let key = self.pending.iter().find_map(|(key, work)| {
             matches!(work, Work::EndConnection { handle } if *handle == of).then_some(*key)

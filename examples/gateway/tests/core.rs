@@ -1,4 +1,4 @@
-//! The core on a virtual clock: the races of Janus' threads, one order at a time.
+//! The core on a virtual clock: the races of Janus' threads, each in every order.
 
 // A test that cannot go on says so and fails.
 #![allow(
@@ -21,7 +21,7 @@ const SDP: &str = "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n";
 struct World {
     gateway: Gateway,
     now: Duration,
-    /// The polls that wait, by session.
+    /// The waiting polls, by session.
     polls: BTreeMap<u64, PollTicket>,
 }
 
@@ -61,7 +61,7 @@ impl World {
         client
     }
 
-    /// A request to the plugin; tells how the core answers.
+    /// Sends a request to the plugin; returns the core's answer.
     fn plugin(&mut self, of: Client, body: Value, sdp: Option<&str>) -> String {
         let mut request = json!({ "janus": "message", "body": body });
         if let Some(kind) = sdp {
@@ -86,7 +86,7 @@ impl World {
         self.plugin(from, json!({ "request": "hangup" }), None)
     }
 
-    /// What a poll brings now, in short. One that brings nothing goes on.
+    /// The answer of a poll in short. A poll without events continues.
     fn heard(&mut self, by: Client) -> Vec<String> {
         let mut heard = Vec::new();
         loop {
@@ -113,7 +113,7 @@ impl World {
         }
     }
 
-    /// The poll that waits; from now on it is no longer that of [`heard`](Self::heard).
+    /// The waiting poll; from now on, [`heard`](Self::heard) uses another one.
     fn waiting_poll(&mut self, by: Client) -> PollTicket {
         assert!(self.heard(by).is_empty());
         self.polls.remove(&by.session).unwrap()
@@ -202,7 +202,7 @@ fn a_call_before_the_old_connection_is_closed_is_refused_and_harms_nothing() {
     world.hang_up(b);
     world.wait(MS);
     assert_eq!(world.call(a, "b"), "490");
-    // For a third, both are still busy.
+    // For a third user, both are still busy.
     world.call(c, "b");
     world.wait(MS);
     assert_eq!(world.heard(c), ["hangup: User busy"]);
@@ -306,10 +306,10 @@ fn candidates_reach_the_peer_as_soon_as_there_is_one() {
     world.post(&path(a), trickle(json!([candidate])));
     world.call(a, "b");
     assert_eq!(world.heard(b), ["incomingcall", "trickle"]);
-    // Answers the poll that waited, so that what comes next waits for another.
+    // Answers the waiting poll, so that the next events go to another one.
     let ticket = world.polls.remove(&a.session).unwrap();
     assert_eq!(world.collected(&ticket), Some(vec!["calling".to_owned()]));
-    // The caller hears of the callee's candidates before the answer.
+    // The caller receives the callee's candidates before the answer.
     world.post(&path(b), trickle(json!([candidate, { "completed": true }])));
     let Poll::Events(events) = world.gateway.poll(a.session, 10, world.now) else {
         panic!("the candidates wait for a poll");

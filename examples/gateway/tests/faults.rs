@@ -1,4 +1,5 @@
-//! The server over HTTP: faults on demand, files on the same origin, and an end that frees the port.
+//! The server over HTTP: faults on demand, files on the same origin, and freeing the port at the
+//! end.
 #![cfg(feature = "server")]
 // A test that cannot go on says so and fails.
 #![allow(
@@ -60,7 +61,7 @@ fn with_event(server: &Server) {
     plugin(server, 7, r#"{"request":"list"}"#);
 }
 
-/// A session with a handle, whose id is remembered by nobody but the test's thread.
+/// A session with a handle, whose id only the test's thread keeps.
 fn with_handle(server: &Server, session: u64) {
     post(server, "", &format!(r#"{{"janus":"create","transaction":"t","id":{session}}}"#));
     let attach = r#"{"janus":"attach","transaction":"t","plugin":"janus.plugin.videocall"}"#;
@@ -167,7 +168,7 @@ fn events_come_twice_or_in_another_order() {
     assert_eq!(events(&server), ["registered"]);
     assert_eq!(events(&server), [""; 0]);
 
-    // That poll was left, and would take the next event.
+    // That poll was abandoned, and would take the next event.
     faults.clear();
     plugin(&server, 7, r#"{"request":"list"}"#);
     faults.next_poll(Fault::ReverseEvents);
@@ -187,7 +188,7 @@ fn one_event_of_a_name_is_lost_and_the_poll_goes_on() {
     assert_eq!(events(&server), ["list"]);
     assert!(server.faults().are_met());
 
-    // The one that is lost came alone: its poll waits for the next.
+    // The dropped one came alone: its poll waits for the next.
     server.faults().lose_event("error");
     let listening = thread::scope(|scope| {
         let listening = scope.spawn(|| poll(&server, LIMIT).unwrap());
@@ -254,7 +255,7 @@ fn bodies_may_be_garbage_or_huge_or_slow() {
         answer.extend_from_slice(&buffer[..length]);
     }
     assert!(reads > 2, "it came in {reads} pieces");
-    // Each piece is a chunk of its own: lines of its length and of its bytes take turns.
+    // Each piece is a separate chunk: lines with its length and with its bytes alternate.
     let text = String::from_utf8(answer).unwrap();
     let body = text.split("\r\n\r\n").nth(1).unwrap();
     let pieces: String = body.split("\r\n").skip(1).step_by(2).collect();

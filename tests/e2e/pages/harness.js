@@ -1,7 +1,7 @@
 "use strict";
 
-// What a page under test remembers, and how a test asks for it. It is in every page's first script, so that
-// it sees every device, peer connection and request that the library opens.
+// The records of a page under test, and their queries. It is in the first script of every page, so
+// that it sees every device, peer connection and request that the library opens.
 
 window.harness = {
   events: [], // { name, args } in the order in which the library reported them
@@ -161,8 +161,9 @@ window.fetch = (resource, init) => {
 // ---------------------------------------------------------------- what the library reports
 
 /**
- * A value as a test can read it: a stream becomes its track kinds, an error its code and message, a blob
- * its size and type, and a transfer what it is at this moment, with a number that tells it from others.
+ * A value as a test can read it: a stream becomes its track kinds, an error its code and message, a
+ * blob its size and type, and a transfer what it is at this moment, with a number that tells it
+ * from others.
  */
 function plain(value) {
   if (value instanceof MediaStream) return { stream: value.getTracks().map((t) => t.kind).sort() };
@@ -277,8 +278,8 @@ harness.echoTest = async function (options) {
 };
 
 /**
- * Calls somebody whose call has only just ended: the gateway holds such a person to be busy until it has
- * cleaned up, which takes up to a second.
+ * Calls somebody whose call has only just ended: the gateway holds such a person to be busy until
+ * it has cleaned up, which takes up to a second.
  */
 harness.callWhenFree = async function (name) {
   const tryOnce = () =>
@@ -321,7 +322,7 @@ harness.noise = function (seed, size, type = "application/octet-stream") {
   return new Blob(parts, { type });
 };
 
-/** What is in a string or blob, for comparing: the string itself, or type, size and hash of the bytes. */
+/** The content of a string or blob for comparison: the string itself, or type, size and hash of the bytes. */
 harness.content = async function (data) {
   if (typeof data === "string" && data.length < 100) return data;
   const blob = data instanceof Blob ? data : new Blob([data]);
@@ -349,7 +350,7 @@ harness.take = async function (count) {
 
 // ---------------------------------------------------------------- what a test wants proven
 
-/** What is wrong with what was told of messages and files, once everything has ended. */
+/** The inconsistencies in the reported messages and files, once everything has ended. */
 harness.audit = function () {
   const wrong = [];
   for (const { type, told } of harness.sent) {
@@ -415,8 +416,8 @@ function describe(video) {
 }
 
 /**
- * The span from the smallest to the largest red, green or blue of any sample: 0 for a black picture and a
- * grey one. Firefox's fake camera gives one strong colour at a time.
+ * The span from the smallest to the largest red, green or blue of any sample: 0 for a black picture
+ * and a grey one. Firefox's fake camera gives one strong colour at a time.
  */
 function contrast(video) {
   const canvas = document.createElement("canvas");
@@ -453,7 +454,7 @@ harness.sound = async function () {
     picture = await harness.received("video");
     return last.packets > 20 && last.energy > 0;
   };
-  // What is not played is not decoded.
+  // Media that is not played is not decoded.
   const elements = () => [...document.querySelectorAll("video")].map(describe).join("; ");
   await harness.until(() => `no sound: ${JSON.stringify([last, picture])}, ${elements()}`, heard);
   return last;

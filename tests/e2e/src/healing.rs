@@ -1,4 +1,4 @@
-//! What healing must look like from a page, and how long it took.
+//! Recovery as a page sees it, and its duration.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -26,7 +26,8 @@ impl Healing {
         Self { fault: fault.into(), since: Instant::now() }
     }
 
-    /// Prints how long it took until now, past the test runner, which holds back what a test prints.
+    /// Prints how long it took until now, past the test runner, which holds back what a test
+    /// prints.
     pub fn done(&self) {
         let Self { fault, since } = self;
         let _ = writeln!(std::io::stderr(), "healing: {fault}: {}", since.elapsed().as_millis());
@@ -86,8 +87,8 @@ impl Healing {
     }
 }
 
-/// Whatever was lost is back: each `onReconnecting` was followed by one `onReconnected`. If one is still to
-/// come, it is waited for.
+/// Everything is restored: one `onReconnected` followed each `onReconnecting`. Waits for a pending
+/// one.
 pub async fn is_whole(page: &Page) -> Result {
     let told =
         "harness.events.map(({ name }) => name).filter((name) => name.startsWith('onReconnect'))";

@@ -27,7 +27,7 @@ pub struct Page {
     read: Mutex<HashMap<String, u64>>,
 }
 
-/// What a promise was rejected with.
+/// The rejection of a promise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refusal {
@@ -79,8 +79,8 @@ impl Page {
         Ok(self.client.issue_cmd(Devtools(command, params)).await?)
     }
 
-    /// Runs the body of an async function in the page and returns what it returns. A rejection is an
-    /// error here.
+    /// Runs the body of an async function in the page and returns what it returns. A rejection is
+    /// an error here.
     pub async fn run(&self, body: impl AsRef<str>) -> Result<Value> {
         let body = body.as_ref();
         match self.settle(body).await? {
@@ -109,8 +109,8 @@ impl Page {
         }
     }
 
-    /// As [`refusal`](Self::refusal), and the error must be a `VideoRTCError` with this code, which says
-    /// something.
+    /// As [`refusal`](Self::refusal), and the error must be a `VideoRTCError` with this code, which
+    /// says something.
     pub async fn refused(&self, body: &str, code: &str) -> Result<Refusal> {
         let refusal = self.refusal(body).await?;
         ensure!(
@@ -126,8 +126,9 @@ impl Page {
         let main = format!("async () => {{ {body} }}");
         let main = match self.browser {
             Browser::Chromium => main,
-            // geckodriver's scripts have arrays, promises and errors of their own; the page's own eval()
-            // gives them the page's. Where the page's policy forbids that, theirs have to do.
+            // geckodriver's scripts have arrays, promises and errors of their own; the page's own
+            // eval() gives them the page's. Where the page's policy forbids that, theirs have to
+            // do.
             Browser::Firefox => format!(
                 "(() => {{ try {{ return window.eval({}) }} catch {{ return {main} }} }})()",
                 quote(&main)
@@ -307,8 +308,8 @@ impl Page {
         self.run(&strike).await.map(|_| ())
     }
 
-    /// What must hold when a test is over: no faults, nothing open, every transfer ended once, no call end
-    /// left unread.
+    /// The conditions at the end of every test: no faults, nothing open, every transfer ended once,
+    /// no call end unchecked.
     pub(crate) async fn inspect(&self) -> Result {
         // A page that never made a VideoRTC has nothing to disconnect.
         self.run("await window.rtc?.disconnect()").await?;

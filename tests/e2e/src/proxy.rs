@@ -12,10 +12,12 @@ use tokio::task::JoinHandle;
 
 use crate::Result;
 
-/// How long a poll may take to be answered by something that can be broken off: longer than it waits.
+/// How long a poll may take to be answered by something that can be broken off: longer than it
+/// waits.
 const POLL_LIMIT: Duration = Duration::from_secs(40);
 
-/// A TCP relay to a gateway. Each page of a test has its own, so that one is hurt and the other is not.
+/// A TCP relay to a gateway. Each page of a test has its own, so that one is hurt and the other is
+/// not.
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
@@ -33,7 +35,7 @@ struct Poll {
     line: Vec<u8>,
 }
 
-/// What every connection obeys.
+/// The instructions for every connection.
 #[derive(Clone, Copy, Debug)]
 struct Orders {
     mode: Mode,
@@ -85,8 +87,9 @@ impl Proxy {
         self.orders.send_modify(|orders| orders.cuts += 1);
     }
 
-    /// Resets every connection to the page, and keeps those to the gateway, which notices nothing: as where a page
-    /// changes its network. Waits for the next poll. Says whether it is the one of before, repeated by the browser.
+    /// Resets every connection to the page, and keeps those to the gateway, which notices nothing:
+    /// as where a page changes its network. Waits for the next poll. Says whether it is the one of
+    /// before, repeated by the browser.
     pub async fn cut_unnoticed(&self) -> Result<bool> {
         let mut polls = self.polls.clone();
         let before = polls.borrow_and_update().clone();
@@ -106,7 +109,8 @@ impl Proxy {
         });
     }
 
-    /// Every connection stays open, and new ones are taken, but nothing passes, in either direction.
+    /// Every connection stays open, and new ones are taken, but nothing passes, in either
+    /// direction.
     pub fn stall(&self) {
         self.orders.send_modify(|orders| orders.mode = Mode::Stall);
     }

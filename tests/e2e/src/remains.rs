@@ -1,4 +1,4 @@
-//! What a page still holds when nothing goes on: memory, objects, listeners, timers.
+//! The resources that an idle page still holds: memory, objects, listeners, timers.
 
 use anyhow::Context;
 use serde_json::{Value, json};
@@ -7,13 +7,13 @@ use crate::Result;
 use crate::browser::chromium::Devtools;
 use crate::page::Page;
 
-/// What a page holds, after its garbage was collected.
+/// The resources of a page after garbage collection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Remains {
     /// The size of the WebAssembly module's memory, in bytes.
     pub linear_memory: u64,
-    /// What is used of JavaScript's heap, in bytes.
+    /// The used size of JavaScript's heap, in bytes.
     pub heap: u64,
     /// Peer connections and tracks of devices, open or not, that something still refers to.
     pub objects: u64,
@@ -21,12 +21,13 @@ pub struct Remains {
     pub listeners: u64,
     /// Nodes of documents.
     pub nodes: u64,
-    /// What `setTimeout` and `setInterval` are still to run.
+    /// Pending `setTimeout` and `setInterval` timers.
     pub timers: u64,
 }
 
 impl Remains {
-    /// Whether everything that is counted one by one, and not in bytes, is there as often as in `other`.
+    /// Whether everything that is counted one by one, and not in bytes, is there as often as in
+    /// `other`.
     pub fn counts_as(self, other: Self) -> bool {
         let counts = |of: Self| (of.objects, of.listeners, of.nodes, of.timers);
         counts(self) == counts(other)

@@ -1,4 +1,4 @@
-//! What every test stands on: a gateway, a web server for the pages, browsers' drivers.
+//! The common test rig: a gateway, a web server for the pages, browser drivers.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -33,11 +33,12 @@ pub struct Rig {
 pub struct Visitor {
     /// The browser; without it, the one that the environment asks for.
     pub browser: Option<Browser>,
-    /// What the machine has.
+    /// The devices of the machine.
     pub devices: Devices,
     /// `{ servers, iceServers, level, options }` of `new VideoRTC()`, all optional.
     pub rtc: Value,
-    /// `{ dom, options }` of `videoCall()`, all optional; `dom` is "container", "elements" or "none".
+    /// `{ dom, options }` of `videoCall()`, all optional; `dom` is "container", "elements" or
+    /// "none".
     pub call: Value,
 }
 
@@ -77,8 +78,8 @@ impl Rig {
         Self::start_with(SESSION_TIMEOUT).await
     }
 
-    /// As [`start`](Self::start), with a gateway that ends a session this long after its last activity, in
-    /// whole seconds.
+    /// As [`start`](Self::start), with a gateway that ends a session this long after its last
+    /// activity, in whole seconds.
     pub async fn start_with(session_timeout: Duration) -> Result<Self> {
         let gateway = Gateway::start(GatewayKind::asked_for()?, session_timeout)?;
         let site = Site::start(&gateway.url()).await?;
@@ -101,7 +102,8 @@ impl Rig {
         lock(&self.gateway).restart()
     }
 
-    /// Ends the gateway at once, as a crash does. [`restart_gateway`](Self::restart_gateway) brings it back.
+    /// Ends the gateway at once, as a crash does. [`restart_gateway`](Self::restart_gateway) brings
+    /// it back.
     pub fn kill_gateway(&self) -> Result {
         block_in_place(|| lock(&self.gateway).janus().map(Janus::kill))
     }
@@ -230,8 +232,8 @@ pub async fn ring(caller: &Page, callee: &Page) -> Result {
     callee.expect("onIncomingCall", json!([caller.name()])).await
 }
 
-/// As [`ring`], to somebody whose call has only just ended, and who is busy for a moment yet. The ends of
-/// the attempts that came too early are marked as read.
+/// As [`ring`], to somebody whose call has only just ended, and who is busy for a moment yet. The
+/// ends of the attempts that came too early are marked as read.
 pub async fn ring_when_free(caller: &Page, callee: &Page) -> Result {
     caller.run(format!("await harness.callWhenFree({})", json!(callee.name()))).await?;
     caller.skip("onHangUp").await?;

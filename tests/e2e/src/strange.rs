@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 
 use crate::Result;
 
-/// What a [`StrangeGateway`] says to everything.
+/// The answer of a [`StrangeGateway`] to everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Answer {

@@ -16,7 +16,7 @@ use crate::Result;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Seen {
-    /// What the page said to the gateway.
+    /// The requests of the page.
     pub post: usize,
     /// Long polls.
     pub get: usize,
@@ -30,7 +30,7 @@ impl Seen {
         self.post + self.get + self.options
     }
 
-    /// What was added since an earlier count.
+    /// The additions since an earlier count.
     pub fn since(self, earlier: Self) -> Self {
         Self {
             post: self.post - earlier.post,
@@ -139,8 +139,8 @@ async fn count(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, seen: &Mutex<See
     }
 }
 
-/// A request line ends in its protocol and may follow the body of the request before, which ends in no
-/// line break of its own.
+/// A request line ends in its protocol and may follow the body of the request before, which ends in
+/// no line break of its own.
 fn note(line: &[u8], seen: &mut Seen) {
     let line = String::from_utf8_lossy(line);
     let Some(line) = line.trim_end().strip_suffix(" HTTP/1.1") else { return };

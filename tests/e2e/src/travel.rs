@@ -1,4 +1,4 @@
-//! What a person does to a page from outside: reloads it, leaves it and comes back, loses the network.
+//! A user's actions on a page from outside: reloading, leaving and returning, losing the network.
 
 use std::time::{Duration, Instant};
 
@@ -27,8 +27,8 @@ impl Page {
         Ok(self.client().goto(url).await?)
     }
 
-    /// Goes back in the tab's history. Says whether the page came out of the browser's memory, alive; if not,
-    /// it has begun anew.
+    /// Goes back in the tab's history. Says whether the page came out of the browser's memory,
+    /// alive; if not, it has begun anew.
     pub async fn come_back(&self) -> Result<bool> {
         let left = self.client().current_url().await?;
         self.client().back().await?;
@@ -49,8 +49,8 @@ impl Page {
         Ok(is_alive)
     }
 
-    /// Closes the tab, as a person does: the page's last listeners run. The page can be asked no more, and
-    /// [`Rig::forget`](crate::Rig::forget) takes it out of the final inspection.
+    /// Closes the tab, as a person does: the page's last listeners run. The page can be asked no
+    /// more, and [`Rig::forget`](crate::Rig::forget) takes it out of the final inspection.
     pub async fn close_tab(&self) -> Result {
         // With its last tab Firefox quits, and says nothing for a page any more.
         if self.browser() == Browser::Firefox {
@@ -59,8 +59,8 @@ impl Page {
         Ok(self.client().close_window().await?)
     }
 
-    /// Takes the network from the browser, or gives it back: requests fail, and the page hears `offline` and
-    /// `online`. Media goes on, since WebRTC has its own ways.
+    /// Takes the network from the browser, or gives it back: requests fail, and the page hears
+    /// `offline` and `online`. Media goes on, since WebRTC has its own ways.
     pub async fn offline(&self, is_offline: bool) -> Result {
         match self.browser() {
             Browser::Chromium => {

@@ -14,11 +14,11 @@ use crate::Result;
 /// The longest head or body of a request that is carried.
 const LONGEST: usize = 1 << 20;
 
-/// What asks for a session.
+/// The request for a session.
 const CREATE: &[u8] = br#""janus":"create""#;
 
-/// The balancer, as a page without luck meets it: each session is made at the next gateway, and whatever is
-/// asked in it goes to the one after. Every request has a connection of its own.
+/// The balancer, as a page without luck meets it: each session is made at the next gateway, and
+/// whatever is asked in it goes to the one after. Every request has a connection of its own.
 #[derive(Debug)]
 pub struct Turns {
     address: SocketAddr,
@@ -34,7 +34,8 @@ struct Counts {
 }
 
 impl Turns {
-    /// Listens on a port of its own, for gateways with `http://host:port/path` addresses of the same path.
+    /// Listens on a port of its own, for gateways with `http://host:port/path` addresses of the
+    /// same path.
     pub async fn start(gateways: &[String]) -> Result<Self> {
         let mut path = String::new();
         let mut hosts = Vec::new();

@@ -753,7 +753,7 @@ async fn garbage_from_a_peer_does_no_harm() -> Result {
             "await ready();
              await put(offer(0, 1, 4, 'text/plain', ''), chunk(0, 0, [1]), ack(0, 1), [0], [9, 9]);
              // Repeatedly, since the first may arrive before the other side listens.
-             await harness.until('no greeting came back', async () => {
+             await harness.until('no HELLO came back', async () => {
                await put(hello(77, 0, 65536, [1, 2, 3]));
                return harness.arrived.some(({ data }) => new Uint8Array(data)[6] === 1);
              });",

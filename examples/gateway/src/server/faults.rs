@@ -1,4 +1,4 @@
-//! Faults on demand: what a test tells the gateway to do wrong, and to whom.
+//! Faults on demand for tests.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::sync::Notify;
 
-/// One way to answer wrongly.
+/// A fault of one answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
@@ -23,7 +23,8 @@ pub enum Fault {
     Empty,
     /// Status 200 with bytes that are no UTF-8; the request is not looked at.
     Garbage,
-    /// Status 200 with the beginning of an array and then this many spaces; the request is not looked at.
+    /// Status 200 with the beginning of an array and then this many spaces; the request is not
+    /// looked at.
     Huge(u64),
     /// The first half of the true answer, then the connection closes.
     HalfBody,
@@ -31,8 +32,8 @@ pub enum Fault {
     Drip(Duration),
     /// The request is done, but its answer never comes.
     Hang,
-    /// Nothing is looked at and nothing answered until the faults are [cleared](Faults::clear), then all is as
-    /// it should be: a gateway that was stopped and goes on.
+    /// Nothing is looked at and nothing answered until the faults are [cleared](Faults::clear),
+    /// then all is as it should be: a gateway that was stopped and goes on.
     Stall,
     /// The connection closes without an answer; the request is not looked at.
     CloseConnection,
@@ -42,22 +43,23 @@ pub enum Fault {
     DropEvents,
     /// Each of a poll's events comes twice in a row. A POST is not changed.
     RepeatEvents,
-    /// A poll's events come once more, as the answer to the session's next poll. A POST is not changed.
+    /// A poll's events come once more, as the answer to the session's next poll. A POST is not
+    /// changed.
     RepeatEventsLater,
     /// A poll is answered only with two events or more, in reverse order. A POST is not changed.
     ReverseEvents,
     /// The session in the path is destroyed first, as if its time were over.
     ForgetSession,
-    /// All sessions are forgotten first, as by a restart of the gateway: nobody is told.
+    /// All sessions are dropped first, as by a restart of the gateway, without notification.
     ForgetAll,
 }
 
-/// A cloneable handle to a server's faults. None is set at first.
+/// A cloneable handle to a server's faults. Initially there are none.
 #[derive(Debug, Clone, Default)]
 pub struct Faults {
     set: Arc<Mutex<Set>>,
     cleared: Arc<Notify>,
-    /// Whose requests the faults set through this handle are for; everybody's if `None`.
+    /// The user whose requests meet the faults set through this handle; everybody if `None`.
     user: Option<String>,
 }
 
@@ -66,13 +68,13 @@ struct Set {
     posts: VecDeque<Rule<Fault>>,
     polls: VecDeque<Rule<Fault>>,
     all: Vec<Rule<Fault>>,
-    /// Names of events of which the next one is to be lost.
+    /// Names of events whose next occurrence is dropped.
     lost: Vec<Rule<String>>,
-    /// Events that the next poll of this session brings again.
+    /// Events to repeat in the next poll of this session.
     again: Vec<(String, Vec<Value>)>,
 }
 
-/// What happens, and to whom: to everybody if there is no user.
+/// A fault and its user: everybody if there is no user.
 #[derive(Debug)]
 struct Rule<T> {
     user: Option<String>,
@@ -80,41 +82,42 @@ struct Rule<T> {
 }
 
 impl Faults {
-    /// A handle whose faults meet only the user who is registered under this name, and wait until that
-    /// user's request comes.
+    /// A handle whose faults only apply to the user with this name, and wait for that user's
+    /// request.
     #[must_use]
     pub fn of(&self, user: &str) -> Self {
         Self { user: Some(user.to_owned()), ..self.clone() }
     }
 
-    /// The next POST that comes meets this fault; more than one are met in order.
+    /// The next POST meets this fault; several faults are met in order.
     pub fn next_post(&self, fault: Fault) {
         self.with(|set| set.posts.push_back(self.rule(fault)));
     }
 
-    /// The next poll that comes meets this fault; more than one are met in order.
+    /// The next poll meets this fault; several faults are met in order.
     pub fn next_poll(&self, fault: Fault) {
         self.with(|set| set.polls.push_back(self.rule(fault)));
     }
 
-    /// Every request meets this fault until [`clear`](Self::clear), unless a fault for the next is waiting.
+    /// Every request meets this fault until [`clear`](Self::clear), unless a fault for the next one
+    /// is pending.
     pub fn all(&self, fault: Fault) {
         self.with(|set| set.all.push(self.rule(fault)));
     }
 
-    /// The next event of this name is lost. The name is that of the plugin's event ("accepted", "list",
-    /// "error"), or else the core's word ("hangup", which is a name in the plugin too: whichever comes first).
+    /// Drops the next event of this name: the plugin's event name ("accepted", "list", "error"), or
+    /// else the core's word ("hangup", which is also a plugin event: whichever comes first).
     pub fn lose_event(&self, name: &str) {
         self.with(|set| set.lost.push(self.rule(name.to_owned())));
     }
 
-    /// From now on all is as it should be, for everybody.
+    /// Removes all faults, for everybody.
     pub fn clear(&self) {
         self.with(|set| *set = Set::default());
         self.cleared.notify_waiters();
     }
 
-    /// Whether nothing is waiting to be met any more: every fault for a next request, every event to lose.
+    /// Whether no fault for a next request and no event drop is pending.
     #[must_use]
     pub fn are_met(&self) -> bool {
         self.with(|set| {
@@ -133,7 +136,7 @@ impl Faults {
         self.with(|set| take(&mut set.polls, user).or_else(|| set.lasting(user)))
     }
 
-    /// Whether this event is one that is to be lost. Each is asked for once.
+    /// Whether this event is to be dropped. Consumes the request.
     pub(super) fn loses(&self, event: &Value, user: Option<&str>) -> bool {
         let name = event_name(event);
         self.with(|set| {

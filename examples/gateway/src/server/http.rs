@@ -44,7 +44,7 @@ struct Api {
     base: String,
 }
 
-/// A request to the API. Whatever its `Content-Type` is.
+/// A request to the API, with any `Content-Type`.
 async fn answer(
     State(api): State<Api>,
     method: Method,
@@ -67,8 +67,8 @@ async fn answer(
         };
         with_cors(response, &headers)
     };
-    // In a task of its own: Janus does not notice that the reader of a poll has left, and loses the
-    // events that come next.
+    // In a separate task: like Janus, the server does not notice that the reader of a poll has
+    // left, and loses the next events.
     let done = tokio::spawn(work).await;
     done.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
 }
@@ -100,7 +100,7 @@ async fn get(api: &Api, path: &str, query: &str) -> Response {
             other_events(api, path, query, fault.as_ref(), answer).await
         }
     };
-    // What was stopped while this poll waited says nothing either.
+    // A fault that started while this poll waited applies to it too.
     api.shared.faults.while_stalled(user.as_deref()).await;
     let response = match answer {
         Answer::Response(response) => response,
@@ -132,7 +132,7 @@ async fn other_events(
         Some(Fault::ReverseEvents) => {
             while events.len() < 2 {
                 match api.shared.get(path, query).await {
-                    // It has waited in vain once: no poll is held for ever.
+                    // It has timed out once: no poll is held forever.
                     Answer::Events { events: more, .. } if more.is_empty() => break,
                     Answer::Events { events: more, .. } => events.extend(more),
                     gone @ Answer::Response(_) => return gone,
@@ -145,7 +145,7 @@ async fn other_events(
     Answer::Events { events, max_events }
 }
 
-/// The part of a fault that comes before the request is looked at, or instead of it.
+/// The part of a fault that applies before the request is processed, or in place of it.
 async fn before(api: &Api, path: &str, fault: Option<&Fault>) -> Option<Response> {
     match fault? {
         Fault::Status(status) => {
@@ -154,7 +154,7 @@ async fn before(api: &Api, path: &str, fault: Option<&Fault>) -> Option<Response
         Fault::RetryAfter(seconds) => {
             let headers = [
                 (header::RETRY_AFTER, seconds.to_string()),
-                // Else a page of another origin cannot read it.
+                // Otherwise a page of another origin cannot read it.
                 (header::ACCESS_CONTROL_EXPOSE_HEADERS, header::RETRY_AFTER.to_string()),
             ];
             Some((StatusCode::TOO_MANY_REQUESTS, headers).into_response())
@@ -197,7 +197,7 @@ async fn before(api: &Api, path: &str, fault: Option<&Fault>) -> Option<Response
     }
 }
 
-/// The part of a fault that comes after the request was done.
+/// The part of a fault that applies after the request was processed.
 async fn after(fault: Option<Fault>, response: Response) -> Response {
     match fault {
         Some(Fault::Hang) => pending().await,
@@ -225,10 +225,10 @@ fn session_in(path: &str) -> &str {
     path.trim_start_matches('/').split('/').next().unwrap_or_default()
 }
 
-/// Neither UTF-8 nor JSON.
+/// Neither valid UTF-8 nor JSON.
 const GARBAGE: &[u8] = b"\xff\xfe\x00\x80[{\"janus\xc3\x28\x1f\x8b\x08";
 
-/// It is made as fast as it is read, and never stands in memory.
+/// Generated while it is read, never completely in memory.
 fn huge(spaces: u64) -> Response {
     const PIECE: &[u8] = &[b' '; 65536];
     let pieces = stream::unfold(spaces, |left| async move {
@@ -244,7 +244,7 @@ fn huge(spaces: u64) -> Response {
 fn broken_off(beginning: &str) -> Response {
     let beginning = (!beginning.is_empty()).then(|| Ok(Bytes::from(beginning.to_owned())));
     let end = stream::once(async {
-        // The beginning goes out only if nothing else is to be done at once.
+        // The start is sent only if nothing else is ready.
         sleep(Duration::from_millis(20)).await;
         Err(io::Error::other("a fault"))
     });
@@ -262,7 +262,7 @@ fn json_text(body: String) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
-/// Any origin may ask, and may send what it asks to send.
+/// Allows every origin, and every header that it asks for.
 fn with_cors(mut response: Response, request: &HeaderMap) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));

@@ -1,4 +1,4 @@
-//! The gateway behind HTTP, with the example pages on the same origin and faults for tests.
+//! The gateway behind HTTP, with the example pages on the same origin, and faults for tests.
 
 mod faults;
 mod http;
@@ -19,17 +19,17 @@ pub use faults::{Fault, Faults};
 use self::state::Shared;
 use crate::{Options, Timing};
 
-/// What a server offers, and where.
+/// The options of a server.
 #[derive(Debug, Clone)]
 pub struct ServerOptions {
     /// Default: the loopback interface, on a port that the system chooses.
     pub addr: SocketAddr,
     /// The path of the gateway's API. Default: `/janus`.
     pub base_path: String,
-    /// Folders whose files are served on the same origin, under a path each: `("/", folder)`. The longest
-    /// path that fits wins. Default: none.
+    /// Folders whose files are served on the same origin, each with its path: `("/", folder)`. The
+    /// longest matching path wins. Default: none.
     pub static_roots: Vec<(String, PathBuf)>,
-    /// The gateway's own. Default: Janus' delays, ids that nobody can foresee.
+    /// The options of the gateway. Default: Janus' delays, unpredictable ids.
     pub gateway: Options,
 }
 
@@ -46,9 +46,9 @@ impl Default for ServerOptions {
     }
 }
 
-/// A running server. Dropping it ends it and every open connection, polls included, and frees the port.
+/// A running server. Dropping it closes all connections, including polls, and frees the port.
 ///
-/// It has a thread and a runtime of its own, so that any kind of test can start one.
+/// It has its own thread and runtime, so that any kind of test can start one.
 #[derive(Debug)]
 pub struct Server {
     addr: SocketAddr,
@@ -59,9 +59,9 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server and returns when it listens.
+    /// Starts a server and returns once it listens.
     pub fn start(options: ServerOptions) -> Result<Self> {
-        // Without the runtime, so that the caller may be in one of its own.
+        // Without the runtime, since the caller may be inside its own.
         let listener = TcpListener::bind(options.addr)
             .with_context(|| format!("cannot listen on {}", options.addr))?;
         listener.set_nonblocking(true)?;
@@ -85,7 +85,7 @@ impl Server {
         Ok(Self { addr, base_path: options.base_path, faults, stop, thread })
     }
 
-    /// Where the server listens.
+    /// The address of the server.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.addr
@@ -97,13 +97,13 @@ impl Server {
         format!("http://{}", self.addr)
     }
 
-    /// The gateway's address, as a page gives it to the library.
+    /// The gateway's address for the library.
     #[must_use]
     pub fn url(&self) -> String {
         format!("{}{}", self.origin(), self.base_path)
     }
 
-    /// The handle by which a test makes the gateway misbehave.
+    /// The handle for faults.
     #[must_use]
     pub fn faults(&self) -> Faults {
         self.faults.clone()
@@ -120,7 +120,7 @@ impl Drop for Server {
     }
 }
 
-/// A session's id is the only key to it: it must not be guessed.
+/// The id of a session is the only key to it, so it must be unpredictable.
 fn unforeseen_seed() -> u64 {
     RandomState::new().hash_one(std::process::id())
 }

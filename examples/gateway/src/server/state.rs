@@ -1,4 +1,4 @@
-//! The core behind a lock, the true time, and the waking of polls.
+//! The core behind a lock, the real clock, and the wake-up of polls.
 
 use std::future::pending;
 use std::sync::{Mutex, PoisonError};
@@ -16,17 +16,17 @@ use crate::{Gateway, Options, Poll, PollTicket, Response};
 pub(super) struct Shared {
     gateway: Mutex<Gateway>,
     started: Instant,
-    /// Something happened: there may be events, or an earlier timeout.
+    /// Something changed: there may be events, or an earlier timeout.
     changed: Notify,
     pub(super) faults: Faults,
 }
 
-/// What a GET comes to in the end.
+/// The result of a GET.
 #[derive(Debug)]
 pub(super) enum Answer {
-    /// An answer that brings no events.
+    /// An answer without events.
     Response(Response),
-    /// A poll's answer, none if it waited in vain.
+    /// A poll's answer; `None` if it timed out.
     Events { events: Vec<Value>, max_events: usize },
 }
 
@@ -46,12 +46,12 @@ impl Shared {
         answer
     }
 
-    /// Answers a GET, a poll when there is something to say or at its limit. Events that a fault wants lost
-    /// are taken out here, and the poll goes on as if they had never been.
+    /// Answers a GET: a poll when there is an event, or at its limit. Removes events that a fault
+    /// drops; the poll then continues as if they had never existed.
     pub(super) async fn get(&self, path: &str, query: &str) -> Answer {
         loop {
             let answer = self.with(|gateway, now| gateway.raw_get(path, query, now));
-            // There is a limit more to keep, and what fell due meanwhile may be for others.
+            // There is a new deadline, and work that fell due meanwhile may concern others.
             self.changed.notify_waiters();
             let (mut events, max_events) = match answer {
                 RawGet::Answer(answer) => return Answer::Response(answer),
@@ -67,7 +67,7 @@ impl Shared {
         }
     }
 
-    /// Who asks: the name under which the session in the path is registered.
+    /// The user of a request: the registered name of the session in the path.
     pub(super) fn user(&self, path: &str) -> Option<String> {
         self.with(|gateway, _| gateway.user(path).map(str::to_owned))
     }
@@ -80,7 +80,8 @@ impl Shared {
 
     async fn wait_for_events(&self, ticket: &PollTicket) -> Vec<Value> {
         loop {
-            // Before the look, so that nothing happens unseen between the look and the wait.
+            // Subscribed before the check, so that no event is missed between the check and the
+            // wait.
             let changed = self.changed.notified();
             match self.with(|gateway, now| gateway.collect(ticket, now)) {
                 Poll::Events(events) => return events,
@@ -90,7 +91,7 @@ impl Shared {
         }
     }
 
-    /// Lets the gateway do what falls due, for ever.
+    /// Runs the due work of the gateway, forever.
     pub(super) async fn keep_time(&self) {
         loop {
             let changed = self.changed.notified();
@@ -113,12 +114,12 @@ impl Shared {
 
     fn with<T>(&self, act: impl FnOnce(&mut Gateway, Duration) -> T) -> T {
         let mut gateway = self.gateway.lock().unwrap_or_else(PoisonError::into_inner);
-        // Read under the lock: the gateway's time never goes back.
+        // Read under the lock, so that the gateway's time never goes back.
         let now = self.started.elapsed();
         let is_due = |gateway: &Gateway| gateway.next_timeout().is_some_and(|due| due <= now);
         let was_due = is_due(&gateway);
         let result = act(&mut gateway, now);
-        // Whoever comes first when something falls due does it, and it may be for another's poll.
+        // The first task that notices due work executes it, possibly for another poll.
         if was_due && !is_due(&gateway) {
             self.changed.notify_waiters();
         }

@@ -1,4 +1,4 @@
-//! What is Chromium's own: its driver, its switches, its DevTools.
+//! Chromium: its driver, its switches, its DevTools.
 
 use fantoccini::wd::{Capabilities, WebDriverCompatibleCommand};
 use http::Method;
@@ -7,7 +7,8 @@ use url::Url;
 
 use super::Devices;
 
-/// The environment variable that names the driver, its usual name, its arguments, and how to get it.
+/// The environment variable that names the driver, its usual name, its arguments, and how to get
+/// it.
 pub(super) const DRIVER: (&str, &str, &[&str], &str) =
     ("CHROMEDRIVER", "chromedriver", &["--port=0"], "apt-get install chromium-driver");
 

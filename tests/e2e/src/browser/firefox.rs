@@ -1,4 +1,4 @@
-//! What is Firefox's own: its driver and its preferences.
+//! Firefox: its driver and its preferences.
 
 use fantoccini::Client;
 use fantoccini::wd::{Capabilities, WebDriverCompatibleCommand};
@@ -9,8 +9,8 @@ use url::Url;
 use super::Devices;
 use crate::Result;
 
-/// The environment variable that names the driver, its usual name, its arguments, and how to get it. One
-/// geckodriver drives one Firefox; the second port would be the same for all.
+/// The environment variable that names the driver, its usual name, its arguments, and how to get
+/// it. One geckodriver drives one Firefox; the second port would be the same for all.
 pub(super) const DRIVER: (&str, &str, &[&str], &str) = (
     "GECKODRIVER",
     "geckodriver",
@@ -77,7 +77,8 @@ pub(crate) async fn run_inside(client: &Client, script: &str, args: Vec<Value>) 
     Ok(outcome?)
 }
 
-/// From here on scripts run in the browser ("chrome") or in its page ("content"): geckodriver's own command.
+/// From here on scripts run in the browser ("chrome") or in its page ("content"): geckodriver's own
+/// command.
 #[derive(Debug)]
 struct Context(&'static str);
 

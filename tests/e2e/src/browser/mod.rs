@@ -21,15 +21,16 @@ use crate::Result;
 /// How long a driver may take to start, and to end its browsers.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How often a driver is started that ends before it has named its port. chromedriver lets the system
-/// choose one for IPv6 and ends where the same one is taken for IPv4, as by any connection of another page.
+/// How often a driver is started that ends before it has named its port. chromedriver lets the
+/// system choose one for IPv6 and ends where the same one is taken for IPv4, as by any connection
+/// of another page.
 const ATTEMPTS: usize = 10;
 
-/// How often a browser is opened that does not start: the drivers let it choose a port, too, that may be
-/// taken before it is used.
+/// How often a browser is opened that does not start: the drivers let it choose a port, too, that
+/// may be taken before it is used.
 const OPENING_ATTEMPTS: usize = 3;
 
-/// What a page runs in.
+/// The browser of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Browser {
@@ -52,7 +53,7 @@ impl Browser {
     }
 }
 
-/// What a visitor's machine has to offer.
+/// The devices of a visitor's machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Devices {

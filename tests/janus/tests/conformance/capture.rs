@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::stage::Named;
 
-/// What was heard so far, if it is to be written.
+/// The traffic so far, if it is to be written.
 pub(crate) struct Capture {
     wanted: bool,
     messages: BTreeMap<String, Value>,

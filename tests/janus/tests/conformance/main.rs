@@ -1,8 +1,8 @@
-//! The embedded gateway answers as Janus answers: one script of HTTP exchanges runs against both, and what
-//! they say is compared field by field.
+//! The embedded gateway answers as Janus answers: one script of HTTP exchanges runs against both,
+//! and what they say is compared field by field.
 //!
-//! With `VIDEORTC_CAPTURE=1` the run also writes each distinct message of the real Janus to `tests/wire/`,
-//! where the tests of the library's decoder find it.
+//! With `VIDEORTC_CAPTURE=1` the run also writes each distinct message of the real Janus to
+//! `tests/wire/`, where the tests of the library's decoder find it.
 
 // A test that cannot go on says so and fails.
 #![allow(
@@ -35,7 +35,7 @@ const DELIBERATE: &[(&str, &str)] = &[
     ("PUT", "Janus drops the connection; a status tells the same"),
 ];
 
-/// What is left out of the comparison for every step is in `normal.rs`, with the reasons.
+/// `normal.rs` lists the differences that are ignored at every step, with the reasons.
 #[test]
 fn the_embedded_gateway_answers_as_janus_does() {
     let janus = Janus::start().unwrap();

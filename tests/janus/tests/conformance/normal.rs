@@ -1,9 +1,9 @@
-//! What two gateways may say differently without meaning something different.
+//! Differences between two gateways that do not matter.
 
 use serde_json::{Value, json};
 
-/// Members of Janus' description of itself that the library or a person may rely on. The others tell of
-/// its build, its machine and the modules it has loaded.
+/// Members of Janus' description of itself that the library or a person may rely on. The others
+/// tell of its build, its machine and the modules it has loaded.
 const INFO: &[&str] = &[
     "janus",
     "name",
@@ -26,11 +26,11 @@ pub(crate) fn is_left_out(event: &Value) -> bool {
     match event["janus"].as_str().unwrap_or_default() {
         // Janus sends candidates of its own, the embedded gateway those of the peer.
         "trickle" => true,
-        // Janus tells what its connections do, and there is nobody behind ours; the embedded gateway
-        // sees no media and says `webrtcup` when it has handed over the answer.
+        // Janus tells what its connections do, and there is nobody behind ours; the embedded
+        // gateway sees no media and says `webrtcup` when it has handed over the answer.
         "webrtcup" | "media" | "slowlink" => true,
-        // Janus tells a handle that leaves of its connection's end if one thread is quicker than the
-        // other; the embedded gateway never does.
+        // Janus tells a handle that leaves of its connection's end if one thread is quicker than
+        // the other; the embedded gateway never does.
         "hangup" => event["reason"] == "Detach",
         _ => false,
     }

@@ -49,10 +49,11 @@ pub(crate) const WITH_SECRET: &[Scenario] = &[scenario("secret and token", secre
 
 pub(crate) const WITH_SHORT_TIMEOUT: &[Scenario] = &[scenario("idle", idle)];
 
-/// What Janus' threads say of the end of a connection, in an order that is not fixed.
+/// The events of Janus' threads at the end of a connection, in any order.
 const CLOSED: [&str; 2] = ["core hangup (Close PC)", "hangup (Remote WebRTC hangup)"];
 
-/// What the two ends of a call hear when `hanger` hangs up. The plugin's own thread is in the race too.
+/// The events on both sides of a call when `hanger` hangs up. The plugin's own thread takes part in
+/// the race.
 fn both_hear_the_end(stage: &mut Stage, hanger: Who, other: Who) {
     both_hear_the_end_with(stage, hanger, other, "hangup (We did the hangup)");
 }
@@ -317,8 +318,8 @@ fn a_call_in_a_call(stage: &mut Stage) {
     stage.expect_in_any_order(b, &CLOSED);
 }
 
-/// The order that one can bring about: the second call comes when the first has rung. How two calls cross in
-/// the plugin itself is a race that the core of the embedded gateway is tested with.
+/// The order that one can bring about: the second call comes when the first has rung. How two calls
+/// cross in the plugin itself is a race that the core of the embedded gateway is tested with.
 fn crossing_calls(stage: &mut Stage) {
     let a = stage.client("Ada");
     let b = stage.client("Bob");
@@ -471,7 +472,8 @@ fn renegotiation_of_both_at_once(stage: &mut Stage) {
     both_hear_the_end(stage, a, b);
 }
 
-/// An `accept` without a description tells whether there is a call (482) or none (481), and harms neither.
+/// An `accept` without a description tells whether there is a call (482) or none (481), and harms
+/// neither.
 fn accept_as_a_question(stage: &mut Stage) {
     let a = stage.client("Ada");
     let b = stage.client("Bob");

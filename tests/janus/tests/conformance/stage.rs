@@ -12,12 +12,13 @@ use crate::{normal, sdp};
 /// The longest that an expected event may take. Janus needs up to 750 ms for a hang-up.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// How long a poll that may have been forgotten is listened to: longer than an idle session lives here.
+/// How long a poll that may have been forgotten is listened to: longer than an idle session lives
+/// here.
 const SILENCE: Duration = Duration::from_secs(4);
 
 const BASE: &str = "/janus";
 
-/// What a gateway said at one step, ready to be compared.
+/// The answer of a gateway at one step, prepared for the comparison.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Step {
     pub(crate) what: String,
@@ -47,7 +48,7 @@ struct Client {
     name: String,
     session: u64,
     handle: u64,
-    /// What polls brought and nobody has expected yet.
+    /// Events from polls that were not expected yet.
     inbox: VecDeque<Value>,
     /// Its session is over: nothing more is asked for it.
     gone: bool,
@@ -84,7 +85,8 @@ impl Stage {
 
     // Sessions.
 
-    /// A client with a session, a handle and, as `name`, a registration. None of it is written down.
+    /// A client with a session, a handle and, as `name`, a registration. None of it is written
+    /// down.
     pub(crate) fn client(&mut self, name: &str) -> Who {
         let who = self.nobody(name);
         self.plugin(who, &json!({ "request": "register", "username": self.full_name(name) }));
@@ -169,9 +171,9 @@ impl Stage {
         self.plugin(who, &json!({ "request": "hangup" }));
     }
 
-    /// Waits until the connection of an earlier call is gone to its last piece. Janus says `hangup` a moment
-    /// before, and a call that comes in between can get lost: the caller hears `calling`, the callee
-    /// nothing. What is left shows in how an answer that nobody asked for is refused.
+    /// Waits until the connection of an earlier call is gone to its last piece. Janus says `hangup`
+    /// a moment before, and a call that comes in between can get lost: the caller hears `calling`,
+    /// the callee nothing. What is left shows in how an answer that nobody asked for is refused.
     pub(crate) fn settle(&mut self, who: Who) {
         let started = Instant::now();
         let body = json!({ "request": "accept" });
@@ -298,8 +300,8 @@ impl Stage {
         came
     }
 
-    /// Polls until the session is gone, and writes down how that is told. What comes before is a race of
-    /// Janus' threads: `detached`, `timeout`, both or nothing.
+    /// Polls until the session is gone, and writes down how that is told. What comes before is a
+    /// race of Janus' threads: `detached`, `timeout`, both or nothing.
     pub(crate) fn expect_gone(&mut self, who: Who) {
         let path = self.session(who);
         let answer = loop {
@@ -318,8 +320,9 @@ impl Stage {
         self.clients[who.0].gone = true;
     }
 
-    /// Two polls at once: an event wakes both, the first takes it and the other leaves with a keepalive.
-    /// Whether both wait when the event comes cannot be seen from here: it is tried until they did.
+    /// Two polls at once: an event wakes both, the first takes it and the other leaves with a
+    /// keepalive. Whether both wait when the event comes cannot be seen from here: it is tried
+    /// until they did.
     pub(crate) fn expect_keepalive_for_the_second_poll(&mut self, who: Who) {
         const ATTEMPTS: usize = 50;
         let poll_path = format!("{}?maxev=10", self.session(who));

@@ -1,4 +1,5 @@
-// What a server does that renders a page: it imports, it makes an object, it renders. It calls nobody.
+// Server-side rendering: it imports the package, constructs an object and renders. It does not
+// connect.
 import assert from "node:assert/strict";
 
 // All but what Node itself has is missing, and the network must not be touched.

@@ -62,7 +62,7 @@ error.code = "CLOSED";
 // @ts-expect-error pages make no errors
 new VideoRTCError("CLOSED", "x");
 
-// What holds the library up does not show.
+// Internal members are not declared.
 // @ts-expect-error
 action.free();
 // @ts-expect-error
