@@ -193,6 +193,16 @@ export interface UseCases {
     domElements?: DomElements | null,
     options?: VideoCallOptions | null,
   ): Promise<VideoCall>;
+  /**
+   * Attaches to the gateway's echo test plugin, `janus.plugin.echotest`, which sends back what it
+   * receives. Opens no device before `start()`. Rejects with `GATEWAY_ERROR` where the gateway does
+   * not have the plugin.
+   */
+  echoTest(
+    onEvents?: EchoTestEvents | null,
+    domElements?: DomElements | null,
+    options?: EchoTestOptions | null,
+  ): Promise<EchoTest>;
 }
 
 /** The settings that `setCall()` applied; unchanged ones are absent. */
@@ -385,6 +395,103 @@ export interface VideoCallOptions {
    * connection.
    */
   account?: string | null;
+}
+
+/** Listeners of an echo test, all optional. */
+export interface EchoTestEvents {
+  /** The local devices are open. */
+  onReadyLocalStream?(stream: MediaStream): void;
+  /** The first packet of the own audio or video came back. */
+  onRemoteStreamReady?(stream: MediaStream): void;
+  /** The link is losing packets. */
+  onSlowLink?(info: SlowLinkInfo): void;
+  /** The running test ended without `stop()`. `start()` may be called again. */
+  onError?(error: VideoRTCError): void;
+}
+
+/** Options of `echoTest()`. Unknown keys cause a warning. */
+export interface EchoTestOptions {
+  /** The audio and video that are sent, and their devices. Without both, data alone is tested. */
+  stream?: StreamOptions | null;
+  /**
+   * How long the own media may take to come back once the devices are open, and a lost connection
+   * to recover, in milliseconds, 1000 to 3600000. Default 30000.
+   */
+  connectTimeout?: number | null;
+  /**
+   * Shown to the gateway's administrator as the `opaque_id` of this handle. Default: that of the
+   * connection.
+   */
+  account?: string | null;
+}
+
+/** The result of an echo test. Times are in milliseconds; unknown values are absent. */
+export interface EchoReport {
+  /** How long the own media came back. */
+  duration: number;
+  /** The candidates that ICE selected; absent without a connection. */
+  network?: {
+    /** The type of the local candidate (RFC 8445, section 5.1.1). */
+    localCandidate: RTCIceCandidateType | "";
+    /** The type of the gateway's candidate. */
+    remoteCandidate: RTCIceCandidateType | "";
+    /** The transport: `"relay"` candidates name that between the TURN server and the gateway. */
+    protocol: "udp" | "tcp" | "";
+    /** The last round trip of ICE's connectivity checks. */
+    roundTrip?: number;
+  };
+  /** Binary messages that were sent four times a second and must come back unchanged. */
+  data: {
+    /** Messages sent. */
+    sent: number;
+    /** Messages that came back unchanged. */
+    returned: number;
+    /** Messages that came back with other content. */
+    changed: number;
+    /** The average round trip. */
+    roundTrip?: number;
+    /** The shortest round trip. */
+    shortest?: number;
+    /** The longest round trip. */
+    longest?: number;
+  };
+  /** The audio; absent if none was sent or received. */
+  audio?: EchoMediaReport;
+  /** The video; absent if none was sent or received. */
+  video?: EchoMediaReport;
+}
+
+/** One kind of media in an `EchoReport`. */
+export interface EchoMediaReport {
+  /** To the gateway. */
+  sent?: EchoDirectionReport;
+  /** From the gateway. */
+  received?: EchoDirectionReport;
+}
+
+/** One direction of one kind of media, over the duration of the test. */
+export interface EchoDirectionReport {
+  /** Payload in bits per second. */
+  bitrate: number;
+  /** RTP packets. */
+  packets: number;
+  /** The share of packets that did not arrive, from 0 to 1. */
+  loss?: number;
+  /** The last interarrival jitter (RFC 3550, section 6.4.1). */
+  jitter?: number;
+}
+
+/** An echo test object: one test at a time. It is frozen, and its methods are bound. */
+export interface EchoTest {
+  /**
+   * Opens the devices and sends to the gateway. Resolves when the first packet of the own media is
+   * back; without media, the first data.
+   */
+  start(): Promise<void>;
+  /** Ends the test and releases the devices. Resolves with the report. */
+  stop(): Promise<EchoReport>;
+  /** Ends the test and detaches. Idempotent. */
+  closeUsecase(): Promise<void>;
 }
 
 /** Options of `sendData()`. */

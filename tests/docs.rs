@@ -99,6 +99,8 @@ fn rows<'a>(document: &'a str, heading: &str) -> Vec<(Vec<&'a str>, &'a str)> {
 /// Whether a page can use a name: it is declared, and it is not a key without effect.
 fn is_there(name: &str) -> bool {
     let declarations = read("pkg-template/index.d.ts");
+    let code = declarations.lines().filter(|line| !line.trim_start().starts_with(['*', '/']));
+    let declarations = code.collect::<Vec<_>>().join("\n");
     let word = |c: char| c.is_alphanumeric();
     let name = name.trim_start_matches("new ").split(|c| !word(c)).next().unwrap();
     let mut found = declarations.match_indices(name).map(|(at, _)| declarations.split_at(at));

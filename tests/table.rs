@@ -16,8 +16,8 @@ use std::fmt::Write;
 use videortc::config::GatewayConfig;
 use videortc::log::Level;
 use videortc::table::{
-    self, HIGHEST_BITRATE, Kind, QUALITIES, RESOLUTIONS, Table, call, data_channel, devices,
-    elements, events, options, sending, stream,
+    self, HIGHEST_BITRATE, Kind, QUALITIES, RESOLUTIONS, Table, call, data_channel, devices, echo,
+    echo_events, elements, events, options, sending, stream,
 };
 use videortc::usecase::video_call::CallConfig;
 
@@ -26,7 +26,7 @@ const REFERENCE: &str = include_str!("../docs/reference.md");
 
 /// Each table, its interface in the declarations, and the head of its table in the reference's
 /// section.
-const DOCUMENTED: [(Table, &str, &str, &str); 8] = [
+const DOCUMENTED: [(Table, &str, &str, &str); 10] = [
     (options::TABLE, "VideoRTCOptions", "### `new VideoRTC(", "option"),
     (devices::TABLE, "DeviceListConfig", "### Methods", "`config`"),
     (events::TABLE, "VideoCallEvents", "### Events", "event"),
@@ -34,6 +34,8 @@ const DOCUMENTED: [(Table, &str, &str, &str); 8] = [
     (call::TABLE, "VideoCallOptions", "### Options", "option"),
     (stream::TABLE, "StreamOptions", "### Options", "in `stream`"),
     (data_channel::TABLE, "DataChannelOptions", "### Options", "in `dataChannel`"),
+    (echo_events::TABLE, "EchoTestEvents", "## `usecases.echoTest(", "event"),
+    (echo::TABLE, "EchoTestOptions", "## `usecases.echoTest(", "option"),
     (sending::TABLE, "SendDataOptions", "### `sendData(", "in `optional`"),
 ];
 
