@@ -26,6 +26,13 @@ extern "C" {
         dom_elements: &JsValue,
         options: &JsValue,
     ) -> Promise;
+    #[wasm_bindgen(method, js_name = echoTest)]
+    fn echo_test(
+        this: &UseCases,
+        on_events: &JsValue,
+        dom_elements: &JsValue,
+        options: &JsValue,
+    ) -> Promise;
 
     pub(crate) type VideoCall;
     #[wasm_bindgen(method)]
@@ -105,6 +112,16 @@ impl VideoRtc {
     ) -> Promise {
         let use_cases = self.use_cases.borrow().clone();
         use_cases.unchecked_ref::<UseCases>().video_call(on_events, dom_elements, options)
+    }
+
+    pub(crate) fn echo_test(
+        &self,
+        on_events: &JsValue,
+        dom_elements: &JsValue,
+        options: &JsValue,
+    ) -> Promise {
+        let use_cases = self.use_cases.borrow().clone();
+        use_cases.unchecked_ref::<UseCases>().echo_test(on_events, dom_elements, options)
     }
 }
 

@@ -388,6 +388,30 @@ async fn video_call_names_the_rejected_argument() {
 }
 
 #[wasm_bindgen_test]
+async fn echo_test_names_the_rejected_argument() {
+    let rig = Rig::connected().await;
+    for (arguments, part) in [
+        ("{ onError: 5 }", "onEvents.onError must be a function, but is the number 5"),
+        ("null, { videos: 5 }", "domElements.videos must be an element, but is the number 5"),
+        (
+            "null, null, { connectTimeout: 999 }",
+            "options.connectTimeout must be a number of milliseconds from 1000 to 3600000",
+        ),
+        ("null, null, { account: 7 }", "options.account must be a string, but is the number 7"),
+        (
+            "null, null, { stream: { audioEnabled: 1 } }",
+            "options.stream.audioEnabled must be true or false, but is the number 1",
+        ),
+    ] {
+        let arguments: js_sys::Array = js(&format!("[{arguments}]")).unchecked_into();
+        let [events, elements, options] = [0, 1, 2].map(|i| arguments.get(i));
+        let refused = rejected(rig.app.echo_test(&events, &elements, &options)).await;
+        assert_error(&refused, INVALID, part);
+    }
+    rig.end().await;
+}
+
+#[wasm_bindgen_test]
 async fn warns_about_unknown_and_misspelled_keys() {
     let console = ConsoleSpy::new();
     let rig = Rig::connected().await;
