@@ -1,23 +1,22 @@
-//! Remote candidates that came too early.
+//! Remote candidates that come before their connection.
 
 use crate::signaling::Candidate;
 
-/// The most that are kept: a gateway decides how many it sends.
+/// The maximum of kept candidates, since a gateway decides how many it sends.
 const MOST: usize = 64;
 
-/// Remote candidates without a connection to give them to. A gateway may send them before the offer
-/// that they belong to.
+/// Remote candidates that wait for a connection. A gateway may send them before their offer.
 #[derive(Default)]
 pub struct EarlyCandidates(Vec<Candidate>);
 
 impl EarlyCandidates {
-    /// Keeps candidates, as long as there is room.
+    /// Keeps candidates, up to the maximum.
     pub fn keep(&mut self, candidates: Vec<Candidate>) {
         let room = MOST.saturating_sub(self.0.len());
         self.0.extend(candidates.into_iter().take(room));
     }
 
-    /// Takes what was kept.
+    /// Takes the kept candidates.
     pub fn take(&mut self) -> Vec<Candidate> {
         std::mem::take(&mut self.0)
     }

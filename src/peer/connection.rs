@@ -1,9 +1,9 @@
 //! One peer connection: its negotiations, its candidates and its media path.
 //!
-//! A lost path is restored on the connection that is there, by a new offer with new ICE credentials
-//! (an ICE restart, RFC 8839, section 4.4.1.1.1). Each end has a connection of its own to the gateway,
-//! and only the end that offers gets new credentials. Where both ends offer at once, the one that
-//! answered first takes its offer back (W3C WebRTC, section 10.7, "perfect negotiation").
+//! A lost path is restored on the same connection by an ICE restart: a new offer with new ICE
+//! credentials (RFC 8839, section 4.4.1.1.1). Each end has its own connection to the gateway, and
+//! only the end that offers gets new credentials. If both ends offer at once, the answerer of the
+//! first negotiation rolls its offer back (W3C WebRTC, section 10.7, "perfect negotiation").
 
 use std::collections::VecDeque;
 use std::mem::take;
@@ -16,29 +16,29 @@ use crate::signaling::{Candidate, Jsep, JsepKind};
 use crate::time::Time;
 use crate::timer::TimerTable;
 
-/// How long local candidates are gathered into one request.
+/// Local candidates are batched for this long into one request.
 const BATCH: Duration = Duration::from_millis(20);
-/// How long the answer to a new offer may take. Then another offer is made.
+/// The time limit for the answer to a new offer. Then another offer follows, if it is still needed.
 const ANSWER: Duration = Duration::from_secs(8);
-/// How long the answerer waits for the offerer's media before it offers: the offerer may not have heard
-/// that its offer was accepted.
+/// The answerer waits this long for the offerer's media before it offers: the offerer may have
+/// missed that its call was accepted.
 const SILENCE: Duration = Duration::from_secs(5);
-/// How long a path may take to come back after a negotiation, before the next one.
+/// The time limit for a path to come back after a negotiation, before the next one.
 const RETRY: Duration = Duration::from_secs(3);
-/// How much longer the answerer waits before it offers. Two offers that cross leave the gateway with
-/// credentials that neither end knows, and what one end lost, the other often lost too.
+/// The additional delay before the answerer offers. Crossing offers leave the gateway with
+/// credentials that neither end knows, and both ends often lose their paths at the same time.
 const COURTESY: Duration = Duration::from_secs(2);
-/// How long after a change of network a path that is lost counts as lost with it.
+/// A path that is lost within this time after a network change counts as lost by it.
 const CHANGE: Duration = Duration::from_secs(20);
 
-/// Names one peer connection of a use case.
+/// Identifies a peer connection of a use case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ConnectionId(pub u64);
 
-/// What the browser reports about a connection.
+/// A report of the browser about a connection.
 #[derive(Clone, Debug, PartialEq)]
 pub enum PeerEvent {
-    /// The description that a command asked for, or why there is none.
+    /// The description that a command requested, or why there is none.
     Description(JsepKind, Result<String, Error>),
     /// A local candidate.
     Candidate(Candidate),
@@ -46,7 +46,7 @@ pub enum PeerEvent {
     State(ConnectionState),
     /// Audio or video of the other end arrives.
     RemoteMedia,
-    /// The counters that a command asked for.
+    /// The counters that a command requested.
     Stats(Box<Stats>),
 }
 
@@ -55,13 +55,13 @@ pub enum PeerEvent {
 pub enum ConnectionState {
     /// ICE and DTLS are up.
     Connected,
-    /// Nothing comes through at the moment.
+    /// No packets arrive at the moment.
     Disconnected,
-    /// It cannot be made, or is lost for good.
+    /// It could not be established, or is lost for good.
     Failed,
 }
 
-/// The way of the media through a connection.
+/// The state of a connection's media path.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MediaPath {
     /// It has not come up yet.
@@ -73,7 +73,7 @@ pub enum MediaPath {
     Lost,
 }
 
-/// What the browser is to do with a connection. Each description that it makes comes back as a
+/// A command to the browser about a connection. Each description that it makes comes back as a
 /// [`PeerEvent::Description`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum PeerCommand {
@@ -81,13 +81,13 @@ pub enum PeerCommand {
     Offer,
     /// Open the devices and answer this first offer.
     Answer(String),
-    /// Take this answer to our offer.
+    /// Apply this answer to our offer.
     AcceptAnswer(String),
     /// Make a new offer with new ICE credentials (W3C `iceRestart`).
     Restart,
-    /// Answer this new offer. Take back an offer of our own that still waits for its answer.
+    /// Answer this new offer. Roll back an offer of our own that still waits for its answer.
     AnswerAgain(String),
-    /// Take these remote candidates. They may come before the remote description.
+    /// Add these remote candidates. They may come before the remote description.
     AddCandidates(Vec<Candidate>),
     /// Read the counters; they come back as a [`PeerEvent::Stats`].
     Measure,
@@ -96,7 +96,7 @@ pub enum PeerCommand {
 }
 
 impl PeerCommand {
-    /// The kind of the description that it asks for, if it asks for one.
+    /// The kind of the description that the command requests, if any.
     pub fn describes(&self) -> Option<JsepKind> {
         match self {
             Self::Offer | Self::Restart => Some(JsepKind::Offer),
@@ -106,22 +106,23 @@ impl PeerCommand {
     }
 }
 
-/// What a connection needs or reports. Drain it after every input.
+/// An output of a connection. Drain them after every input.
 #[derive(Debug, PartialEq)]
 pub enum Output {
-    /// The browser is to do this.
+    /// Pass this command to the browser.
     Command(PeerCommand),
-    /// Carry this description to the other end, then call [`Connection::handle_carried`].
+    /// Send this description to the other end, and call [`Connection::handle_carried`] once its
+    /// candidates may follow.
     Description(Jsep),
-    /// Carry these candidates to the other end.
+    /// Send these candidates to the other end.
     Candidates(Vec<Candidate>),
     /// The media path came up, or was lost.
     Path(MediaPath),
-    /// Media of the other end arrives. Once.
+    /// Media of the other end arrives. Reported once.
     RemoteMedia,
-    /// The counters that were asked for.
+    /// The requested counters.
     Stats(Box<Stats>),
-    /// The connection cannot be made.
+    /// The connection could not be established.
     Failed(Error),
     /// A line for the log.
     Log(Level, String),
@@ -134,20 +135,20 @@ pub struct Connection {
     role: Role,
     phase: Phase,
     negotiation: Negotiation,
-    /// Descriptions that the owner has not carried yet. Candidates wait for them.
+    /// The number of descriptions on their way to the other end. Candidates wait for them.
     uncarried: u32,
     path: MediaPath,
     has_remote_media: bool,
-    /// A new negotiation is needed, whatever the path does.
+    /// A new negotiation is needed, whatever the state of the path.
     is_restart_wanted: bool,
-    /// When the browser last reported another network.
+    /// When the browser last reported a network change.
     network_changed: Option<Time>,
     candidates: Vec<Candidate>,
     timers: TimerTable<Timer>,
     outputs: VecDeque<Output>,
 }
 
-/// Who made the first offer. Where two offers cross later, the answerer is the polite one.
+/// Who made the first offer. If later offers cross, the answerer is the polite peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
     Offerer,
@@ -156,17 +157,18 @@ enum Role {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// The first offer and answer are under way, and the owner watches over them.
+    /// The first offer and answer are under way. The owner sets their time limits.
     First,
-    /// The connection renegotiates by itself, where the other end understands that.
+    /// The connection watches its path and renegotiates. `renegotiates`: the other end understands
+    /// new offers.
     Established { renegotiates: bool },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Negotiation {
-    /// Nothing is under way.
+    /// No negotiation is under way.
     Stable,
-    /// The browser makes our description.
+    /// The browser is making our description.
     Making(JsepKind),
     /// Our offer waits for its answer.
     Offered,
@@ -174,23 +176,25 @@ enum Negotiation {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Timer {
-    /// Send the gathered candidates. Set by the first of a batch, stopped when it is sent.
+    /// Send the batch of candidates. Set by its first candidate, stopped when the batch is sent.
     Candidates,
-    /// The answer to a new offer is late. Set with the offer, stopped by the answer.
+    /// The answer to a new offer is late. Set with the offer, stopped when its negotiation ends.
     Answer,
-    /// Negotiate again if the path is not up by then. Set by whatever may have helped, or not.
+    /// Negotiate again if that is still needed. Set by a negotiation that may not have helped, and
+    /// by an answerer that gives the offerer time.
     Retry,
 }
 
 impl Connection {
-    /// A connection that begins with our offer.
+    /// A connection that starts with our offer.
     pub fn offer(id: ConnectionId) -> Self {
         let mut connection = Self::new(id, Role::Offerer, JsepKind::Offer);
         connection.command(PeerCommand::Offer);
         connection
     }
 
-    /// A connection that answers the other end's offer, with the candidates that came before it.
+    /// A connection that answers the other end's offer. `early` are the candidates that came before
+    /// it.
     pub fn answer(id: ConnectionId, offer: String, early: Vec<Candidate>) -> Self {
         let mut connection = Self::new(id, Role::Answerer, JsepKind::Answer);
         connection.command(PeerCommand::Answer(offer));
@@ -217,12 +221,12 @@ impl Connection {
         }
     }
 
-    /// Its name.
+    /// The connection's id.
     pub fn id(&self) -> ConnectionId {
         self.id
     }
 
-    /// The way of its media.
+    /// The state of the media path.
     pub fn path(&self) -> MediaPath {
         self.path
     }
@@ -237,23 +241,23 @@ impl Connection {
         self.uncarried > 0
     }
 
-    /// What to do next, if anything.
+    /// The next output, if any.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
     }
 
-    /// The moment by which [`Connection::handle_timeout`] must be called.
+    /// When to call [`Connection::handle_timeout`].
     pub fn poll_timeout(&self) -> Option<Time> {
         self.timers.next()
     }
 
-    /// The time has come.
+    /// A deadline has passed.
     pub fn handle_timeout(&mut self, now: Time) {
         while let Some(timer) = self.timers.pop_expired(now) {
             match timer {
                 Timer::Candidates => self.flush_candidates(),
                 Timer::Answer => self.negotiate_if_needed(),
-                // What ends the negotiation under way looks again.
+                // The end of the negotiation under way checks again.
                 Timer::Retry if self.negotiation == Negotiation::Stable => {
                     self.negotiate_if_needed();
                 }
@@ -262,10 +266,10 @@ impl Connection {
         }
     }
 
-    // The owner.
+    // Inputs of the owner.
 
-    /// The other end takes part: from now on, the connection watches over its path by itself.
-    /// `renegotiates` says whether the other end understands new offers.
+    /// The first negotiation is complete. From now on, the connection restores its path by itself,
+    /// if `renegotiates`: the other end understands new offers.
     pub fn handle_established(&mut self, renegotiates: bool, now: Time) {
         self.phase = Phase::Established { renegotiates };
         if self.role == Role::Answerer {
@@ -276,22 +280,22 @@ impl Connection {
         }
     }
 
-    /// Has the counters read; they come as [`Output::Stats`].
+    /// Requests the counters, which come as [`Output::Stats`].
     pub fn measure(&mut self) {
         self.command(PeerCommand::Measure);
     }
 
-    /// A description is on its way, so that its candidates may follow.
+    /// Candidates may follow the description that the owner sends or has sent.
     pub fn handle_carried(&mut self) {
         self.uncarried = self.uncarried.saturating_sub(1);
         self.flush_candidates();
     }
 
-    /// A description could not be carried.
+    /// A description did not reach the other end.
     pub fn handle_not_carried(&mut self, now: Time) {
         self.negotiation = Negotiation::Stable;
         self.timers.stop(Timer::Answer);
-        self.look_again(now);
+        self.check_again(now);
         self.handle_carried();
     }
 
@@ -300,10 +304,10 @@ impl Connection {
         let ours =
             matches!(self.negotiation, Negotiation::Making(JsepKind::Offer) | Negotiation::Offered);
         match description.kind {
-            // The other end takes its offer back.
+            // Glare, and we are the impolite peer: the other end rolls its offer back.
             JsepKind::Offer if ours && self.role == Role::Offerer => {}
             JsepKind::Offer => {
-                // Ours is taken back, and made again when theirs is answered.
+                // Our offer is rolled back, and made again after this answer.
                 self.is_restart_wanted |= ours;
                 self.timers.stop(Timer::Answer);
                 self.negotiation = Negotiation::Making(JsepKind::Answer);
@@ -313,22 +317,22 @@ impl Connection {
                 self.negotiation = Negotiation::Stable;
                 self.timers.stop(Timer::Answer);
                 if self.is_established() {
-                    self.look_again(now);
+                    self.check_again(now);
                 }
                 self.command(PeerCommand::AcceptAnswer(description.sdp));
             }
-            // It answers an offer that was taken back.
+            // The answer to an offer that was rolled back.
             JsepKind::Answer => {}
         }
     }
 
-    /// Remote candidates.
+    /// Remote candidates arrived.
     pub fn handle_remote_candidates(&mut self, candidates: Vec<Candidate>) {
         self.command(PeerCommand::AddCandidates(candidates));
     }
 
-    /// The browser reports that the network may be another one. That is a hint: a path that is up is left
-    /// alone, and one that is lost, now or soon, is restored before the browser gives it up.
+    /// The network may have changed. That is a hint: a path that is up stays as it is. One that is
+    /// lost, now or soon, is restored before the browser gives it up.
     pub fn handle_network_changed(&mut self, now: Time) {
         self.network_changed = Some(now);
         if self.is_established() && self.path != MediaPath::Up {
@@ -336,7 +340,7 @@ impl Connection {
         }
     }
 
-    /// The browser reports something.
+    /// A report of the browser.
     pub fn handle_event(&mut self, event: PeerEvent, now: Time) {
         match event {
             PeerEvent::Description(kind, result) => self.handle_description(kind, result, now),
@@ -347,10 +351,10 @@ impl Connection {
         }
     }
 
-    // The browser.
+    // Reports of the browser.
 
     fn handle_description(&mut self, kind: JsepKind, result: Result<String, Error>, now: Time) {
-        // An offer that was taken back while it was made.
+        // The offer was rolled back while the browser made it.
         if self.negotiation != Negotiation::Making(kind) {
             return;
         }
@@ -360,8 +364,8 @@ impl Connection {
                 self.uncarried = self.uncarried.saturating_add(1);
                 match kind {
                     JsepKind::Offer => self.negotiation = Negotiation::Offered,
-                    // It restored the other end's path. Ours may be lost as well.
-                    JsepKind::Answer if self.is_established() => self.look_again(now),
+                    // The other end's path is restored. Ours may be lost too.
+                    JsepKind::Answer if self.is_established() => self.check_again(now),
                     JsepKind::Answer => {}
                 }
                 if kind == JsepKind::Offer && self.is_established() {
@@ -370,9 +374,9 @@ impl Connection {
                 self.outputs.push_back(Output::Description(Jsep { kind, sdp }));
             }
             Err(error) if self.is_established() => {
-                let line = format!("the connection cannot be negotiated anew: {error}");
+                let line = format!("the connection cannot be renegotiated: {error}");
                 self.outputs.push_back(Output::Log(Level::Warn, line));
-                self.look_again(now);
+                self.check_again(now);
                 self.flush_candidates();
             }
             Err(error) => self.outputs.push_back(Output::Failed(error)),
@@ -409,7 +413,7 @@ impl Connection {
 
     // Candidates.
 
-    /// The gateway makes a new connection of candidates that come before their description.
+    /// The gateway opens a new connection for candidates that come before their description.
     fn may_send_candidates(&self) -> bool {
         self.uncarried == 0 && !matches!(self.negotiation, Negotiation::Making(_))
     }
@@ -433,7 +437,7 @@ impl Connection {
             self.set_path(MediaPath::Lost);
         }
         let has_changed = self.network_changed.is_some_and(|at| now.since(at) <= CHANGE);
-        // A path that is only disconnected often comes back by itself, but hardly on another network.
+        // A disconnected path often comes back by itself, but hardly after a network change.
         match state {
             ConnectionState::Failed => self.restart(now),
             _ if has_changed => self.restart_after_change(now),
@@ -441,19 +445,19 @@ impl Connection {
         }
     }
 
-    /// The network changed, and the path is not up. Firefox closes the sockets of a network that is gone
-    /// and gathers no new ones, so what was offered before is of no use.
+    /// The network changed, and the path is not up. Firefox closes the sockets of the old network
+    /// and gathers no new candidates, so the old offer is useless.
     fn restart_after_change(&mut self, now: Time) {
         if matches!(self.phase, Phase::Established { renegotiates: true }) {
             return self.restart(now);
         }
-        // It may yet come up, or back.
+        // The path may still come up.
         if self.path == MediaPath::New {
             self.timers.set_by(Timer::Retry, now + RETRY);
         }
     }
 
-    /// Negotiates anew: the offerer at once, the answerer a moment later.
+    /// Renegotiates: the offerer at once, the answerer a moment later.
     fn restart(&mut self, now: Time) {
         self.is_restart_wanted = true;
         if self.negotiation != Negotiation::Stable {
@@ -465,8 +469,8 @@ impl Connection {
         }
     }
 
-    /// A negotiation ended: if it did not help, another follows.
-    fn look_again(&mut self, now: Time) {
+    /// A negotiation ended. Schedules another one in case it did not help.
+    fn check_again(&mut self, now: Time) {
         if self.path == MediaPath::Lost || self.is_restart_wanted {
             let courtesy = match self.role {
                 Role::Offerer => Duration::ZERO,
@@ -494,7 +498,7 @@ impl Connection {
         if is_needed {
             self.negotiation = Negotiation::Making(JsepKind::Offer);
             self.network_changed = None;
-            let line = "the media connection is negotiated anew".to_owned();
+            let line = "renegotiating the media connection".to_owned();
             self.outputs.push_back(Output::Log(Level::Info, line));
             self.command(PeerCommand::Restart);
         }

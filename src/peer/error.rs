@@ -1,4 +1,4 @@
-//! What devices and peer connections fail with.
+//! The errors of devices and peer connections.
 
 /// Why a description could not be made, or media does not flow.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -8,76 +8,76 @@ pub enum Error {
     /// The user or the browser refused the devices.
     #[error("permission denied: {cause}")]
     PermissionDenied {
-        /// The browser's words.
+        /// The browser's message.
         cause: String,
     },
-    /// The user did not answer the browser's question in time.
+    /// The user did not answer the permission prompt in time.
     #[error("permission not granted in time")]
     PermissionTimeout,
     /// There is no camera or no microphone.
     #[error("device not found: {cause}")]
     DeviceNotFound {
-        /// The browser's words.
+        /// The browser's message.
         cause: String,
     },
     /// No camera or microphone fits the constraints.
     #[error("no device fits: {cause}")]
     NoDeviceFits {
-        /// The browser's words.
+        /// The browser's message.
         cause: String,
     },
     /// The devices could not be started.
     #[error("device in use: {cause}")]
     DeviceInUse {
-        /// The browser's words.
+        /// The browser's message.
         cause: String,
     },
     /// The devices failed in another way.
     #[error("device error: {cause}")]
     DeviceError {
-        /// The browser's words.
+        /// The browser's message.
         cause: String,
     },
-    /// The page has no access to devices: it is not a secure context.
+    /// The browser has no `mediaDevices`, mostly since the page is not a secure context.
     #[error("no access to devices")]
     NotSupported,
-    /// Nothing of this kind is being sent that could be muted.
+    /// No track of this kind is sent, so it cannot be muted.
     #[error("no {kind} is sent")]
     NotSent {
         /// `"audio"` or `"video"`.
         kind: &'static str,
     },
 
-    /// The page's function gave no ICE servers.
+    /// The page's function for the ICE servers failed.
     #[error("no ICE servers: {cause}")]
     NoIceServers {
-        /// What it threw, or what is wrong with what it gave.
+        /// Its exception, or the fault of its value.
         cause: String,
     },
 
     // The peer connection.
-    /// The browser could not take a step of the negotiation.
+    /// A step of the negotiation failed in the browser.
     #[error("could not {step}: {cause}")]
     Failed {
-        /// Which step.
+        /// The step.
         step: Step,
-        /// The browser's words.
+        /// The browser's message.
         cause: String,
     },
-    /// The call ended while its peer connection or its devices were being opened.
+    /// The connection was closed while it, or its devices, were being opened.
     #[error("closed")]
     Closed,
-    /// ICE or DTLS did not come up, or is lost for good.
+    /// ICE or DTLS was not established, or is lost for good.
     #[error("no media connection")]
     NotConnected,
-    /// Nothing comes through any more; the connection is being restored.
+    /// The media path is lost, and is being restored.
     #[error("media connection lost")]
     PathLost,
 }
 
 impl Error {
-    /// What `getUserMedia` or `enumerateDevices` was rejected with (W3C Media Capture and Streams, section
-    /// 10.2.1), by the name of the exception.
+    /// Maps an exception of `getUserMedia` or `enumerateDevices` by its name (W3C Media Capture and
+    /// Streams, section 10.2.1).
     pub fn from_exception(name: &str, cause: impl Into<String>) -> Self {
         let cause = cause.into();
         match name {
@@ -89,7 +89,7 @@ impl Error {
         }
     }
 
-    /// The browser's words, where there are any.
+    /// The browser's message, if there is one.
     pub(crate) fn cause(&self) -> Option<&String> {
         match self {
             Self::PermissionDenied { cause }
@@ -108,7 +108,7 @@ impl Error {
         }
     }
 
-    /// Whether it is the peer connection's, and not the devices'.
+    /// Whether the peer connection failed, and not a device.
     pub(crate) fn is_of_connection(&self) -> bool {
         matches!(
             self,

@@ -1,7 +1,7 @@
-//! One peer connection and what it sends. No use case and no browser here.
+//! One peer connection. This module knows no use case and no browser.
 //!
-//! A [`Connection`] belongs to a use case. It asks its owner for one thing: to carry descriptions and
-//! candidates to the other end.
+//! A [`Connection`] belongs to a use case, which sends its descriptions and candidates to the other
+//! end.
 
 mod candidates;
 mod connection;

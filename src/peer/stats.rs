@@ -1,5 +1,5 @@
-//! What a connection has sent and received, in the terms of the W3C's "Identifiers for WebRTC's
-//! Statistics API".
+//! The traffic of a connection, in the terms of the W3C's "Identifiers for WebRTC's Statistics
+//! API".
 
 use std::time::Duration;
 
@@ -19,20 +19,20 @@ pub struct Stats {
 pub struct CandidatePair {
     /// `"host"`, `"srflx"`, `"prflx"` or `"relay"` (RFC 8445, section 5.1.1).
     pub local_type: String,
-    /// The same of the other end.
+    /// The same for the remote candidate.
     pub remote_type: String,
     /// `"udp"` or `"tcp"`.
     pub protocol: String,
-    /// The last round trip of ICE's connectivity checks, where the browser tells it.
+    /// The last round trip of ICE's connectivity checks, if known.
     pub round_trip: Option<Duration>,
 }
 
 /// The counters of one kind of media, over all its streams.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MediaStats {
-    /// What this end sends; the other end reports what of it is lost.
+    /// The outbound streams. The remote end reports their losses.
     pub sent: Option<StreamStats>,
-    /// What this end receives.
+    /// The inbound streams.
     pub received: Option<StreamStats>,
 }
 
@@ -43,9 +43,8 @@ pub struct StreamStats {
     pub bytes: u64,
     /// RTP packets.
     pub packets: u64,
-    /// Packets that did not arrive, where that is known. Duplicates count as negative losses (RFC 3550,
-    /// section 6.4.1).
+    /// Lost packets, if known. Duplicates count as negative losses (RFC 3550, section 6.4.1).
     pub lost: Option<i64>,
-    /// The interarrival jitter (RFC 3550, section 6.4.1), where that is known.
+    /// The interarrival jitter (RFC 3550, section 6.4.1), if known.
     pub jitter: Option<Duration>,
 }

@@ -1,7 +1,8 @@
-//! What can be done in a session. Each folder is one plugin of the gateway, and none knows another.
-//! They share `peer` (a peer connection) and `data` (what goes through its data channels).
+//! The use cases of a session. Each folder implements one plugin of the gateway, and none knows
+//! another. They share `peer` (one peer connection) and `data` (messages and files on its data
+//! channels).
 //!
-//! A use case takes the inputs of [`Plugin`] and the page's commands, and gives [`Output`]s.
+//! A use case takes the page's commands and the inputs of [`Plugin`], and returns [`Output`]s.
 
 pub mod echo_test;
 pub mod video_call;
@@ -19,18 +20,18 @@ use echo_test::EchoTest;
 use video_call::VideoCall;
 pub(crate) use waiting::Waiting;
 
-/// The plugin that most pages want first: its handle is attached with the session.
+/// Most pages use this plugin first, so the client attaches to it together with the session.
 pub(crate) const FIRST_PLUGIN: &str = video_call::PLUGIN;
 
-/// Names a command of the page; its [`Reply`] bears the same number.
+/// Identifies a command of the page and its [`Reply`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Command(pub u64);
 
-/// Names a request to a plugin, within one use case.
+/// Identifies a request to a plugin, within one use case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RequestId(pub(crate) u64);
 
-/// Why an object takes no commands any more.
+/// Why an object accepts no more commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Closed {
     /// The page closed it.
@@ -44,32 +45,32 @@ pub enum Closed {
     ByGateway,
 }
 
-/// How a handle was lost where another will follow.
+/// How a handle was lost that another one will replace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HandleLoss {
-    /// The page is hidden, and may come back.
+    /// The page was left, and may come back.
     PageLeft,
     /// The session is lost.
     SessionLost,
 }
 
-/// Why there will be no other handle.
+/// Why no other handle will follow.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum SessionEnd {
     /// The session is lost for good.
     #[error(transparent)]
     Lost(#[from] signaling::Error),
-    /// It was ended, or the handle was.
+    /// The session was ended, or the handle was closed.
     #[error(transparent)]
     Closed(#[from] Closed),
 }
 
-/// How a command ended well.
+/// The result of a command that succeeded.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reply {
     /// Done, with nothing to report.
     Done,
-    /// A video call's.
+    /// The result of a video call's command.
     VideoCall(video_call::Reply),
     /// The report of an echo test.
     EchoTest(Box<echo_test::Report>),
@@ -79,23 +80,23 @@ pub enum Reply {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Body {
-    /// To the video call plugin.
+    /// A request to the video call plugin.
     VideoCall(video_call::Request),
-    /// To the echo test plugin.
+    /// A request to the echo test plugin.
     EchoTest(echo_test::Request),
 }
 
-/// Something that happened, for the page.
+/// An event for the page.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// In a video call.
+    /// An event of a video call.
     VideoCall(video_call::Event),
-    /// In an echo test.
+    /// An event of an echo test.
     EchoTest(echo_test::Event),
 }
 
 impl Event {
-    /// The event without what `hide` takes out of its errors.
+    /// Returns the event with `hide` applied to the texts of its error.
     pub(crate) fn redacted(self, hide: impl Fn(&str) -> String) -> Self {
         match self {
             Self::VideoCall(event) => Self::VideoCall(event.redacted(hide)),
@@ -104,33 +105,33 @@ impl Event {
     }
 }
 
-/// What a use case needs or reports. Drain it after every input.
+/// An output of a use case. Drain them after every input.
 #[derive(Debug)]
 pub enum Output {
-    /// Send the plugin this message; tell [`Plugin::handle_answer`].
+    /// Send this message to the plugin; the answer goes to [`Plugin::handle_answer`].
     Request {
-        /// Comes back with the answer.
+        /// The answer carries the same id.
         id: RequestId,
         /// The message.
         body: Body,
-        /// A session description that goes with it.
+        /// The session description that the message carries.
         jsep: Option<Jsep>,
     },
     /// Send local candidates.
     Trickle(Vec<Candidate>),
-    /// Detach from the plugin; tell [`Plugin::handle_detached`].
+    /// Detach from the plugin, then call [`Plugin::handle_detached`].
     Detach,
-    /// Detach, and attach anew; tell [`Plugin::handle_attached`].
+    /// Detach and attach again, then call [`Plugin::handle_attached`].
     Reattach,
-    /// The browser is to do this with a peer connection.
+    /// Execute this command on a peer connection.
     Peer(ConnectionId, PeerCommand),
     /// Send this on a data channel of a peer connection.
     Send(ConnectionId, ChannelMessage),
-    /// Everything is over for the page: stop the devices and clear the video elements.
+    /// The call or test is over for the page: stop the devices and clear the video elements.
     Release,
-    /// Do this with a message or file, or report it to the page.
+    /// Process a message or file, or report it to the page.
     Transfer(video_call::Data),
-    /// Tell the page.
+    /// Report an event to the page.
     Event(Event),
     /// A command of the page ended.
     Done(Command, Result<Reply, Error>),
@@ -138,69 +139,69 @@ pub enum Output {
     Log(Level, String),
 }
 
-/// What every use case hears of its handle, its connections and the time.
+/// The inputs that every use case takes: its handle, its peer connections and the time.
 pub trait Plugin {
     /// The plugin's name at the gateway.
     fn name(&self) -> &'static str;
 
-    /// The account that its handle bears, if it has one of its own.
+    /// The handle's account, if it differs from the session's.
     fn account(&self) -> Option<&str>;
 
-    /// Whether it is at its end.
+    /// Whether the object has ended.
     fn is_closed(&self) -> bool;
 
-    /// Whether the gateway still has to hear of an end here.
+    /// Whether the gateway has not confirmed a hang-up yet.
     fn is_leaving(&self) -> bool;
 
-    /// Whether media flows, so that it does not need the gateway yet.
+    /// Whether media flows. Meanwhile, a gateway out of reach is waited for without a limit.
     fn is_flowing(&self) -> bool;
 
-    /// There is a handle.
+    /// A handle is attached.
     fn handle_attached(&mut self, now: Time);
 
-    /// The handle is detached, or the gateway does not know it.
+    /// The handle is detached, or unknown to the gateway.
     fn handle_detached(&mut self, now: Time);
 
-    /// The handle is gone, and another will follow.
+    /// The handle is lost, and another one will follow.
     fn handle_session_lost(&mut self, loss: HandleLoss, error: &signaling::Error, now: Time);
 
-    /// There will be no other handle.
+    /// The handle is lost, and no other one will follow.
     fn handle_session_end(&mut self, end: &SessionEnd, now: Time);
 
-    /// The gateway is out of reach, and events may be lost.
+    /// The gateway is out of reach, and events may get lost.
     fn handle_trouble(&mut self, error: &signaling::Error, now: Time);
 
     /// The gateway is in reach again.
     fn handle_restored(&mut self, now: Time);
 
-    /// An event may be lost, though nothing has failed.
+    /// An event may be lost, although nothing has failed.
     fn handle_doubt(&mut self, doubt: Doubt, now: Time);
 
-    /// The browser reports that the network may be another one.
+    /// The network may have changed.
     fn handle_network_changed(&mut self, now: Time);
 
-    /// A request ended.
+    /// A request was answered, or failed.
     fn handle_answer(&mut self, id: RequestId, answer: Result<Answer, signaling::Error>, now: Time);
 
-    /// The gateway reports something about the handle that answers no request.
+    /// An event of the handle that answers no request.
     fn handle_notice(&mut self, notice: Notice, now: Time);
 
-    /// The browser reports something about a peer connection.
+    /// An event of a peer connection.
     fn handle_peer(&mut self, id: ConnectionId, event: PeerEvent, now: Time);
 
-    /// The browser reports something about the data channels of a peer connection.
+    /// An event of a peer connection's data channels.
     fn handle_channel(&mut self, id: ConnectionId, event: ChannelEvent, now: Time);
 
-    /// Ends what is under way without detaching: the session is about to be ended.
+    /// Ends the call or test without detaching, since the session ends next.
     fn leave(&mut self, now: Time);
 
-    /// The time has come.
+    /// A deadline has passed.
     fn handle_timeout(&mut self, now: Time);
 
-    /// The moment by which [`Plugin::handle_timeout`] must be called.
+    /// When to call [`Plugin::handle_timeout`].
     fn poll_timeout(&self) -> Option<Time>;
 
-    /// What to do next, if anything.
+    /// The next output, if any.
     fn poll_output(&mut self) -> Option<Output>;
 }
 
@@ -213,7 +214,7 @@ pub enum UseCase {
 }
 
 impl UseCase {
-    /// The part that all have in common.
+    /// The interface that all use cases share.
     pub fn plugin(&self) -> &dyn Plugin {
         match self {
             Self::VideoCall(call) => &**call,
@@ -221,7 +222,7 @@ impl UseCase {
         }
     }
 
-    /// The part that all have in common.
+    /// The interface that all use cases share.
     pub fn plugin_mut(&mut self) -> &mut dyn Plugin {
         match self {
             Self::VideoCall(call) => &mut **call,
@@ -229,7 +230,7 @@ impl UseCase {
         }
     }
 
-    /// The event that reports a failure for which no promise is there.
+    /// The event that reports an error to which no promise belongs.
     pub(crate) fn error_event(&self, error: Error) -> Event {
         match self {
             Self::VideoCall(_) => Event::VideoCall(video_call::Event::Error(error)),

@@ -1,11 +1,11 @@
-//! A command of the page that waits for a handle, or for a request to be sent with one.
+//! A command of the page that needs a handle, and waits if there is none.
 
 use super::Command;
 
-/// How many lost handles a command outlives.
+/// A command fails when it loses this many handles.
 const MOST_LOSSES: u8 = 5;
 
-/// The command, and how many handles were lost while it waited.
+/// A command and the number of handles that were lost while it waited.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Waiting {
     pub(crate) command: Command,
@@ -17,7 +17,7 @@ impl Waiting {
         Self { command, losses: 0 }
     }
 
-    /// Counts a handle that was lost or refused. Returns whether that was the last one to wait for.
+    /// Counts a lost handle. Returns whether the command has failed by it.
     pub(crate) fn lose(&mut self) -> bool {
         self.losses = self.losses.saturating_add(1);
         self.losses >= MOST_LOSSES

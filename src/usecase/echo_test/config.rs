@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-/// How patiently to test, and with what.
+/// The time limit and the media of an echo test.
 #[derive(Clone, Debug)]
 pub struct EchoConfig {
-    /// How long one's own media may take to come back, once the devices are open. Default 30 s.
+    /// The time limit for one's own media to come back, once the devices are open. Default 30 s.
     pub connect_timeout: Duration,
     /// Shown to the gateway's administrator in place of
     /// [`GatewayConfig::account`](crate::config::GatewayConfig).
     pub account: Option<String>,
-    /// Whether audio or video is sent. Without both, the test is of data alone. Default true.
+    /// Whether audio or video is sent. Otherwise only data is tested. Default true.
     pub sends_media: bool,
 }
 

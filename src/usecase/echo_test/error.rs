@@ -1,4 +1,4 @@
-//! What can go wrong with an echo test, by who is to blame.
+//! The errors of an echo test, by who is to blame.
 
 use crate::usecase::{Closed, SessionEnd};
 use crate::{peer, signaling};
@@ -7,7 +7,7 @@ use crate::{peer, signaling};
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The gateway could not be asked, or its core refused.
+    /// The gateway is out of reach, or its core refused.
     #[error(transparent)]
     Gateway(#[from] signaling::Error),
     /// Devices or the peer connection failed.
@@ -16,21 +16,21 @@ pub enum Error {
     /// The plugin refused.
     #[error("refused by the plugin: {reason} ({code})")]
     Refused {
-        /// Its number for that (`janus_echotest.c`).
+        /// Its error code (`janus_echotest.c`).
         code: i64,
-        /// Its reason, cut short.
+        /// Its sentence, shortened.
         reason: String,
     },
     /// The plugin's answer does not belong to the request.
     #[error("unexpected answer of the plugin: {result}")]
     UnexpectedAnswer {
-        /// What it said.
+        /// The answer's result.
         result: String,
     },
-    /// The plugin gave no answer to the offer.
+    /// The plugin's answer has no session description.
     #[error("no answer to the offer")]
     MissingAnswer,
-    /// The connection is up, and one's own media did not come back in time.
+    /// The connection is up, but one's own media did not come back in time.
     #[error("no echo")]
     NoEcho,
     /// The gateway ended the test.
@@ -45,7 +45,7 @@ pub enum Error {
     /// The object is closed.
     #[error(transparent)]
     Closed(#[from] Closed),
-    /// The page asked for what cannot be done now.
+    /// The command is not possible now.
     #[error("{0}")]
     Misuse(#[from] Misuse),
 }
@@ -59,7 +59,7 @@ impl From<SessionEnd> for Error {
     }
 }
 
-/// What the page did wrong.
+/// A command that is not possible in the object's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Misuse {

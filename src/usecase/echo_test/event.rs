@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 
-/// Something that happened in an echo test.
+/// An event of an echo test object.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
@@ -12,7 +12,7 @@ pub enum Event {
     SlowLink {
         /// `"audio"` or `"video"`.
         media: String,
-        /// True if what this side sends gets lost, false if what it receives does.
+        /// True if packets from this side get lost, false if packets to it do.
         uplink: bool,
         /// Packets lost since the last report.
         lost: u64,
@@ -22,7 +22,7 @@ pub enum Event {
 }
 
 impl Event {
-    /// The event without what `hide` takes out of its error.
+    /// Returns the event with `hide` applied to the texts of its error.
     pub(crate) fn redacted(self, hide: impl Fn(&str) -> String) -> Self {
         match self {
             Self::Error(error) => Self::Error(error.redacted(hide)),

@@ -1,4 +1,4 @@
-//! The echo test's state machine: an offer, the gateway's answer, and then everything comes back.
+//! The echo test's state machine: an offer, the gateway's answer, and then the echo.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -21,11 +21,11 @@ use crate::usecase::{
     self, Body, Closed, Command, HandleLoss, Output, Plugin, RequestId, SessionEnd,
 };
 
-/// How long the user may take to grant the devices.
+/// The time limit for the user to grant the devices.
 const DEVICES: Duration = Duration::from_secs(120);
-/// How often data is sent to come back.
+/// The interval of the probes on the data channel.
 const PROBE: Duration = Duration::from_millis(250);
-/// How long the browser may take to read its counters, and the gateway to close a connection.
+/// The time limit for the browser to read its counters, and for the gateway to close a connection.
 const LIMIT: Duration = Duration::from_secs(2);
 
 /// One echo test object: at most one test at a time.
@@ -44,11 +44,13 @@ pub struct EchoTest {
 #[derive(Debug)]
 enum Life {
     Open,
-    /// The handle is being detached, or the session is being ended.
+    /// The handle is being detached, or the session ended.
     Detaching(Vec<Command>),
     Closed,
 }
 
+/// The state of the object.
+///
 /// | from | by | to |
 /// | --- | --- | --- |
 /// | Idle | `start()` | Running |
@@ -58,58 +60,61 @@ enum Life {
 enum State {
     Idle,
     Running(Box<Run>),
-    /// The gateway closes its end of the connection, and takes no offer meanwhile.
+    /// The gateway is closing its end of the connection, and takes no offer meanwhile. `next` is a
+    /// `start()` that waits.
     Closing {
         next: Option<Command>,
     },
 }
 
-/// A test.
+/// A running test.
 #[derive(Debug)]
 struct Run {
     connection: Connection,
     stage: Stage,
     offer: Offer,
     probes: Probes,
-    /// The counters when the media was back.
+    /// The counters at the beginning of the echo.
     first: Stats,
 }
 
 #[derive(Debug)]
 enum Stage {
-    /// `start()` waits for the media to come back.
+    /// `start()` waits for the echo.
     Starting(Command),
-    /// It has come back since.
+    /// The echo has been there since this time.
     Echoing { since: Time },
-    /// The commands wait for the counters.
+    /// `stop()` waits for the counters. `duration` is that of the echo.
     Stopping { commands: Vec<Command>, duration: Duration },
 }
 
-/// What the gateway knows of the test.
+/// Whether the gateway has our offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Offer {
     None,
-    /// It waits for its answer.
+    /// The answer is missing.
     Sent(RequestId),
     Answered,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Timer {
-    /// The devices, the connection or the echo is late. Set by `start()` and by the offer, stopped by the echo.
+    /// The devices, the connection or the echo are late. Set by `start()` and by the offer, stopped
+    /// by the echo and by `stop()`.
     Start,
     /// Send the next probe. Set when the channel is open, stopped with the test.
     Probe,
     /// The media path has been lost for too long. Set by its loss, stopped by its return.
     Path,
-    /// The browser does not give its counters. Set by `stop()`.
+    /// The counters are late. Set by `stop()`, stopped with the test.
     Measure,
-    /// The gateway does not close its end. Set with the end of a test, stopped by the core's `hangup`.
+    /// The gateway is late to close its end. Set at the end of a test, stopped by the core's
+    /// `hangup`.
     Close,
 }
 
 impl EchoTest {
-    /// A test object without a handle yet.
+    /// A test object that has no handle yet.
     pub fn new(config: EchoConfig, random: Rc<dyn Fn() -> u64>) -> Self {
         Self {
             config,
@@ -126,7 +131,7 @@ impl EchoTest {
 
     // The page's commands.
 
-    /// Opens the devices and sends to the gateway; done when the media is back.
+    /// Opens the devices and sends to the gateway. Done when the echo begins.
     pub fn start(&mut self, command: Command, now: Time) {
         let is_open = self.is_open();
         let error = match &mut self.state {
@@ -142,7 +147,7 @@ impl EchoTest {
         self.fail_command(command, error);
     }
 
-    /// Ends the test; done with its [`Report`].
+    /// Ends the test. Returns its [`Report`].
     pub fn stop(&mut self, command: Command, now: Time) {
         let is_open = self.is_open();
         let error = match &mut self.state {
@@ -175,7 +180,7 @@ impl EchoTest {
         self.fail_command(command, error);
     }
 
-    /// Ends the test, and then the object. Idempotent.
+    /// Ends the test, then the object. Idempotent.
     pub fn close(&mut self, command: Command, now: Time) {
         match &mut self.life {
             Life::Closed => return self.done(command),
@@ -212,12 +217,12 @@ impl EchoTest {
         }
     }
 
-    /// The test whose connection has this name.
+    /// The running test, if its connection has this id.
     fn run_of(&mut self, id: ConnectionId) -> Option<&mut Run> {
         self.run().filter(|run| run.connection.id() == id)
     }
 
-    /// Does what the connection needs.
+    /// Drains the connection.
     fn drain(&mut self, now: Time) {
         while let Some((id, output)) = self.poll_connection() {
             match output {
@@ -244,7 +249,7 @@ impl EchoTest {
         connection.poll_output().map(|output| (connection.id(), output))
     }
 
-    /// Sends an offer. Candidates may follow the first at once: the gateway keeps them.
+    /// Sends an offer. Candidates may follow the first offer at once, since the gateway keeps them.
     fn offer(&mut self, jsep: Jsep, now: Time) {
         self.last_request = self.last_request.saturating_add(1);
         let id = RequestId(self.last_request);
@@ -277,7 +282,7 @@ impl EchoTest {
                 self.drain(now);
             }
             Err(error) => {
-                // A refused offer leaves nothing at the gateway.
+                // The gateway keeps nothing of a refused offer.
                 if matches!(error, Error::Refused { .. }) {
                     run.offer = Offer::None;
                 }
@@ -286,7 +291,7 @@ impl EchoTest {
         }
     }
 
-    /// The media is back; without media, the data.
+    /// The echo begins: of the media or, if none is sent, of the data.
     fn handle_echo(&mut self, now: Time) {
         let Some(run) = self.run() else { return };
         let Stage::Starting(command) = run.stage else { return };
@@ -331,7 +336,7 @@ impl EchoTest {
         self.hang_up(now);
     }
 
-    /// Ends the test for this reason, if one runs.
+    /// Ends the running test for this reason, if there is one.
     fn end(&mut self, error: &Error, now: Time) {
         let is_open = self.is_open();
         let stage = match &mut self.state {
@@ -351,13 +356,13 @@ impl EchoTest {
             }
             Stage::Echoing { .. } if is_open => self.event(Event::Error(error.clone().into())),
             Stage::Echoing { .. } => {}
-            // What was found is worth more than how it ended.
+            // The measurements matter more than the reason.
             Stage::Stopping { .. } => return self.finish(Stats::default(), now),
         }
         self.hang_up(now);
     }
 
-    /// Closes the connection: the gateway hears DTLS' goodbye, and closes its end.
+    /// Closes the connection. Its DTLS alert makes the gateway close its end.
     fn hang_up(&mut self, now: Time) {
         let State::Running(run) = std::mem::replace(&mut self.state, State::Idle) else { return };
         for timer in [Timer::Start, Timer::Probe, Timer::Path, Timer::Measure] {
@@ -365,7 +370,7 @@ impl EchoTest {
         }
         self.outputs.push_back(Output::Peer(run.connection.id(), PeerCommand::Close));
         self.outputs.push_back(Output::Release);
-        // Without an offer, the gateway has nothing to close.
+        // If the gateway has no offer, it has nothing to close.
         if self.has_handle && run.offer != Offer::None {
             self.state = State::Closing { next: None };
             self.timers.set(Timer::Close, now + LIMIT);
@@ -382,13 +387,13 @@ impl EchoTest {
         }
     }
 
-    /// The gateway does not close its end: only another handle takes another offer.
+    /// The gateway does not close its end, so only another handle takes another offer.
     fn reattach(&mut self) {
         self.has_handle = false;
         self.outputs.push_back(Output::Reattach);
     }
 
-    /// The handle is gone, and what it carried.
+    /// The handle is lost, and the test with it.
     fn lose_handle(&mut self, error: &Error, now: Time) {
         self.has_handle = false;
         self.end(error, now);
@@ -451,7 +456,7 @@ impl Plugin for EchoTest {
 
     fn handle_session_lost(&mut self, _: HandleLoss, error: &signaling::Error, now: Time) {
         self.lose_handle(&error.clone().into(), now);
-        // There is nothing to detach from; so it is done.
+        // There is no handle to detach any more, so this ends the object.
         if let Life::Detaching(_) = self.life {
             self.outputs.push_back(Output::Detach);
         }
@@ -511,14 +516,14 @@ impl Plugin for EchoTest {
                 self.handle_detached(now);
             }
             Notice::SlowLink { media, uplink, lost } => {
-                // The gateway's uplink is what it sends: our downlink.
+                // The gateway's uplink is our downlink.
                 self.event(Event::SlowLink { media, uplink: !uplink, lost });
             }
             Notice::IceFailed => {
                 let line = "ICE failed at the gateway's end".to_owned();
                 self.outputs.push_back(Output::Log(Level::Warn, line));
             }
-            // The end is reported by the core, and the browser reports the rest itself.
+            // The core reports the end, and the browser everything else.
             Notice::Event { .. } | Notice::WebrtcUp | Notice::Media => {}
         }
     }
@@ -584,7 +589,7 @@ impl Plugin for EchoTest {
 }
 
 impl EchoTest {
-    /// The devices, the connection or the echo did not come in time.
+    /// The devices, the connection or the echo are late.
     fn handle_late_start(&mut self, now: Time) {
         let Some(run) = self.run() else { return };
         let error = match (run.offer, run.connection.path()) {

@@ -1,5 +1,5 @@
-//! The echo test, by the plugin `janus.plugin.echotest`: the gateway sends back what it gets, so a user sees
-//! and hears what a call would carry, and no second person is needed.
+//! The echo test, with the plugin `janus.plugin.echotest`. The gateway sends everything back, so a
+//! user sees and hears the quality of a call without a second person.
 
 mod config;
 mod error;

@@ -1,4 +1,4 @@
-//! Data that is sent to come back: how long it takes, and whether it comes back unchanged.
+//! Probes on the data channel: their round trip, and whether they come back unchanged.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::report::DataReport;
 use crate::time::Time;
 
-/// How many probes are waited for at once. Those before count as lost.
+/// The maximum of open probes. Older ones count as lost.
 const MOST_OPEN: usize = 64;
-/// The bytes of a probe: its number, and random ones.
+/// The length of a probe's number, which random bytes follow.
 const NUMBER: usize = 4;
 
 #[derive(Debug, Default)]
@@ -17,14 +17,16 @@ pub(super) struct Probes {
     sent: u32,
     returned: u32,
     changed: u32,
-    /// The shortest and the longest round trip, and the sum of all.
+    /// The shortest round trip.
     shortest: Option<Duration>,
+    /// The longest round trip.
     longest: Duration,
+    /// The sum of all round trips.
     sum: Duration,
 }
 
 impl Probes {
-    /// The next probe, to be sent now.
+    /// Makes the next probe, which is sent now.
     pub(super) fn next(&mut self, random: &dyn Fn() -> u64, now: Time) -> Vec<u8> {
         self.sent = self.sent.saturating_add(1);
         let mut probe = self.sent.to_be_bytes().to_vec();
@@ -36,7 +38,7 @@ impl Probes {
         probe
     }
 
-    /// Something came back. Returns whether it is a probe, unchanged.
+    /// A message came back. Returns whether it is an unchanged probe.
     pub(super) fn handle(&mut self, message: &[u8], now: Time) -> bool {
         let is_same_number = |probe: &[u8]| probe.get(..NUMBER) == message.get(..NUMBER);
         let Some(at) = self.open.iter().position(|(probe, _)| is_same_number(probe)) else {

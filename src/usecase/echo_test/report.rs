@@ -1,4 +1,4 @@
-//! What an echo test found.
+//! The result of an echo test.
 
 use std::time::Duration;
 
@@ -7,9 +7,9 @@ use crate::peer::{CandidatePair, MediaStats, Stats, StreamStats};
 /// The result of an echo test.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Report {
-    /// How long one's own media came back.
+    /// The duration of the echo.
     pub duration: Duration,
-    /// The candidates that ICE selected, where there was a connection.
+    /// The candidates that ICE selected, if known.
     pub pair: Option<CandidatePair>,
     /// The data channel.
     pub data: DataReport,
@@ -19,7 +19,7 @@ pub struct Report {
     pub video: MediaReport,
 }
 
-/// What came back through the data channel.
+/// The echo on the data channel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DataReport {
     /// Messages sent.
@@ -36,7 +36,7 @@ pub struct DataReport {
     pub longest: Option<Duration>,
 }
 
-/// One kind of media, both ways; absent where nothing was sent or came.
+/// One kind of media in both directions. A direction without media is absent.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct MediaReport {
     /// To the gateway.
@@ -52,14 +52,14 @@ pub struct Direction {
     pub bitrate: u64,
     /// RTP packets.
     pub packets: u64,
-    /// The share of packets that did not arrive, from 0 to 1, where that is known.
+    /// The share of lost packets, from 0 to 1, if known.
     pub loss: Option<f64>,
-    /// The last interarrival jitter, where that is known.
+    /// The last interarrival jitter, if known.
     pub jitter: Option<Duration>,
 }
 
 impl Report {
-    /// From the counters when the media was back and those at the end.
+    /// Computes the report from the counters at the beginning and the end of the echo.
     pub(super) fn new(duration: Duration, first: &Stats, last: Stats, data: DataReport) -> Self {
         Self {
             duration,
@@ -73,9 +73,9 @@ impl Report {
 
 impl MediaReport {
     fn new(duration: Duration, first: &MediaStats, last: &MediaStats) -> Self {
-        let direction = |first: &Option<StreamStats>, last: &Option<StreamStats>, arrives: bool| {
+        let direction = |first: &Option<StreamStats>, last: &Option<StreamStats>, is_inbound| {
             let first = first.unwrap_or_default();
-            last.map(|last| Direction::new(duration, first, last, arrives))
+            last.map(|last| Direction::new(duration, first, last, is_inbound))
         };
         Self {
             sent: direction(&first.sent, &last.sent, false),
@@ -85,13 +85,8 @@ impl MediaReport {
 }
 
 impl Direction {
-    /// `counts_arrivals`: the packets are those that arrived, and the lost ones are not among them.
-    fn new(
-        duration: Duration,
-        first: StreamStats,
-        last: StreamStats,
-        counts_arrivals: bool,
-    ) -> Self {
+    /// The counter of an inbound stream does not include lost packets.
+    fn new(duration: Duration, first: StreamStats, last: StreamStats, is_inbound: bool) -> Self {
         let packets = last.packets.saturating_sub(first.packets);
         let bits = last.bytes.saturating_sub(first.bytes).saturating_mul(8);
         let lost = last.lost.map(|lost| {
@@ -99,7 +94,7 @@ impl Direction {
             u64::try_from(lost).unwrap_or_default()
         });
         let loss = lost.map(|lost| {
-            let all = if counts_arrivals { packets.saturating_add(lost) } else { packets };
+            let all = if is_inbound { packets.saturating_add(lost) } else { packets };
             (lost as f64 / all.max(1) as f64).min(1.0)
         });
         let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).max(1);

@@ -1,4 +1,4 @@
-//! One call, from the command to call or the first ring to its one end.
+//! One call, from `call()` or the first ring to its one end.
 
 use super::event::Event;
 use super::transfers::Transfers;
@@ -7,30 +7,30 @@ use crate::data::{Policy, sdp};
 use crate::peer::{Connection, ConnectionId, MediaPath};
 use crate::usecase::{Command, RequestId};
 
-/// How often one call is sent.
+/// The maximum of redials per call.
 const MOST_REDIALS: u8 = 5;
 
-/// A call. It always has a deadline, unless its media flows.
+/// A call. It always has a deadline, except while its media flows.
 pub(super) struct Call {
     pub(super) peer: UserName,
     pub(super) stage: Stage,
-    /// The page's command that waits for this to ring, or to be up.
+    /// The page's pending command: `call()` until it rings, `accept()` until the call is up.
     pub(super) command: Option<Command>,
-    /// The peer connection, once there is one. A call may need several, one after the other.
+    /// The current peer connection. A call may need several, one after another.
     pub(super) connection: Option<Connection>,
-    /// The media path was lost, and has not come back since.
+    /// The media path was lost and has not been restored.
     pub(super) is_interrupted: bool,
-    /// What the page knows.
+    /// The events that the page has received.
     reported: Reported,
-    /// How often the call was sent again after a crossing or lost events.
+    /// The number of redials after crossing calls and lost events.
     redials: u8,
-    /// Who called while our own call was on its way, and that call's offer.
+    /// The caller and the offer of a call that came while ours was being sent.
     pub(super) crossed_by: Option<(UserName, String)>,
-    /// The gateway took the media connection away. The plugin's reason may follow.
+    /// The gateway closed a media connection. The plugin's reason may follow.
     pub(super) remote_end: Option<RemoteEnd>,
-    /// What is sent before the call is up waits there.
+    /// The call's messages and files. They wait there until the call is up.
     pub(super) transfers: Transfers,
-    /// What the peer's description said about data.
+    /// The peer's support for the data protocol, by its session description.
     pub(super) support: sdp::Support,
 }
 
@@ -41,22 +41,25 @@ enum Reported {
     Accepted,
 }
 
-/// What the gateway reported of a call's end without saying why.
+/// The gateway's reports that a call has ended, while the plugin's reason is missing.
 #[derive(Debug, Default)]
 pub(super) struct RemoteEnd {
-    /// The core's reason for the end of this end's connection.
+    /// The core closed our media connection, for this reason.
     pub(super) core: Option<String>,
-    /// The plugin says that the other end's connection is gone.
+    /// The plugin reported that the peer's media connection is closed.
     pub(super) is_peer_gone: bool,
 }
 
-/// Where a call stands.
+/// The stage of a call.
 ///
 /// | from | by | to |
 /// | --- | --- | --- |
 /// | Offering | the offer is made | Offered |
-/// | Offered | the gateway is done with the call before | Dialing |
+/// | Offered | the gateway is done with the previous call | Dialing |
 /// | Dialing | "calling" | RingingOut |
+/// | Offering, Offered, RingingOut | the peer calls too | Answering |
+/// | Dialing | the gateway's core is not ready for a call | Yielding |
+/// | Dialing | refused, since the previous call has not ended everywhere | Offering |
 /// | Dialing, RingingOut | two calls crossed | Offering (the winner) or Yielding |
 /// | Yielding | the winner calls | Answering |
 /// | Yielding | it does not | Offering |
@@ -66,29 +69,29 @@ pub(super) struct RemoteEnd {
 /// | AwaitingRedial | the caller calls again | RingingIn |
 /// | AwaitingRedial | the user accepts | Yielding |
 /// | Answering | the answer is made | Answered |
-/// | Answered | the gateway is done with the call before | Accepting |
+/// | Answered | the gateway is done with the previous call | Accepting |
 /// | Accepting | "accepted" | Up |
 /// | RingingOut | events were lost, here or there | Offering |
-/// | Answering, Accepting, Up | the caller lost events | Yielding |
+/// | Answering to Up | the caller lost events, or the gateway the offer | Yielding |
 #[derive(Debug, PartialEq)]
 pub(super) enum Stage {
-    /// Devices are opened and an offer is made; nothing was sent.
+    /// The browser opens the devices and makes an offer. Nothing was sent.
     Offering,
-    /// The offer waits for its time.
+    /// The offer waits until the gateway is ready for a call.
     Offered { sdp: String },
     /// The call was sent.
     Dialing(RequestId),
-    /// It rings at the peer's.
+    /// The peer's side is ringing.
     RingingOut,
-    /// The peer is about to call.
+    /// We wait for a call of the peer, and will accept it at once.
     Yielding,
-    /// It rings here.
+    /// The call rings here.
     RingingIn { offer: String },
-    /// It rings here, and the caller is about to call again.
+    /// The call rings here, and the caller is about to redial.
     AwaitingRedial,
-    /// Devices are opened and an answer is made.
+    /// The browser opens the devices and makes an answer.
     Answering,
-    /// The answer waits for its time.
+    /// The answer waits until the gateway is ready for a call.
     Answered { sdp: String },
     /// The answer was sent.
     Accepting(RequestId),
@@ -113,19 +116,19 @@ impl Call {
         }
     }
 
-    /// The connection of that name, while it is the call's.
+    /// The call's connection, if `id` is its id.
     pub(super) fn connection(&mut self, id: ConnectionId) -> Option<&mut Connection> {
         self.connection.as_mut().filter(|connection| connection.id() == id)
     }
 
-    /// Gives the call another connection, with channels of its own.
+    /// Sets a new connection, which has its own data channels.
     pub(super) fn connect(&mut self, connection: Connection) {
         self.transfers.handle_connection(connection.id());
         self.connection = Some(connection);
         self.is_interrupted = false;
     }
 
-    /// Takes the connection from the call.
+    /// Removes the connection.
     pub(super) fn disconnect(&mut self) -> Option<ConnectionId> {
         self.transfers.handle_disconnected();
         self.connection.take().map(|connection| connection.id())
@@ -136,49 +139,49 @@ impl Call {
         self.connection.as_ref().is_some_and(|connection| connection.path() == MediaPath::Up)
     }
 
-    /// Whether the peer is known to use this library. A new offer to another one may break what works: a
-    /// page of janus.js that does not handle `update` loses its video then.
+    /// Whether the peer is known to use this library. A new offer may break a working call with
+    /// another one: a page of janus.js that does not handle `update` loses its video.
     pub(super) fn peer_renegotiates(&self) -> bool {
         matches!(self.support, sdp::Support::Version(_) | sdp::Support::Off)
     }
 
-    /// Whether the gateway has this end in a call with this peer.
+    /// Whether the gateway may have us in this call.
     pub(super) fn is_known_to_gateway(&self) -> bool {
         !matches!(self.stage, Stage::Offering | Stage::Offered { .. } | Stage::Yielding)
     }
 
-    /// Whether the gateway has joined the two ends, so that it may part them.
+    /// Whether the gateway has linked the two sides, so that it may report the call's end.
     pub(super) fn is_linked(&self) -> bool {
         self.is_known_to_gateway() && !matches!(self.stage, Stage::Dialing(_))
     }
 
-    /// Whether the answer to this request is waited for.
+    /// Whether the stage waits for the answer to this request.
     pub(super) fn waits_for(&self, id: RequestId) -> bool {
         matches!(self.stage, Stage::Dialing(open) | Stage::Accepting(open) if open == id)
     }
 
-    /// Whether `onCalling` was fired, or more.
+    /// Whether the page received `onCalling` or `onAccepted`.
     pub(super) fn is_announced(&self) -> bool {
         self.reported > Reported::Nothing
     }
 
-    /// The event that the peer's side is ringing, once.
+    /// Returns the event that the peer's side is ringing, once.
     pub(super) fn announce(&mut self) -> Option<Event> {
         self.report(Reported::Calling).then(|| Event::Calling(self.peer.clone()))
     }
 
-    /// The event that the call is accepted, once.
+    /// Returns the event that the call is accepted, once.
     pub(super) fn accepted(&mut self) -> Option<Event> {
         self.report(Reported::Accepted).then(|| Event::Accepted(self.peer.clone()))
     }
 
     fn report(&mut self, report: Reported) -> bool {
-        let is_news = self.reported < report;
+        let is_new = self.reported < report;
         self.reported = self.reported.max(report);
-        is_news
+        is_new
     }
 
-    /// Whether the call may be sent once more.
+    /// Whether the call may be sent again.
     pub(super) fn may_redial(&self) -> bool {
         self.redials < MOST_REDIALS
     }

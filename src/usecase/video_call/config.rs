@@ -4,16 +4,17 @@ use std::time::Duration;
 
 use crate::data::Policy;
 
-/// How patiently to call, and what data to take.
+/// Time limits of a call, and its data policy.
 #[derive(Clone, Debug)]
 pub struct CallConfig {
-    /// How long a call may ring, at either end. Default 60 s.
+    /// The time limit for ringing, at either end. Default 60 s.
     pub ring_timeout: Duration,
-    /// How long the media connection may take once a call is accepted. Default 30 s.
+    /// The time limit for the media connection of an accepted call. Default 30 s.
     pub connect_timeout: Duration,
-    /// What is taken from the other side on the data channel.
+    /// Which messages and files are accepted from the other side.
     pub data: Policy,
-    /// Shown to the gateway's administrator in place of [`GatewayConfig::account`](crate::config::GatewayConfig).
+    /// Shown to the gateway's administrator in place of
+    /// [`GatewayConfig::account`](crate::config::GatewayConfig).
     pub account: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! What can go wrong with a video call, by who is to blame.
+//! The errors of a video call, by who is to blame.
 
 use std::fmt;
 
@@ -11,8 +11,8 @@ use crate::{data, peer, signaling};
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    // What the call stands on.
-    /// The gateway could not be asked, or its core refused.
+    // The lower layers.
+    /// The gateway is out of reach, or its core refused.
     #[error(transparent)]
     Gateway(#[from] signaling::Error),
     /// Devices or the peer connection failed.
@@ -26,9 +26,9 @@ pub enum Error {
     /// The plugin refused a request.
     #[error("refused by the plugin: {reason} ({code})")]
     Refused {
-        /// Its number for that.
+        /// Its error code.
         code: PluginCode,
-        /// Its words, cut short; empty where the refusal was concluded from another.
+        /// Its sentence, shortened; empty if the refusal follows from the answer to a query.
         reason: String,
         /// The name that the request was about.
         name: Option<UserName>,
@@ -36,19 +36,19 @@ pub enum Error {
     /// The plugin's answer does not belong to the request.
     #[error("unexpected answer of the plugin: {event}")]
     UnexpectedAnswer {
-        /// What it said.
+        /// The answer's event.
         event: String,
     },
-    /// The plugin says that a call is accepted, and gives no answer to the offer.
+    /// The plugin reported that a call is accepted, without an answer to the offer.
     #[error("accepted without an answer")]
     MissingAnswer,
-    /// The plugin did what it was asked before another request that it answered; this answer is lost.
+    /// The plugin answered a later request, so it executed this one and its answer is lost.
     #[error("the answer is lost")]
     AnswerLost,
     /// The gateway was not ready for a call in time.
     #[error("no answer in time")]
     Timeout,
-    /// The gateway does not let go of the call before, so that its handle takes no other.
+    /// The gateway does not end the previous call, so that the handle takes no other.
     #[error("the handle is wedged in the call before")]
     WedgedHandle,
 
@@ -56,17 +56,17 @@ pub enum Error {
     /// The peer is in another call.
     #[error("\"{peer}\" is busy")]
     Busy {
-        /// Who.
+        /// The peer.
         peer: UserName,
     },
 
     /// The object is closed.
     #[error(transparent)]
     Closed(#[from] Closed),
-    /// The call ended first.
+    /// The call ended before the command was done.
     #[error("the call ended: {0}")]
     Ended(#[from] End),
-    /// The page asked for what cannot be done now.
+    /// The command is not possible now.
     #[error("{0}")]
     Misuse(#[from] Misuse),
 }
@@ -76,7 +76,7 @@ impl Error {
         Self::UnexpectedAnswer { event: event.as_str().to_owned() }
     }
 
-    /// Whether the plugin may have done what it was asked.
+    /// Whether the plugin may have executed the request.
     pub(super) fn is_uncertain(&self) -> bool {
         match self {
             Self::Gateway(error) => error.is_uncertain(),
@@ -85,7 +85,7 @@ impl Error {
         }
     }
 
-    /// Whether the plugin refused with this number.
+    /// Whether the plugin refused with this code.
     pub(super) fn is_refusal(&self, wanted: PluginCode) -> bool {
         matches!(self, Self::Refused { code, .. } if *code == wanted)
     }
@@ -134,12 +134,12 @@ pub enum End {
     /// It crossed the peer's own call too often.
     #[error("crossed too often")]
     CrossedTooOften,
-    /// The caller was to call again and did not.
+    /// The caller should have redialed and did not.
     #[error("the caller did not call again")]
     NotRedialed,
 }
 
-/// What the page did wrong.
+/// A command that is not possible in the object's state.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Misuse {
@@ -149,7 +149,7 @@ pub enum Misuse {
     /// A name is needed first.
     #[error("not registered")]
     NotRegistered,
-    /// The object has a name already.
+    /// The object is registered already.
     #[error("registered as \"{name}\"")]
     AlreadyRegistered {
         /// The name.
@@ -164,13 +164,13 @@ pub enum Misuse {
     /// `call()` without a name, and no call is ringing here.
     #[error("no name to call")]
     NobodyToCall,
-    /// The name is one's own.
+    /// The page called its own name.
     #[error("calling oneself")]
     CallingSelf,
     /// There is a call already.
     #[error("in a call with \"{peer}\"")]
     InCall {
-        /// With whom.
+        /// The peer.
         peer: UserName,
     },
     /// No call is ringing here.
@@ -187,20 +187,21 @@ pub enum Misuse {
     NothingToMute,
 }
 
-/// An error code of the plugin (`janus_videocall.c`). The gateway's core has its own for the same numbers.
+/// An error code of the plugin (`janus_videocall.c`). The gateway's core uses the same numbers with
+/// other meanings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PluginCode(pub i64);
 
 impl PluginCode {
     /// A name is needed first.
     pub const REGISTER_FIRST: Self = Self(473);
-    /// Somebody else holds the name.
+    /// Another user holds the name.
     pub const USERNAME_TAKEN: Self = Self(476);
-    /// The handle has a name already; the words say which.
+    /// The handle has a name already; the reason contains it.
     pub const ALREADY_REGISTERED: Self = Self(477);
     /// Nobody holds the name.
     pub const NO_SUCH_USERNAME: Self = Self(478);
-    /// The name is one's own.
+    /// The user called their own name.
     pub const USE_ECHO_TEST: Self = Self(479);
     /// The handle is in a call.
     pub const ALREADY_IN_CALL: Self = Self(480);

@@ -1,4 +1,4 @@
-//! Names for those who did not choose one.
+//! Names for users who did not choose one.
 
 use crate::config::UserName;
 

@@ -1,8 +1,9 @@
-//! The video call's state machine: the page's commands and what the gateway and the browser report go in,
-//! requests, commands to the browser and the page's events come out.
+//! The video call's state machine: commands of the page and reports of the gateway and the browser
+//! go in; requests, commands to the browser and events for the page come out.
 //!
-//! It joins parts that do not see each other: the registration, the call with its connection and its
-//! transfers, the teardown of the call before, the recovery of what an outage leaves open, and the requests.
+//! It joins parts that do not see each other: the registration, the call with its connection and
+//! its transfers, the teardown of the previous call, the recovery after an outage, and the
+//! requests.
 
 mod commands;
 mod connecting;
@@ -39,28 +40,28 @@ use crate::usecase::{
     self, Body, Closed, Command, HandleLoss, Output, Plugin, RequestId, SessionEnd, Waiting,
 };
 
-/// How long the user may take to grant the devices.
+/// The time limit for the user to grant the devices.
 const DEVICES: Duration = Duration::from_secs(120);
-/// How long the plugin's reason for a hang-up is waited for once the core reported it.
+/// The wait for the plugin's reason once the core has reported a hang-up.
 const REASON: Duration = Duration::from_millis(300);
-/// How long the loser of a crossing waits for the winner's call.
+/// The wait for a call that the peer is about to make.
 const YIELD: Duration = Duration::from_secs(4);
-/// How long after a 490 a call of the same peer may still be on its way here.
-const CROSSER: Duration = Duration::from_secs(1);
+/// After a 490, a call of the same peer may still be on its way for this long.
+const CROSSING_CALL: Duration = Duration::from_secs(1);
 
-/// What the gateway's plugin says when the other side's media connection is gone.
+/// The plugin's reason when the other side's media connection is closed.
 const REMOTE_GONE: &str = "Remote WebRTC hangup";
-/// What the plugin says where a client gave no reason.
+/// The plugin's reasons if a client gave none.
 const DEFAULT_REASONS: [&str; 3] = ["We did the hangup", "Explicit hangup", ""];
-/// For the log, at both ends.
-const EVENTS_LOST: &str = "events of a call were lost: it is called again";
+/// The log line of both sides.
+const EVENTS_LOST: &str = "events of the call were lost: redialing";
 
-/// How a command ended well, where there is something to report.
+/// The result of a command that succeeded, if it has one.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reply {
-    /// The name that is ours now.
+    /// The registered name.
     Name(UserName),
-    /// Everybody's names.
+    /// The registered names of all users.
     Names(Vec<String>),
     /// The settings that apply now.
     Set(Settings),
@@ -76,10 +77,10 @@ pub struct VideoCall {
     teardown: Teardown,
     recovery: Recovery,
     requests: Requests,
-    /// The gateway may send them before the call that they belong to.
+    /// Candidates that came before their call.
     early_candidates: EarlyCandidates,
-    /// The offer of the last call that came. Every call has an offer of its own: one that comes twice was
-    /// reported twice.
+    /// The offer of the last incoming call. Every call has its own offer, so the same offer is the
+    /// same call, reported twice.
     last_offer: Option<String>,
     last_connection: u64,
     timers: Timers,
@@ -89,30 +90,30 @@ pub struct VideoCall {
 #[derive(Debug)]
 enum Life {
     Open,
-    /// `closeUsecase()` was called: first the call is hung up.
+    /// `closeUsecase()` was called, and the hang-up is not confirmed yet.
     Closing(Vec<Command>),
-    /// The gateway is detaching the handle, or the session is being ended.
+    /// The handle is being detached, or the session ended.
     Detaching(Vec<Command>),
     Closed,
 }
 
-/// Who still has to hear of the end of a call, and from whom.
+/// How the gateway learns of the end of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum HangUpNotice<'a> {
-    /// The gateway never knew of the call.
+    /// It does not know of the call, or has lost it with the handle.
     None,
-    /// The gateway refused the call; its core will confirm.
+    /// It refused the call. Its core will confirm.
     Refused,
-    /// The gateway ended the call; it will confirm both ends.
+    /// It ended the call itself. It will confirm both ends.
     FromGateway,
-    /// The peer reported the end; the gateway will hear of it from the peer.
+    /// From the peer, whose BYE came first.
     FromPeer,
-    /// The gateway has to be told this reason.
+    /// By our hang-up, with this reason.
     Send(&'a str),
 }
 
 impl VideoCall {
-    /// A call object without a name, and without a handle yet.
+    /// A call object that has no name and no handle yet.
     pub fn new(config: CallConfig, random: Rc<dyn Fn() -> u64>) -> Self {
         Self {
             config,
@@ -131,7 +132,7 @@ impl VideoCall {
         }
     }
 
-    /// Who the other side of the call is, if there is a call.
+    /// The other side of the call, if there is a call.
     pub fn peer(&self) -> Option<&UserName> {
         self.call.as_ref().map(|call| &call.peer)
     }
@@ -147,8 +148,8 @@ impl VideoCall {
     fn handle_call_timeout(&mut self, now: Time) {
         let Some(call) = &self.call else { return };
         if let Some(end) = &call.remote_end {
-            // The peer's call, crossing ours, or a call before this one may have taken it down. If the peer
-            // is really gone, the next attempt says so.
+            // The gateway may have ended it together with a crossing or an earlier call. If the
+            // peer has really left, the next attempt reports it.
             if call.stage == Stage::RingingOut && end.is_peer_gone && call.may_redial() {
                 return self.redial(HangUpNotice::FromGateway, now);
             }
@@ -161,7 +162,7 @@ impl VideoCall {
         }
         match &call.stage {
             Stage::Yielding => {
-                self.log(Level::Info, "the other side did not call: calling again");
+                self.log(Level::Info, "the other side did not call: redialing");
                 self.offer(now);
             }
             Stage::AwaitingRedial => self.end(reason::LOST, End::NotRedialed, now),
@@ -172,7 +173,7 @@ impl VideoCall {
                 self.end(reason::NO_DEVICE, peer::Error::PermissionTimeout, now);
             }
             Stage::Up => self.end(reason::MEDIA_FAILED, peer::Error::NotConnected, now),
-            // Once it is sent, the call ends with its request, which has a deadline of its own.
+            // A sent call ends with its request, which has its own deadline.
             Stage::Offered { .. }
             | Stage::Answered { .. }
             | Stage::Dialing(_)
@@ -183,9 +184,9 @@ impl VideoCall {
         }
     }
 
-    // The parts' outputs.
+    // The outputs of the parts.
 
-    /// Does something with the call's connection, and what that needs then.
+    /// Passes an input to the call's connection and drains it.
     fn with_connection(&mut self, act: impl FnOnce(&mut Connection), now: Time) {
         if let Some(connection) = self.call.as_mut().and_then(|call| call.connection.as_mut()) {
             act(connection);
@@ -193,7 +194,7 @@ impl VideoCall {
         }
     }
 
-    /// Does something with the call's transfers, and what that needs then.
+    /// Passes an input to the call's transfers and drains them.
     fn with_transfers(&mut self, act: impl FnOnce(&mut transfers::Transfers)) {
         if let Some(call) = &mut self.call {
             act(&mut call.transfers);
@@ -210,7 +211,7 @@ impl VideoCall {
                     self.done(command, result.map_err(Error::from));
                     continue;
                 }
-                transfers::Output::Unasked(error) => {
+                transfers::Output::Unawaited(error) => {
                     self.event(Event::Error(error.into()));
                     continue;
                 }
@@ -230,8 +231,8 @@ impl VideoCall {
                 registration::Output::Done(command, result) => {
                     self.reply(command, result.map(Reply::Name));
                 }
-                registration::Output::Unasked(error) => self.event(Event::Error(error.into())),
-                // A call may wait for the name.
+                registration::Output::Unawaited(error) => self.event(Event::Error(error.into())),
+                // A call that waits for the name.
                 registration::Output::Failed(error) => self.end(reason::LOST, error, now),
                 registration::Output::Settled => {
                     self.settle_trouble(now);
@@ -259,7 +260,7 @@ impl VideoCall {
         id
     }
 
-    /// Sends a request again whose answer is lost.
+    /// Repeats a request whose answer is lost.
     fn repeat(&mut self, pending: &Pending, body: Request) -> RequestId {
         let id = self.requests.reopen(pending);
         let jsep = pending.jsep.clone();
@@ -308,7 +309,7 @@ impl Plugin for VideoCall {
     }
 
     fn is_leaving(&self) -> bool {
-        self.teardown.is_leaving()
+        self.teardown.is_hanging_up()
     }
 
     fn is_flowing(&self) -> bool {

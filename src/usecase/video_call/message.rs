@@ -1,4 +1,4 @@
-//! The plugin's messages: requests as JSON, answers and events as words.
+//! The plugin's messages: requests as JSON, answers and events as enums.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -8,30 +8,31 @@ use super::event::Settings;
 use crate::config::UserName;
 use crate::log::excerpt;
 
-/// What the plugin is asked.
+/// A request to the plugin.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "request", rename_all = "lowercase")]
 pub enum Request {
-    /// Everybody's names.
+    /// List the registered names.
     List,
-    /// Take a name.
+    /// Register a name.
     Register {
         /// The name.
         username: UserName,
     },
-    /// Call somebody.
+    /// Call a user.
     Call {
-        /// Whom.
+        /// The user's name.
         username: UserName,
     },
     /// Accept the call that rings here.
     Accept,
     /// Hang up, cancel or decline.
     Hangup {
-        /// Why, for the other side.
+        /// The reason, for the other side.
         reason: String,
     },
-    /// Change what is relayed; with a description and no settings, pass that on to the peer.
+    /// Change the relayed media. With a description and no settings: pass the description to the
+    /// peer.
     Set(Settings),
 }
 
@@ -54,33 +55,33 @@ impl Request {
     }
 }
 
-/// What the plugin says, asked or unasked.
+/// An answer or event of the plugin.
 #[derive(Clone, Debug, PartialEq)]
 pub enum PluginEvent {
-    /// Everybody's names.
+    /// The registered names.
     List(Vec<String>),
-    /// The name is ours.
+    /// The name is registered.
     Registered,
-    /// The call rings.
+    /// The callee's side is ringing.
     Calling,
-    /// Somebody calls.
+    /// A user calls.
     IncomingCall(UserName),
-    /// The call is accepted.
+    /// The call was accepted. The callee receives it as an answer, the caller as an event.
     Accepted,
     /// The settings are applied.
     Set,
     /// The peer renegotiates.
     Update,
-    /// A call, or the attempt at one, is over.
+    /// A call, or the attempt at one, ended for this reason.
     HangUp(String),
-    /// Packets are being lost on the way to the gateway.
+    /// Packets get lost on the way to the gateway.
     SlowLink,
-    /// Something that this library does not know: for the log.
+    /// A message that this library does not know, described for the log.
     Unknown(String),
 }
 
 impl PluginEvent {
-    /// What it is, for a message or a log line.
+    /// The event's name, for messages and the log.
     pub(super) fn as_str(&self) -> &str {
         match self {
             Self::List(_) => "list",
@@ -100,16 +101,16 @@ impl PluginEvent {
 /// The plugin refused a request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Refusal {
-    /// Its number for that.
+    /// The error code.
     pub code: PluginCode,
-    /// Its words, cut short.
+    /// The plugin's sentence, shortened.
     pub reason: String,
 }
 
-/// The longest reason sent, and taken from a stranger, in characters.
+/// The maximal length of a reason, sent or received, in characters.
 const LONGEST_REASON: usize = 200;
 
-/// Reads a message of the plugin. It cannot fail: what is not understood is `Unknown`.
+/// Parses a message of the plugin. It never fails: an unknown message is [`PluginEvent::Unknown`].
 pub fn parse(data: &Value) -> Result<PluginEvent, Refusal> {
     if let Some(code) = data.get("error_code").and_then(Value::as_i64) {
         let (code, reason) = (PluginCode(code), excerpt(text(data, "error")));
@@ -120,7 +121,7 @@ pub fn parse(data: &Value) -> Result<PluginEvent, Refusal> {
         return Ok(unknown("message without a result"));
     };
     if let Some(Value::Array(names)) = result.get("list") {
-        // Names that could not be called back are left out: they are a stranger's mischief.
+        // Skip names that cannot be called: empty, too long or with control characters.
         let names = names.iter().filter_map(Value::as_str);
         let names =
             names.filter(|name| UserName::parse(name).is_some()).map(str::to_owned).collect();
@@ -141,7 +142,7 @@ pub fn parse(data: &Value) -> Result<PluginEvent, Refusal> {
     })
 }
 
-/// The text under a key; empty where there is none.
+/// The text of a key; empty if there is none.
 fn text<'a>(object: &'a Value, key: &str) -> &'a str {
     object.get(key).and_then(Value::as_str).unwrap_or_default()
 }

@@ -1,8 +1,8 @@
-//! What is known of the gateway's reach, and when to ask it where the call stands.
+//! Whether the gateway is in reach, and when to query whether there is a call.
 //!
-//! The plugin has no request for that, but an `accept` without a description serves: it is refused either
-//! way, with 482 (the description is missing) where there is a call and 481 where there is none, and it
-//! changes nothing. What was sent before it was done before it.
+//! The plugin has no such query, but an `accept` without a description serves as one. It is always
+//! refused, with 482 (missing description) if there is a call and 481 if there is none, and changes
+//! nothing. The plugin has executed all earlier requests of the handle when it answers.
 
 use std::mem::take;
 use std::time::Duration;
@@ -13,39 +13,39 @@ use crate::signaling::Backoff;
 use crate::time::Time;
 use crate::usecase::Waiting;
 
-/// How long an answer may be missing before it is asked for.
+/// The delay before a query when an answer is missing. It also is the base of a query's time limit.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// How long the page's commands wait for a gateway that is out of reach.
+/// The time limit of the page's commands while the gateway is out of reach.
 const OUTAGE: Duration = Duration::from_secs(10);
-/// How many questions without an answer fail what is open.
+/// The maximum of unanswered queries, after which the open requests fail.
 const MOST_ATTEMPTS: u8 = 4;
 
 #[derive(Debug)]
 pub(super) struct Recovery {
     handle: Handle,
     reach: Reach,
-    question: Question,
+    query: Query,
     /// Events may be lost.
     has_gap: bool,
-    /// How often it was asked in vain.
+    /// The number of queries since the last success.
     attempts: u8,
-    /// The first of these questions was a precaution: nothing had failed. They do not count once something
-    /// has.
+    /// The first of these queries was a precaution: nothing had failed. They do not count once the
+    /// gateway was out of reach.
     is_precaution: bool,
-    /// The pauses between questions that only a doubt is the reason for.
+    /// The pauses between precautionary queries.
     doubts: Backoff,
-    /// The gateway is out of reach, or does not know us yet.
+    /// Why the gateway is out of reach, or has no handle or name of ours yet.
     trouble: Option<Error>,
-    /// The page knows that not all is well.
+    /// Whether the page was told that we are reconnecting.
     is_reported: bool,
-    /// Requests for the list of users that wait for the next handle.
+    /// `getPeers()` commands that wait for the next handle.
     lists: Vec<Waiting>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Handle {
     Attached,
-    /// It, or the session, is being made.
+    /// The handle or its session is being created.
     Detached,
 }
 
@@ -56,29 +56,29 @@ enum Reach {
     Down,
 }
 
-/// The question whether there is a call at the gateway.
+/// The query whether the gateway has us in a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Question {
+enum Query {
     None,
     Open,
 }
 
-/// What to do when a timer has fired.
+/// The next step when a timer has fired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Ask.
+    /// Send the query.
     Ask,
-    /// Fail what is open: nothing comes.
+    /// Fail the open requests, since no answer comes.
     GiveUp,
 }
 
 impl Recovery {
-    /// Without a handle yet.
+    /// The state without a handle.
     pub(super) fn new() -> Self {
         Self {
             handle: Handle::Detached,
             reach: Reach::Up,
-            question: Question::None,
+            query: Query::None,
             has_gap: false,
             attempts: 0,
             is_precaution: false,
@@ -97,13 +97,13 @@ impl Recovery {
         self.reach == Reach::Up
     }
 
-    /// Whether nothing stands in the way of what the page wants.
+    /// Whether there is a handle, the gateway is in reach and no query is open.
     pub(super) fn is_settled(&self) -> bool {
-        !self.is_detached() && self.is_reachable() && self.question == Question::None
+        !self.is_detached() && self.is_reachable() && self.query == Query::None
     }
 
     pub(super) fn is_asking(&self) -> bool {
-        self.question == Question::Open
+        self.query == Query::Open
     }
 
     // The gateway's reach.
@@ -116,7 +116,7 @@ impl Recovery {
         timers.set(Timer::Query, now + OUTAGE);
     }
 
-    /// It is in reach again. Returns whether to ask where the call stands.
+    /// The gateway is in reach again. Returns whether to send the query.
     pub(super) fn handle_restored(&mut self) -> bool {
         self.reach = Reach::Up;
         if take(&mut self.is_precaution) {
@@ -125,26 +125,26 @@ impl Recovery {
         !self.is_detached()
     }
 
-    /// An event may be lost, or surely is, though nothing has failed.
+    /// An event is lost or may be lost, although nothing has failed.
     pub(super) fn handle_doubt(&mut self, is_lost: bool) {
         self.has_gap |= is_lost && !self.is_detached();
     }
 
-    /// Has it asked whether there is a call. A doubt that comes again and again is followed with pauses.
+    /// Schedules a precautionary query. Frequent doubts are followed with growing pauses.
     pub(super) fn doubt(&mut self, delay: Duration, jitter: u64, timers: &mut Timers, now: Time) {
-        // When those are over, it is asked anyway.
+        // Otherwise a query follows anyway.
         if self.is_settled() {
             timers.set_by(Timer::Doubt, self.doubts.now_or_next(jitter, now) + delay);
         }
     }
 
-    /// As [`Recovery::doubt`], for an event that will probably come in a moment.
+    /// Like [`Recovery::doubt`], if the event will probably arrive in a moment.
     pub(super) fn doubt_soon(&mut self, jitter: u64, timers: &mut Timers, now: Time) {
         self.doubt(PATIENCE, jitter, timers, now);
     }
 
-    /// A call came: no event of it is missing.
-    pub(super) fn trust(timers: &mut Timers) {
+    /// A call came, so its event is not missing.
+    pub(super) fn cancel_doubt(timers: &mut Timers) {
         timers.stop(Timer::Doubt);
     }
 
@@ -160,15 +160,15 @@ impl Recovery {
         self.handle = Handle::Attached;
     }
 
-    // Questions.
+    // Queries.
 
-    /// A request may be lost. Has it asked a moment later.
+    /// An answer may be lost. Schedules a query.
     pub(super) fn handle_uncertain(&mut self, timers: &mut Timers, now: Time) {
         let pause = if self.is_reachable() { PATIENCE } else { OUTAGE };
         timers.set_once(Timer::Query, now + pause);
     }
 
-    /// The timer for a question has fired, by itself or for a doubt.
+    /// [`Timer::Query`] or [`Timer::Doubt`] has fired.
     pub(super) fn handle_timeout(&mut self, timer: Timer) -> Option<Step> {
         match timer {
             Timer::Doubt if !self.is_settled() => None,
@@ -181,37 +181,38 @@ impl Recovery {
         }
     }
 
-    /// Counts a question. Returns false where there were enough.
+    /// Counts a query. Returns false if there were too many.
     pub(super) fn may_ask(&mut self, timers: &mut Timers) -> bool {
         timers.stop(Timer::Query);
         self.attempts = self.attempts.saturating_add(1);
         self.attempts <= MOST_ATTEMPTS
     }
 
-    /// The question is sent.
+    /// The query was sent.
     pub(super) fn handle_asked(&mut self, timers: &mut Timers, now: Time) {
-        self.question = Question::Open;
-        // The poll that failed may take this answer too: Janus does not know yet that it is dead.
+        self.query = Query::Open;
+        // Janus may give this answer to the failed poll too, since it does not know yet that it is
+        // dead.
         let patience = PATIENCE.saturating_mul(2u32.saturating_pow(self.attempts.into()));
         timers.set(Timer::Query, now + patience);
     }
 
-    /// The question is answered. Returns whether events may be lost.
-    pub(super) fn handle_told(&mut self, timers: &mut Timers) -> bool {
-        self.question = Question::None;
+    /// The query was answered. Returns whether events may be lost.
+    pub(super) fn handle_answered(&mut self, timers: &mut Timers) -> bool {
+        self.query = Query::None;
         timers.stop(Timer::Query);
         take(&mut self.has_gap)
     }
 
-    /// Nothing is open any more: the next question is the first.
+    /// No request is uncertain any more, so the count of queries starts again.
     pub(super) fn forget_attempts(&mut self) {
         self.attempts = 0;
     }
 
-    /// Nothing more is asked.
+    /// Stops the queries.
     pub(super) fn give_up(&mut self) {
         self.has_gap = false;
-        self.question = Question::None;
+        self.query = Query::None;
         self.attempts = 0;
     }
 
@@ -239,7 +240,7 @@ impl Recovery {
         self.trouble = None;
     }
 
-    /// Notes whether the page knows of trouble. Returns whether that is news to it.
+    /// Notes whether the page is told that we are reconnecting. Returns whether that is a change.
     pub(super) fn report(&mut self, is_trouble: bool) -> bool {
         std::mem::replace(&mut self.is_reported, is_trouble) != is_trouble
     }

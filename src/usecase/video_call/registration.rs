@@ -1,4 +1,4 @@
-//! The name of a video call object: taken, kept, and taken again with a new handle.
+//! The name of a video call object: its registration, also again with each new handle.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -15,26 +15,26 @@ use crate::signaling::Backoff;
 use crate::time::Time;
 use crate::usecase::{Command, Waiting};
 
-/// How many guest names are tried.
+/// The maximum of guest names to try after the first one.
 const MOST_GUEST_NAMES: u8 = 5;
-/// How long a lost session of ours may hold the name: the gateway's session timeout, 60 s by default, and
-/// half as much again.
+/// A lost session of ours may hold the name for the gateway's session timeout, which is 60 s by
+/// default. This is half as much again.
 const NAME_HELD: Duration = Duration::from_secs(90);
 
-/// What is to be done.
+/// An output of the registration.
 #[derive(Debug)]
 pub(super) enum Output {
-    /// Ask the plugin for this name; tell [`Registration::handle_answer`].
+    /// Register this name; the answer goes to [`Registration::handle_answer`].
     Register(UserName),
-    /// Tell the page.
+    /// Report an event to the page.
     Event(Event),
     /// A command of the page ended.
     Done(Command, Result<UserName, Error>),
-    /// Nobody waits for this failure of a command.
-    Unasked(Error),
-    /// There will be no name, and so no call.
+    /// The registration failed, and no command waits for it.
+    Unawaited(Error),
+    /// The registration failed, so a call that waits for the name fails too.
     Failed(Error),
-    /// The name is ours, or nothing more is tried.
+    /// The registration has ended, well or not.
     Settled,
     /// A line for the log.
     Log(String),
@@ -49,11 +49,11 @@ pub(super) struct Registration {
 
 #[derive(Debug)]
 enum State {
-    /// There is no name.
+    /// No name is held or requested.
     None,
-    /// The page waits for a name.
+    /// A command waits for a name.
     Registering(Attempt, Waiting),
-    /// A name that was lost with its handle is taken again; the page does not wait for it.
+    /// The name was lost with its handle, and is being registered again. No command waits for it.
     Reclaiming(Attempt),
     /// The name is ours.
     Held(UserName),
@@ -62,23 +62,23 @@ enum State {
 #[derive(Debug)]
 struct Attempt {
     name: UserName,
-    /// How many other names may be tried in its place.
+    /// The number of guest names that may still be tried.
     guests_left: u8,
     retries: Option<Retries>,
 }
 
-/// A taken name may be held by a session of our own that is dead: it is asked for until that lets it go.
+/// Retries of a taken name, which a dead session of our own may hold until it times out.
 #[derive(Debug)]
 struct Retries {
     until: Time,
     backoff: Backoff,
-    /// How often nothing was answered, though the gateway was in reach.
-    cuts: u8,
+    /// The number of lost answers while the gateway was in reach.
+    losses: u8,
 }
 
 impl Retries {
     fn new(until: Time) -> Self {
-        Self { until, backoff: Backoff::default(), cuts: 0 }
+        Self { until, backoff: Backoff::default(), losses: 0 }
     }
 }
 
@@ -91,7 +91,7 @@ impl Registration {
         self.outputs.pop_front()
     }
 
-    /// The name that is ours.
+    /// The registered name.
     pub(super) fn name(&self) -> Option<&UserName> {
         match &self.state {
             State::Held(name) => Some(name),
@@ -99,7 +99,7 @@ impl Registration {
         }
     }
 
-    /// The name that is being asked for.
+    /// The name that is being registered.
     pub(super) fn wanted(&self) -> Option<&UserName> {
         match &self.state {
             State::Registering(attempt, _) | State::Reclaiming(attempt) => Some(&attempt.name),
@@ -111,7 +111,7 @@ impl Registration {
         matches!(self.state, State::Reclaiming(_))
     }
 
-    /// Takes a name; without one, a guest name.
+    /// Registers a name; a guest name if `wanted` is `None`.
     pub(super) fn register(&mut self, command: Command, wanted: Option<UserName>) {
         let is_wanted = |name: &UserName| wanted.as_ref().is_none_or(|wanted| wanted == name);
         let error = match &self.state {
@@ -142,20 +142,20 @@ impl Registration {
     fn ask_for(&mut self, name: UserName, guests_left: u8, waiting: Waiting) {
         let attempt = Attempt { name, guests_left, retries: None };
         self.state = State::Registering(attempt, waiting);
-        // Without a handle, the next one asks.
+        // Without a handle, `handle_attached` asks.
         if self.has_handle {
             self.ask();
         }
     }
 
-    /// Asks the plugin for the name that is wanted.
+    /// Asks the plugin for the name.
     fn ask(&mut self) {
         if let Some(name) = self.wanted().cloned() {
             self.outputs.push_back(Output::Register(name));
         }
     }
 
-    /// There is a new handle, which has no name.
+    /// There is a new handle. It has no name yet.
     pub(super) fn handle_attached(&mut self, now: Time) {
         self.has_handle = true;
         if let State::Registering(attempt, _) | State::Reclaiming(attempt) = &mut self.state {
@@ -164,7 +164,7 @@ impl Registration {
         }
     }
 
-    /// The handle is lost, and the name with it: the next one asks for it.
+    /// The handle is lost, and the name with it. The next handle registers it again.
     pub(super) fn handle_detached(&mut self, error: &Error, timers: &mut Timers) {
         self.has_handle = false;
         timers.stop(Timer::Register);
@@ -183,7 +183,7 @@ impl Registration {
         };
     }
 
-    /// There will be no other handle.
+    /// The handle is lost, and no other one follows.
     pub(super) fn handle_end(&mut self, error: &Error, timers: &mut Timers) {
         self.has_handle = false;
         timers.stop(Timer::Register);
@@ -227,16 +227,16 @@ impl Registration {
             let name = guest_name((self.random)());
             return self.ask_for(name, attempt.guests_left.saturating_sub(1), waiting);
         }
-        let cuts = attempt.retries.as_ref().map_or(0, |retries| retries.cuts);
-        let is_cut_off = waiting.is_none() && error.is_uncertain() && cuts < MOST_REPEATS;
-        // It may be held by a session of our own: the one that is lost, or, for a moment, that of a page
-        // that was reloaded.
+        let losses = attempt.retries.as_ref().map_or(0, |retries| retries.losses);
+        let is_answer_lost = waiting.is_none() && error.is_uncertain() && losses < MOST_REPEATS;
+        // A session of our own may hold it: the lost one or, for a moment, that of a reloaded page.
         let is_held =
             is_taken && attempt.retries.as_ref().is_none_or(|retries| now < retries.until);
-        if is_cut_off || is_held {
-            return self.retry(attempt, waiting, is_cut_off.then_some(is_reachable), timers, now);
+        if is_answer_lost || is_held {
+            let lost = is_answer_lost.then_some(is_reachable);
+            return self.retry(attempt, waiting, lost, timers, now);
         }
-        // An earlier answer was lost. Janus gives the name that is held only in its sentence: "Already
+        // An earlier answer was lost. Janus names the held name only in its sentence: "Already
         // registered (Tom)".
         if let Error::Refused { code: PluginCode::ALREADY_REGISTERED, reason, .. } = &error
             && reason.contains(&format!("({})", attempt.name))
@@ -246,23 +246,23 @@ impl Registration {
         self.fail(&attempt.name, waiting, error);
     }
 
-    /// Asks again later. `cut_off` says of a request without an answer whether the gateway is in reach.
+    /// Retries later. If the answer was lost, `lost` is whether the gateway is in reach.
     fn retry(
         &mut self,
         attempt: Attempt,
         waiting: Option<Waiting>,
-        cut_off: Option<bool>,
+        lost: Option<bool>,
         timers: &mut Timers,
         now: Time,
     ) {
         let Attempt { name, guests_left, retries } = attempt;
         let mut retries = retries.unwrap_or_else(|| Retries::new(now));
-        if let Some(is_reachable) = cut_off {
+        if let Some(is_reachable) = lost {
             retries.until = now + NAME_HELD;
-            // Out of reach, the session's limit counts.
-            retries.cuts = retries.cuts.saturating_add(u8::from(is_reachable));
+            // While the gateway is out of reach, the session's own limit applies.
+            retries.losses = retries.losses.saturating_add(u8::from(is_reachable));
         }
-        self.outputs.push_back(Output::Log("the name will be asked for again".into()));
+        self.outputs.push_back(Output::Log("the name will be registered again".into()));
         timers.set(Timer::Register, retries.backoff.next((self.random)(), now));
         let attempt = Attempt { name, guests_left, retries: Some(retries) };
         self.state = match waiting {
@@ -286,7 +286,7 @@ impl Registration {
         self.outputs.push_back(Output::Failed(error.clone()));
         self.outputs.push_back(match waiting {
             Some(waiting) => Output::Done(waiting.command, Err(error)),
-            None => Output::Unasked(error),
+            None => Output::Unawaited(error),
         });
         self.outputs.push_back(Output::Settled);
     }

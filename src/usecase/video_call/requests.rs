@@ -1,4 +1,4 @@
-//! Requests to the plugin that are not known to have ended.
+//! The requests to the plugin that have no known result.
 
 use vecmap::VecMap;
 
@@ -7,10 +7,10 @@ use super::event::Settings;
 use crate::signaling::Jsep;
 use crate::usecase::{Command, RequestId, Waiting};
 
-/// How often a request is repeated whose answers are lost, though the gateway is in reach.
+/// The maximum of repetitions of a request whose answers are lost while the gateway is in reach.
 pub(super) const MOST_REPEATS: u8 = 5;
 
-/// What a request is for.
+/// The purpose of a request.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Purpose {
     Register,
@@ -19,23 +19,24 @@ pub(super) enum Purpose {
     Dial,
     Accept,
     HangUp,
-    /// A new offer or answer on the connection that is there.
+    /// A new offer or answer for the existing connection.
     Renegotiate,
-    /// Whether the gateway has us in a call.
+    /// The query whether the gateway has us in a call.
     Query,
 }
 
-/// A request, with all that is needed to repeat it.
+/// A request, with everything that its repetition needs.
 #[derive(Debug)]
 pub(super) struct Pending {
     pub(super) purpose: Purpose,
     pub(super) jsep: Option<Jsep>,
-    /// How often it was sent before without an answer.
+    /// The number of earlier attempts, whose answers were lost.
     repeats: u8,
 }
 
 impl Pending {
-    /// A gateway that answers everything but this is not asked for ever.
+    /// Whether another attempt is allowed. Without a limit, a gateway that answers everything but
+    /// this request would receive it for ever.
     pub(super) fn may_be_repeated(&self) -> bool {
         self.repeats < MOST_REPEATS
     }
@@ -45,7 +46,7 @@ impl Pending {
     }
 }
 
-/// A request that the gateway may have done, or not, and why that is not known.
+/// A request whose answer is lost, so that the gateway may have executed it or not.
 #[derive(Debug)]
 pub(super) struct Uncertain {
     pub(super) id: RequestId,
@@ -61,12 +62,12 @@ pub(super) struct Requests {
 }
 
 impl Requests {
-    /// Notes a request that is about to be sent.
+    /// Registers a request that is about to be sent.
     pub(super) fn open(&mut self, purpose: Purpose, jsep: Option<Jsep>) -> RequestId {
         self.insert(Pending { purpose, jsep, repeats: 0 })
     }
 
-    /// Notes that a request is about to be sent again.
+    /// Registers the repetition of a request.
     pub(super) fn reopen(&mut self, pending: &Pending) -> RequestId {
         let Pending { purpose, jsep, repeats } = pending;
         let repeats = repeats.saturating_add(1);
@@ -80,17 +81,17 @@ impl Requests {
         id
     }
 
-    /// An open request ended.
+    /// Removes a request that ended.
     pub(super) fn close(&mut self, id: RequestId) -> Option<Pending> {
         self.open.remove(&id)
     }
 
-    /// Puts a request aside until it is known whether the gateway did it.
+    /// Keeps a request until we know whether the gateway executed it.
     pub(super) fn put_aside(&mut self, uncertain: Uncertain) {
         self.uncertain.push(uncertain);
     }
 
-    /// Takes what was put aside, to look at each.
+    /// Takes the uncertain requests.
     pub(super) fn take_uncertain(&mut self) -> Vec<Uncertain> {
         std::mem::take(&mut self.uncertain)
     }
@@ -99,8 +100,8 @@ impl Requests {
         !self.uncertain.is_empty()
     }
 
-    /// The plugin does one request after the other: it has done all that were sent before one that is
-    /// answered, and their answers are lost. Returns whether there were any.
+    /// The plugin executes a handle's requests in order. So every open request before an answered
+    /// one has been executed, and its answer is lost. Returns whether there were any.
     pub(super) fn lose_answers_before(&mut self, answered: RequestId) -> bool {
         let (lost, open): (VecMap<_, _>, VecMap<_, _>) =
             std::mem::take(&mut self.open).into_iter().partition(|(id, _)| *id < answered);
@@ -112,7 +113,7 @@ impl Requests {
         has_lost
     }
 
-    /// Forgets every request. Returns what they were for.
+    /// Forgets every request. Returns their purposes.
     pub(super) fn abandon(&mut self) -> Vec<Purpose> {
         let open = std::mem::take(&mut self.open).into_values().map(|pending| pending.purpose);
         let uncertain = self.take_uncertain().into_iter().map(|lost| lost.pending.purpose);

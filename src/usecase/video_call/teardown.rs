@@ -1,5 +1,5 @@
-//! The end of a call at the gateway, which takes longer than that for the page. No call may be sent
-//! before the gateway is done: it would take the one for the other.
+//! The end of a call at the gateway, which takes longer than its end for the page. No call may be
+//! sent before the gateway is done, since it would confuse the two.
 
 use std::collections::VecDeque;
 use std::mem::take;
@@ -11,51 +11,53 @@ use crate::peer::ConnectionId;
 use crate::time::Time;
 use crate::usecase::{Command, RequestId};
 
-/// How long the gateway may take to report that it is done with a call.
+/// The time limit for the gateway's reports that it has closed both media connections of a call.
 pub(super) const LIMIT: Duration = Duration::from_secs(2);
-/// How long the next call is held back once the gateway reported that it is done: as long as that took,
-/// within these bounds. It is not done when it says so, and a call that comes too early is lost, and can
-/// bring Janus down.
+/// Bounds of the pause before the next call, which is as long as the teardown took. Janus is not
+/// done when it says so: a call that comes too early is lost, and can crash Janus.
 const LEAST_REST: Duration = Duration::from_millis(50);
 const MOST_REST: Duration = Duration::from_millis(250);
-/// How long after a call its peer may be busy or missing only because the gateway is not done with it.
-const AFTERGLOW: Duration = Duration::from_secs(4);
+/// For this long after a call, its peer may seem busy or unknown only because the gateway is not
+/// done with that call.
+const RECENT_CALL: Duration = Duration::from_secs(4);
 
-/// What the gateway still has to do.
+/// The missing steps of a teardown.
 #[derive(Debug)]
 pub(super) struct Closing {
-    /// Our hang-up waits for its answer.
+    /// Our hang-up, which has no answer yet.
     pub(super) request: Option<RequestId>,
-    /// The core's own `hangup` is to come: the gateway closed this end's connection.
+    /// The core's `hangup` is missing: the gateway has closed our media connection.
     pub(super) awaits_core: bool,
-    /// The plugin's "Remote WebRTC hangup" is to come: the gateway closed the other end's connection. It
-    /// would take a call with it that was sent before, without a reason.
+    /// The plugin's "Remote WebRTC hangup" is missing: the gateway has closed the peer's media
+    /// connection. A call that is sent before it would be ended by it, without a reason.
     pub(super) awaits_remote: bool,
-    /// Closed last: its DTLS goodbye must not reach the gateway before the hang-up and its reason.
+    /// Our connection. It is closed last: its DTLS alert must not overtake the hang-up and its
+    /// reason.
     pub(super) connection: Option<ConnectionId>,
 }
 
-/// What is to be done.
+/// An output of the teardown.
 #[derive(Debug)]
 pub(super) enum Output {
     /// Close this connection.
     Close(ConnectionId),
-    /// A command that waited for the gateway ended well.
+    /// A command that waited for the gateway succeeded.
     Done(Command),
-    /// The gateway is done: calls may be sent again, after a rest.
+    /// The gateway is done: calls may be sent again after [`Timer::Rest`].
     Complete,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Teardown {
     closing: Option<Closing>,
-    /// Since when the gateway closes.
+    /// When the gateway began to close.
     since: Time,
-    /// Commands that wait for the gateway to know.
+    /// Commands that wait for the gateway to confirm the hang-up.
     commands: Vec<Command>,
-    /// The gateway never closed the connection of the last call, and its handle takes no other call.
+    /// The gateway did not close our connection of the last call, so the handle takes no other
+    /// call.
     is_wedged: bool,
-    /// With whom the last call was, and when it ended.
+    /// The peer of the last call, and when it ended.
     last: Option<(UserName, Time)>,
     outputs: VecDeque<Output>,
 }
@@ -65,13 +67,13 @@ impl Teardown {
         self.outputs.pop_front()
     }
 
-    /// Whether the gateway is done with the last call, as far as is known.
+    /// Whether the gateway is done with the last call, as far as we know.
     pub(super) fn is_complete(&self) -> bool {
         self.closing.is_none()
     }
 
-    /// Whether the gateway still has to hear of our hang-up.
-    pub(super) fn is_leaving(&self) -> bool {
+    /// Whether our hang-up has no answer yet.
+    pub(super) fn is_hanging_up(&self) -> bool {
         self.closing.as_ref().is_some_and(|closing| closing.request.is_some())
     }
 
@@ -79,23 +81,24 @@ impl Teardown {
         self.is_wedged
     }
 
-    /// The handle is about to be given up, or not to be minded.
+    /// Returns whether the handle is wedged, and forgets it.
     pub(super) fn take_wedged(&mut self) -> bool {
         take(&mut self.is_wedged)
     }
 
-    /// Notes with whom the call was that has ended.
+    /// Notes the peer of a call that has ended.
     pub(super) fn remember(&mut self, peer: UserName, now: Time) {
         self.last = Some((peer, now));
     }
 
-    /// Whether the last call was with this peer, a moment ago.
-    pub(super) fn is_afterglow(&self, peer: &UserName, now: Time) -> bool {
+    /// Whether the last call, which is not long ago, may explain why this peer seems busy or
+    /// unknown.
+    pub(super) fn may_explain_refusal(&self, peer: &UserName, now: Time) -> bool {
         let last = self.last.as_ref();
-        last.is_some_and(|(last, at)| last == peer && now.since(*at) < AFTERGLOW)
+        last.is_some_and(|(last, at)| last == peer && now.since(*at) < RECENT_CALL)
     }
 
-    /// Begins. What was under way before is part of it.
+    /// Begins a teardown. One that is under way becomes part of it.
     pub(super) fn begin(&mut self, mut closing: Closing, timers: &mut Timers, now: Time) {
         if let Some(before) = self.closing.take() {
             closing.request = closing.request.or(before.request);
@@ -105,7 +108,7 @@ impl Teardown {
         self.restart(timers, now);
     }
 
-    /// A call is declined while another is being prepared.
+    /// Begins the teardown of a declined call, while another call is being prepared.
     pub(super) fn decline(&mut self, request: RequestId, timers: &mut Timers, now: Time) {
         let connection = self.closing.take().and_then(|before| before.connection);
         self.closing = Some(Closing {
@@ -117,7 +120,7 @@ impl Teardown {
         self.restart(timers, now);
     }
 
-    /// The command ends when the gateway knows. Returns false where it knows already.
+    /// Ends the command once the gateway has confirmed. Returns false if no teardown is under way.
     pub(super) fn wait_for(&mut self, command: Command) -> bool {
         let waits = self.closing.is_some();
         if waits {
@@ -126,7 +129,7 @@ impl Teardown {
         waits
     }
 
-    /// A hang-up was answered. Returns whether it was the one that is waited for.
+    /// A hang-up was answered. Returns whether the teardown waits for it.
     pub(super) fn handle_answer(&mut self, id: RequestId) -> bool {
         match &mut self.closing {
             Some(closing) if closing.request == Some(id) => {
@@ -137,19 +140,19 @@ impl Teardown {
         }
     }
 
-    /// The core reports the end of this end's connection. Returns whether it is that of the last call.
+    /// The core closed our media connection. Returns whether it is that of the last call.
     pub(super) fn handle_core_hangup(&mut self) -> bool {
         self.is_wedged = false;
         self.closing.as_mut().is_some_and(|closing| take(&mut closing.awaits_core))
     }
 
-    /// The plugin reports the end of the other end's connection. Returns whether it is that of the last
-    /// call.
+    /// The gateway closed the peer's media connection. Returns whether it is that of the last call.
     pub(super) fn handle_remote_gone(&mut self) -> bool {
         self.closing.as_mut().is_some_and(|closing| take(&mut closing.awaits_remote))
     }
 
-    /// The peer reported the end first; now the gateway has confirmed it, and only begins to close.
+    /// The peer's BYE came first. The gateway has now confirmed the end and begins to close, so the
+    /// time limit starts here.
     pub(super) fn handle_confirmed(&mut self, timers: &mut Timers, now: Time) {
         let waits = |closing: &Closing| closing.request.is_none() && closing.connection.is_some();
         if self.closing.as_ref().is_some_and(waits) {
@@ -158,7 +161,8 @@ impl Teardown {
         }
     }
 
-    /// Ends it if nothing is missing. Once the peer has been told, nothing depends on the connection.
+    /// Ends the teardown if nothing is missing. Closes our connection once the gateway has the
+    /// hang-up.
     pub(super) fn check(&mut self, timers: &mut Timers, now: Time) {
         let Some(closing) = &mut self.closing else { return };
         if closing.request.is_some() {
@@ -177,9 +181,10 @@ impl Teardown {
         }
     }
 
-    /// The gateway is late. Returns whether it is waited for no longer.
+    /// The gateway is late. Returns whether the teardown has ended, with no hang-up open.
     pub(super) fn handle_timeout(&mut self, timers: &mut Timers, now: Time) -> bool {
-        // Nobody told the gateway: the connection's goodbye will.
+        // The gateway did not confirm the peer's BYE. The DTLS alert of our connection will tell
+        // it.
         self.handle_confirmed(timers, now);
         if timers.due(Timer::Teardown).is_some() {
             return false;
@@ -187,11 +192,11 @@ impl Teardown {
         let Some(closing) = self.closing.take() else { return false };
         self.is_wedged = closing.awaits_core;
         self.settle(closing.connection);
-        // Otherwise it may not know yet that there is something to close.
+        // If our hang-up has no answer, the gateway may not know yet that it has to close.
         closing.request.is_none()
     }
 
-    /// The handle is gone: there is nothing to wait for.
+    /// The handle is lost, so the gateway reports nothing more.
     pub(super) fn abandon(&mut self, timers: &mut Timers) {
         timers.stop(Timer::Teardown);
         self.is_wedged = false;

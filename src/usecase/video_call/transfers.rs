@@ -1,4 +1,5 @@
-//! The messages and files of one call, by the names that they have outside of it.
+//! The messages and files of one call: the data link, with its numbers translated to ids that are
+//! valid outside of the call.
 
 use std::collections::VecDeque;
 
@@ -14,86 +15,87 @@ use crate::peer::ConnectionId;
 use crate::time::Time;
 use crate::usecase::Command;
 
-/// Names a transfer.
+/// Identifies a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TransferId {
-    /// By the command that sends it.
+    /// The command that sends it.
     Outgoing(Command),
-    /// By the peer connection it comes through, and the sender's number there.
+    /// The peer connection that it arrives on, and the sender's number there.
     Incoming(ConnectionId, u32),
 }
 
-/// A message or file on its way.
+/// A message or file under way.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Transfer {
-    /// Its name.
+    /// Its id.
     pub id: TransferId,
-    /// What it is.
+    /// Its type, name and size.
     pub meta: Meta,
-    /// How many bytes the receiver has.
+    /// The number of bytes that the receiver has.
     pub transferred: u64,
-    /// Where it stands.
+    /// Its state.
     pub state: TransferState,
 }
 
-/// Where a transfer stands.
+/// The state of a transfer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TransferState {
-    /// It goes on.
+    /// It is under way.
     Active,
-    /// The receiver has it whole.
+    /// The receiver has all of it.
     Done,
-    /// It will never be whole.
+    /// It failed.
     Failed(Error),
 }
 
-/// What to do with a message or file, or what to report of it.
+/// A step or a report of a message or file.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Data {
-    /// Read so many bytes of what a command sends; tell [`super::VideoCall::handle_read`].
+    /// Read bytes of a command's source; they go to [`super::VideoCall::handle_read`].
     Read {
         /// The command that sends it.
         command: Command,
-        /// Where to begin.
+        /// The first byte.
         offset: u64,
-        /// How many.
+        /// The number of bytes.
         length: u64,
     },
-    /// Put this at the end of what is kept for an incoming transfer.
+    /// Append these bytes to an incoming transfer.
     Keep(TransferId, Vec<u8>),
-    /// Give the page a message or file that is whole; tell [`super::VideoCall::handle_delivered`].
+    /// Deliver a complete message or file to the page, then call
+    /// [`super::VideoCall::handle_delivered`].
     Deliver(Transfer, UserName, Content),
-    /// Give the page a text of a peer that does not use this library.
+    /// Deliver a text of a peer that does not use this library.
     PlainText(UserName, String),
-    /// Give the page bytes of a peer that does not use this library.
+    /// Deliver bytes of a peer that does not use this library.
     PlainBytes(UserName, Vec<u8>),
-    /// Bytes of a transfer moved, or an incoming one failed. The end of an outgoing one is reported by its
-    /// command's result.
+    /// A transfer made progress, or an incoming one failed. The command's result reports the end of
+    /// an outgoing one.
     Changed(Transfer, UserName),
 }
 
-/// What is to be done.
+/// An output of the transfers.
 #[derive(Debug)]
 pub(super) enum Output {
     /// Send this on a data channel.
     Send(ConnectionId, ChannelMessage),
-    /// Do this with a transfer.
+    /// A step or report of a transfer.
     Data(Data),
     /// A command of the page ended.
     Done(Command, Result<(), data::Error>),
-    /// Nobody waits for this failure.
-    Unasked(data::Error),
+    /// An error that no command waits for.
+    Unawaited(data::Error),
     /// A line for the log.
     Log(Level, String),
 }
 
-/// What is sent before the call is up waits here.
+/// The transfers of one call. Those that begin before the call is up wait here.
 pub(super) struct Transfers {
     link: Link,
     peer: UserName,
-    /// Whose channels are used, while there is a connection.
+    /// The connection whose channels are used.
     connection: Option<ConnectionId>,
-    /// The page's commands behind the link's numbers.
+    /// The page's commands, by the link's numbers.
     commands: VecMap<u64, Command>,
     outputs: VecDeque<Output>,
 }
@@ -125,7 +127,7 @@ impl Transfers {
         self.link.handle_timeout(now);
     }
 
-    /// An offer or answer of ours, which announces that this end speaks the data protocol.
+    /// Adds to our offer or answer that this side speaks the data protocol.
     pub(super) fn announce(&self, sdp: &str) -> String {
         sdp::announce(sdp, self.link.version())
     }
@@ -134,18 +136,18 @@ impl Transfers {
 
     /// Sends a short text.
     pub(super) fn send_text(&mut self, command: Command, meta: Meta, text: String, now: Time) {
-        // Noted before it is sent: its result may come at once.
+        // Inserted first, since the result may come at once.
         self.commands.insert(self.link.next_number(), command);
         self.link.send_text(meta, text, now);
     }
 
-    /// Sends what has to be read.
+    /// Sends a source that the shell reads on request.
     pub(super) fn send_source(&mut self, command: Command, meta: Meta, now: Time) {
         self.commands.insert(self.link.next_number(), command);
         self.link.send_source(meta, now);
     }
 
-    /// Takes back what a command sends, or refuses the rest of what is coming.
+    /// Cancels an outgoing transfer, or rejects the rest of an incoming one.
     pub(super) fn cancel(&mut self, id: TransferId, now: Time) {
         let key = match id {
             TransferId::Outgoing(command) => self.number(command).map(Key::Outgoing),
@@ -158,7 +160,7 @@ impl Transfers {
         }
     }
 
-    /// The bytes that [`Data::Read`] asked for, or the browser's reason why there are none.
+    /// The bytes for [`Data::Read`], or the browser's error.
     pub(super) fn handle_read(
         &mut self,
         command: Command,
@@ -171,7 +173,7 @@ impl Transfers {
         }
     }
 
-    /// What [`Data::Deliver`] asked for is done, or was not possible.
+    /// [`Data::Deliver`] is done, or was not possible.
     pub(super) fn handle_delivered(&mut self, id: TransferId, is_kept: bool, now: Time) {
         if let TransferId::Incoming(connection, id) = id
             && self.connection == Some(connection)
@@ -187,33 +189,33 @@ impl Transfers {
 
     // The call.
 
-    /// Another connection is being made, with channels of its own.
+    /// The call has a new connection, with its own channels.
     pub(super) fn handle_connection(&mut self, connection: ConnectionId) {
         self.connection = Some(connection);
     }
 
-    /// The call is up; this is what the peer's description said.
+    /// The call is up. `support` comes from the peer's description.
     pub(super) fn handle_up(&mut self, support: sdp::Support, now: Time) {
         self.link.handle_up(support, now);
     }
 
-    /// The connection is given up.
+    /// The connection was removed.
     pub(super) fn handle_disconnected(&mut self) {
         self.link.handle_channels_gone();
         self.connection = None;
     }
 
-    /// The channels are gone for good: nothing can be sent any more.
+    /// The channels are closed for good, so nothing can be sent any more.
     pub(super) fn handle_channels_lost(&mut self) {
         self.link.close(&data::Error::ChannelClosed);
     }
 
-    /// The call is over for this reason; `says_bye` has the peer told.
-    pub(super) fn end(&mut self, reason: &str, says_bye: Option<&str>) {
-        if let Some(reason) = says_bye {
+    /// The call ended for this reason. `bye` is the reason for the peer, if this side hangs up.
+    pub(super) fn end(&mut self, reason: &str, bye: Option<&str>) {
+        if let Some(reason) = bye {
             self.link.say_bye(reason);
         }
-        // Why the call ended is reported elsewhere; to what it carried, all ends are one.
+        // All transfers fail with the same error, since an event reports why the call ended.
         self.link.close(&data::Error::CallEnded { reason: reason.to_owned() });
     }
 
@@ -229,7 +231,7 @@ impl Transfers {
         }
     }
 
-    /// The reason of the peer's hang-up, once, if it said that it hung up.
+    /// Returns the reason of the peer's BYE, once.
     pub(super) fn take_bye(&mut self) -> Option<String> {
         self.link.take_bye()
     }
@@ -244,14 +246,14 @@ impl Transfers {
                 self.commands.remove(&number).map(|command| Output::Done(command, result))
             }
             data::Output::Sent(..) => None,
-            data::Output::Refused(error) => Some(Output::Unasked(error)),
+            data::Output::Refused(error) => Some(Output::Unawaited(error)),
             data::Output::Log(level, line) => Some(Output::Log(level, line)),
             other => self.transfer(other).map(Output::Data),
         };
         self.outputs.extend(output);
     }
 
-    /// Without a connection there are no channels.
+    /// Returns `None` without a connection, since there are no channels.
     fn message(&self, message: ChannelMessage) -> Option<Output> {
         self.connection.map(|connection| Output::Send(connection, message))
     }

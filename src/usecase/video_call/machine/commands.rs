@@ -1,10 +1,10 @@
-//! The page's commands: what is refused at once, and what is begun.
+//! The page's commands.
 
 use super::*;
 use crate::usecase::video_call::TransferId;
 
 impl VideoCall {
-    /// Takes a name; without one, a guest name is made up.
+    /// Registers a name; a guest name if `wanted` is `None`.
     pub fn register(&mut self, command: Command, wanted: Option<UserName>, now: Time) {
         if !self.refuse_if_closed(command) {
             self.registration.register(command, wanted);
@@ -12,7 +12,7 @@ impl VideoCall {
         }
     }
 
-    /// Asks for everybody's names.
+    /// Lists the registered names.
     pub fn list(&mut self, command: Command) {
         if self.refuse_if_closed(command) {
             return;
@@ -26,14 +26,14 @@ impl VideoCall {
         }
     }
 
-    /// Changes what the gateway relays.
+    /// Changes the media that the gateway relays.
     pub fn set(&mut self, command: Command, settings: Settings) {
         if !self.refuse_if_closed(command) && !self.refuse_if_detached(command) {
             self.request(Purpose::Set(command, settings), Request::Set(settings), None);
         }
     }
 
-    /// Calls `peer`; while a call rings here, accepts it.
+    /// Calls `peer`. Accepts the call that rings here if it is by `peer`, or if `peer` is `None`.
     pub fn call(&mut self, command: Command, peer: Option<UserName>, now: Time) {
         if self.refuse_if_closed(command) {
             return;
@@ -77,7 +77,7 @@ impl VideoCall {
         };
         if let Some(call) = &mut self.call {
             call.command = Some(command);
-            // The call that comes is accepted at once. Its deadline stays.
+            // A redial of the caller is accepted at once. The deadline stays.
             call.stage = Stage::Yielding;
         }
         if let Some(offer) = offer {
@@ -85,14 +85,15 @@ impl VideoCall {
         }
     }
 
-    /// Hangs up, cancels or declines. Ends well once the gateway knows, or cannot be told.
+    /// Hangs up, cancels or declines. Succeeds once the gateway has confirmed it or is out of
+    /// reach.
     pub fn hang_up(&mut self, command: Command, reason: Option<&str>, now: Time) {
         if self.refuse_if_closed(command) {
             return;
         }
         let Some(call) = &self.call else {
-            // A second one ends with the first.
-            if !self.teardown.is_leaving() || !self.teardown.wait_for(command) {
+            // A second hang-up ends with the first.
+            if !self.teardown.is_hanging_up() || !self.teardown.wait_for(command) {
                 self.done(command, Err(Misuse::NothingToHangUp.into()));
             }
             return;
@@ -108,7 +109,7 @@ impl VideoCall {
         }
     }
 
-    /// Ends the call, and then the object.
+    /// Ends the call, then the object. Idempotent.
     pub fn close(&mut self, command: Command, now: Time) {
         match &mut self.life {
             Life::Closed => return self.done(command, Ok(())),
@@ -126,19 +127,19 @@ impl VideoCall {
         }
     }
 
-    /// Sends what the shell reads when it is asked to.
+    /// Sends a source that the shell reads on request.
     pub fn send_source(&mut self, command: Command, meta: Meta, now: Time) {
         if !self.refuse_to_send(command) {
             self.with_transfers(|transfers| transfers.send_source(command, meta, now));
         }
     }
 
-    /// Takes back what a command sends, or refuses the rest of what is coming.
+    /// Cancels an outgoing transfer, or rejects the rest of an incoming one.
     pub fn cancel_transfer(&mut self, id: TransferId, now: Time) {
         self.with_transfers(|transfers| transfers.cancel(id, now));
     }
 
-    /// The bytes that [`transfers::Data::Read`] asked for, or the browser's reason why there are none.
+    /// The bytes for [`transfers::Data::Read`], or the browser's error.
     pub fn handle_read(
         &mut self,
         command: Command,
@@ -149,7 +150,7 @@ impl VideoCall {
         self.with_transfers(|transfers| transfers.handle_read(command, offset, result, now));
     }
 
-    /// What [`transfers::Data::Deliver`] asked for is done, or was not possible.
+    /// [`transfers::Data::Deliver`] is done, or was not possible.
     pub fn handle_delivered(&mut self, id: TransferId, is_kept: bool, now: Time) {
         self.with_transfers(|transfers| transfers.handle_delivered(id, is_kept, now));
     }
@@ -164,7 +165,7 @@ impl VideoCall {
         true
     }
 
-    /// Refuses what cannot be done before there is a new handle with our name.
+    /// Refuses commands that need a handle with our name, while the two are being restored.
     fn refuse_if_detached(&mut self, command: Command) -> bool {
         let is_detached = self.recovery.is_detached() || self.registration.is_reclaiming();
         if is_detached {

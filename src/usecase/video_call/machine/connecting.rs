@@ -1,10 +1,10 @@
-//! What the browser reports: descriptions, candidates, whether media flows, and the data channels.
+//! Reports of the browser: descriptions, candidates, the media path and the data channels.
 
 use super::*;
 use crate::usecase::video_call::transfers::Transfers;
 
 impl VideoCall {
-    /// Does what the call's connection needs.
+    /// Drains the call's connection.
     pub(super) fn drain_connection(&mut self, now: Time) {
         while let Some((id, output)) = self.poll_connection() {
             match output {
@@ -15,7 +15,7 @@ impl VideoCall {
                 }
                 peer::Output::Path(path) => self.handle_path(path, now),
                 peer::Output::RemoteMedia => self.handle_remote_media(),
-                // A video call does not ask for them yet.
+                // A video call does not request them.
                 peer::Output::Stats(_) => {}
                 peer::Output::Failed(error) => {
                     let reason = match error.is_of_connection() {
@@ -34,7 +34,7 @@ impl VideoCall {
         connection.poll_output().map(|output| (connection.id(), output))
     }
 
-    /// The first offer or answer waits for the gateway; a later one is passed on at once.
+    /// The first offer or answer waits for the gateway. Later ones are sent at once.
     fn handle_described(&mut self, jsep: Jsep, now: Time) {
         let Some(call) = &mut self.call else { return };
         match (&call.stage, jsep) {
@@ -49,7 +49,7 @@ impl VideoCall {
         self.dial_if_due(now);
     }
 
-    /// The gateway passed a new offer or answer on, or did not.
+    /// The gateway passed a new description on, or failed to.
     pub(super) fn handle_renegotiated(&mut self, result: Result<PluginEvent, Error>, now: Time) {
         let result = result.and_then(|event| match event {
             PluginEvent::Set => Ok(()),
@@ -76,7 +76,7 @@ impl VideoCall {
         self.report_trouble();
     }
 
-    /// Media may be faster than the gateway's event that the call is accepted.
+    /// Media may arrive before the event that the call is accepted. Then `establish` reports it.
     fn handle_remote_media(&mut self) {
         if let Some(call) = self.call.as_ref().filter(|call| call.stage == Stage::Up) {
             let peer = call.peer.clone();
@@ -84,13 +84,13 @@ impl VideoCall {
         }
     }
 
-    /// The browser reports something about the data channels.
+    /// An event of the data channels.
     pub(super) fn read_channel(&mut self, id: ConnectionId, event: ChannelEvent, now: Time) {
         if self.call.as_mut().and_then(|call| call.connection(id)).is_none() {
             return;
         }
         if event == ChannelEvent::Closed {
-            // Mostly that is the end of the call, which the gateway reports a moment later.
+            // Mostly the call has ended, and the gateway reports it a moment later.
             self.timers.set_once(Timer::DataEnd, now + teardown::LIMIT);
         }
         self.with_transfers(|transfers| transfers.handle_channel(event, now));

@@ -1,9 +1,9 @@
-//! The way to a call: offering, dialing, answering, and what to do when two calls cross.
+//! The setup of a call: offering, dialing, answering, and the crossing of two calls.
 
 use super::*;
 
 impl VideoCall {
-    /// Has a new offer made, to be sent once the gateway is done with the call before.
+    /// Starts a new offer, which is sent once the gateway is done with the previous call.
     pub(super) fn offer(&mut self, now: Time) {
         let connection = Connection::offer(self.next_connection());
         let Some(call) = &mut self.call else { return };
@@ -30,7 +30,7 @@ impl VideoCall {
         ConnectionId(self.last_connection)
     }
 
-    /// Whether the gateway is done with the call before, as far as is known, and knows us.
+    /// Whether the gateway is done with the previous call, as far as we know, and has our name.
     fn may_dial(&self) -> bool {
         self.teardown.is_complete()
             && !self.requests.has_uncertain()
@@ -38,7 +38,7 @@ impl VideoCall {
             && self.registration.name().is_some()
     }
 
-    /// Sends the offer or the answer that waits for its time.
+    /// Sends the waiting offer or answer if the gateway is ready.
     pub(super) fn dial_if_due(&mut self, now: Time) {
         if !self.may_dial() {
             return;
@@ -60,7 +60,7 @@ impl VideoCall {
         if let Some(call) = &mut self.call {
             call.stage = stage;
         }
-        // The request has a deadline of its own.
+        // The request has its own deadline.
         self.timers.stop(Timer::Call);
         self.with_connection(Connection::handle_carried, now);
     }
@@ -76,26 +76,26 @@ impl VideoCall {
             return;
         }
         let peer = call.peer.clone();
-        // What the gateway has still to clear up after the call before may stand in the way of this one.
-        let is_afterglow = call.may_redial() && self.teardown.is_afterglow(&peer, now);
+        // The previous call may cause a refusal until the gateway has ended it everywhere.
+        let may_retry = call.may_redial() && self.teardown.may_explain_refusal(&peer, now);
         match result {
             Ok(PluginEvent::Calling) => {
                 call.stage = Stage::RingingOut;
                 self.timers.set(Timer::Call, now + self.config.ring_timeout);
                 self.announce();
             }
-            Ok(PluginEvent::HangUp(_)) if is_afterglow => {
+            Ok(PluginEvent::HangUp(_)) if may_retry => {
                 self.redial(HangUpNotice::Refused, now);
             }
             Ok(PluginEvent::HangUp(_)) => {
                 self.end_with(reason::BUSY, Error::Busy { peer }, HangUpNotice::Refused, now);
             }
             Ok(other) => self.end_dialing(Error::unexpected(&other), now),
-            Err(error) => self.handle_dial_refused(error, is_afterglow, now),
+            Err(error) => self.handle_dial_refused(error, may_retry, now),
         }
     }
 
-    fn handle_dial_refused(&mut self, error: Error, is_afterglow: bool, now: Time) {
+    fn handle_dial_refused(&mut self, error: Error, may_retry: bool, now: Time) {
         let is_announced = self.call.as_ref().is_some_and(Call::is_announced);
         let code = match &error {
             Error::Gateway(signaling::Error::Refused { code: CoreCode::UNKNOWN, .. }) => {
@@ -106,10 +106,10 @@ impl VideoCall {
         };
         let reason = match code {
             PluginCode::ALREADY_IN_CALL => return self.handle_crossing(error, now),
-            // It rang there a moment ago.
+            // The peer's side rang a moment ago.
             PluginCode::NO_SUCH_USERNAME if is_announced => reason::LEFT,
-            // The peer's handle is wedged in the call before, and it attaches another.
-            PluginCode::NO_SUCH_USERNAME if is_afterglow => {
+            // The peer's handle was wedged, and its client is attaching another.
+            PluginCode::NO_SUCH_USERNAME if may_retry => {
                 return self.redial(HangUpNotice::Refused, now);
             }
             PluginCode::NO_SUCH_USERNAME => reason::NO_SUCH_USER,
@@ -119,13 +119,13 @@ impl VideoCall {
         self.end_with(reason, error, HangUpNotice::Refused, now);
     }
 
-    /// The call failed, and the gateway may have it nevertheless.
+    /// Dialing failed, but the gateway may have the call nevertheless.
     fn end_dialing(&mut self, error: Error, now: Time) {
         self.end_with(reason::LOST, error, HangUpNotice::Send(reason::CANCELLED), now);
     }
 
-    /// The core refused our call because it was given another's meanwhile, which is whole and rings here;
-    /// or because it is not done with the call before.
+    /// The core refused our call, for one of two reasons: it took another user's call meanwhile,
+    /// which rings here, or it is not done with the previous call.
     fn handle_core_busy(&mut self, error: Error, now: Time) {
         let Some(call) = &mut self.call else { return };
         if !call.may_redial() {
@@ -134,19 +134,19 @@ impl VideoCall {
         call.count_redial();
         call.stage = Stage::Yielding;
         let crossed_by = call.crossed_by.take();
-        let is_wanted = crossed_by.as_ref().is_none_or(|(caller, _)| *caller == call.peer);
-        self.timers.set(Timer::Call, now + CROSSER);
+        let is_same_peer = crossed_by.as_ref().is_none_or(|(caller, _)| *caller == call.peer);
+        self.timers.set(Timer::Call, now + CROSSING_CALL);
         self.log(Level::Info, "the gateway is not ready for the call");
         self.close_connection();
         match crossed_by {
-            Some((_, offer)) if is_wanted => self.answer(offer, now),
+            Some((_, offer)) if is_same_peer => self.answer(offer, now),
             Some(_) => self.decline(reason::BUSY, now),
             None => {}
         }
     }
 
-    /// The plugin refused our call because it has us in another, and takes both down. The user whose name
-    /// comes first calls again.
+    /// The plugin refused our call since it has us in another one, and ends both. The user whose
+    /// name sorts first redials.
     fn handle_crossing(&mut self, error: Error, now: Time) {
         let Some(call) = &self.call else { return };
         let notice = HangUpNotice::Send(reason::CROSSING);
@@ -158,22 +158,23 @@ impl VideoCall {
         if is_by_third {
             return self.redial(HangUpNotice::Send(reason::BUSY), now);
         }
-        self.put_down(notice, now);
+        self.take_down(notice, now);
         self.yield_or_redial(now);
     }
 
-    /// After a crossing: the first by name calls again, the other waits for that call.
+    /// After a crossing, the user whose name sorts first redials. The other one waits for that
+    /// call.
     pub(super) fn yield_or_redial(&mut self, now: Time) {
         let notice = HangUpNotice::FromGateway;
         let Some(call) = &self.call else { return };
-        // A peer that says so again and again must not keep us calling.
+        // A peer that claims crossings again and again must not keep us redialing.
         if !call.may_redial() {
             return self.end_with(reason::DECLINED, End::CrossedTooOften, notice, now);
         }
         if self.registration.name().is_some_and(|me| *me < call.peer) {
             return self.redial(notice, now);
         }
-        self.put_down(notice, now);
+        self.take_down(notice, now);
         if let Some(call) = &mut self.call {
             call.stage = Stage::Yielding;
             call.count_redial();
@@ -182,7 +183,7 @@ impl VideoCall {
     }
 
     pub(super) fn redial(&mut self, notice: HangUpNotice<'_>, now: Time) {
-        self.put_down(notice, now);
+        self.take_down(notice, now);
         if let Some(call) = &mut self.call {
             call.count_redial();
             self.offer(now);
@@ -199,7 +200,7 @@ impl VideoCall {
             return;
         }
         let error = match result {
-            Ok(PluginEvent::Accepted) => return self.come_up(now),
+            Ok(PluginEvent::Accepted) => return self.establish(now),
             Ok(other) => Error::unexpected(&other),
             Err(error) => error,
         };
@@ -207,7 +208,7 @@ impl VideoCall {
             Error::Refused { code: PluginCode::NO_CALL, .. } => {
                 self.end_with(reason::CANCELLED, error, HangUpNotice::FromGateway, now);
             }
-            // The gateway closes a connection late: that of the call before took this offer with it.
+            // The gateway closed the previous call's connection late, and lost this offer with it.
             Error::Gateway(signaling::Error::Refused {
                 code: CoreCode::UNEXPECTED_ANSWER, ..
             }) => self.ask_for_redial(HangUpNotice::Send(reason::REDIAL), now),
@@ -216,10 +217,10 @@ impl VideoCall {
     }
 
     /// The call is accepted, at both ends.
-    pub(super) fn come_up(&mut self, now: Time) {
+    pub(super) fn establish(&mut self, now: Time) {
         let Some(call) = &mut self.call else { return };
         call.stage = Stage::Up;
-        // What was reported of an end before this was about the call before.
+        // A reported end belongs to the previous call.
         call.remote_end = None;
         match call.has_path() {
             true => self.timers.stop(Timer::Call),

@@ -1,14 +1,14 @@
-//! The way out of a call: its one end for the page, and what the gateway still has to hear.
+//! The end of a call, which the page sees once, and its teardown at the gateway.
 
 use super::*;
 
 impl VideoCall {
-    /// Ends the call, and tells the gateway for this reason.
+    /// Ends the call, for the page and at the gateway, for this reason.
     pub(super) fn end(&mut self, reason: &str, error: impl Into<Error>, now: Time) {
         self.end_with(reason, error, HangUpNotice::Send(reason), now);
     }
 
-    /// Ends the call for the page, once, and for the gateway as far as it needs to be told.
+    /// Ends the call for the page, once, and at the gateway according to `notice`.
     pub(super) fn end_with(
         &mut self,
         reason: &str,
@@ -16,13 +16,13 @@ impl VideoCall {
         notice: HangUpNotice<'_>,
         now: Time,
     ) {
-        let says_bye = match notice {
+        let bye = match notice {
             HangUpNotice::Send(reason) => Some(reason),
             _ => None,
         };
-        // Before the connection goes, which names what comes through it.
-        self.with_transfers(|transfers| transfers.end(reason, says_bye));
-        self.put_down(notice, now);
+        // Before the connection is removed, since the ids of incoming transfers contain its id.
+        self.with_transfers(|transfers| transfers.end(reason, bye));
+        self.take_down(notice, now);
         let Some(Call { peer, command, .. }) = self.call.take() else { return };
         self.timers.stop(Timer::Call);
         self.log(Level::Info, format!("the call with \"{peer}\" ended: {reason}"));
@@ -30,17 +30,17 @@ impl VideoCall {
             self.teardown.remember(peer.clone(), now);
         }
         self.event(Event::HangUp { peer, reason: reason.to_owned() });
-        // After the event: it takes the browser milliseconds.
+        // After the event, since it takes the browser milliseconds.
         self.outputs.push_back(Output::Release);
-        // The loss of the call's media is no trouble any more.
+        // A lost media path has ended with the call.
         self.report_trouble();
         if let Some(command) = command {
             self.done(command, Err(error.into()));
         }
     }
 
-    /// Takes the call's connection down, at both ends of it.
-    pub(super) fn put_down(&mut self, notice: HangUpNotice<'_>, now: Time) {
+    /// Removes the call's connection and begins its teardown at the gateway.
+    pub(super) fn take_down(&mut self, notice: HangUpNotice<'_>, now: Time) {
         drop(self.early_candidates.take());
         self.timers.stop(Timer::DataEnd);
         let Some(call) = &mut self.call else { return };
@@ -51,7 +51,7 @@ impl VideoCall {
         let connection = call.disconnect();
         let notice = match notice {
             _ if !is_known => HangUpNotice::None,
-            // The gateway makes a new connection of a description that comes after the end.
+            // The gateway opens a new connection for a description that arrives after the end.
             HangUpNotice::FromGateway | HangUpNotice::FromPeer if is_describing => {
                 HangUpNotice::Send(reason::HUNG_UP)
             }
@@ -64,7 +64,7 @@ impl VideoCall {
             }
             _ => None,
         };
-        // The connection's DTLS goodbye ends the call at the gateway, where the reason is still to come.
+        // The connection's DTLS alert would end the call at the gateway before the reason arrives.
         let is_kept = request.is_some() || notice == HangUpNotice::FromPeer;
         let (kept, closed) = if is_kept { (connection, None) } else { (None, connection) };
         if let Some(id) = closed {
@@ -86,16 +86,16 @@ impl VideoCall {
         self.drain_teardown(now);
     }
 
-    /// Tells the gateway that a call is not wanted, while another is being prepared.
+    /// Declines a call, possibly while another one is being prepared.
     pub(super) fn decline(&mut self, reason: &str, now: Time) {
-        // One hang-up under way is enough: it ends whatever call there is.
-        if !self.teardown.is_leaving() {
+        // A hang-up that is under way ends this call too.
+        if !self.teardown.is_hanging_up() {
             let id = self.request(Purpose::HangUp, Request::hang_up(reason), None);
             self.teardown.decline(id, &mut self.timers, now);
         }
     }
 
-    /// The hang-up was answered, or is lost for good.
+    /// The hang-up was answered, or has failed.
     pub(super) fn handle_hung_up(
         &mut self,
         id: RequestId,
@@ -104,7 +104,7 @@ impl VideoCall {
     ) {
         if self.teardown.handle_answer(id) {
             if let Err(error) = result {
-                self.warn("the gateway did not take the hang-up", &error);
+                self.warn("the gateway did not accept the hang-up", &error);
             }
             self.teardown.check(&mut self.timers, now);
             self.drain_teardown(now);
@@ -118,17 +118,17 @@ impl VideoCall {
         }
     }
 
-    /// `closeUsecase()` detaches once the gateway knows of the hang-up.
+    /// `closeUsecase()` detaches once the hang-up is confirmed.
     pub(super) fn detach_when_complete(&mut self) {
         if let Life::Closing(commands) = &mut self.life
-            && !self.teardown.is_leaving()
+            && !self.teardown.is_hanging_up()
         {
             self.life = Life::Detaching(take(commands));
             self.outputs.push_back(Output::Detach);
         }
     }
 
-    /// The session is gone for good, and the handle with it.
+    /// The session is lost for good, and the handle with it.
     pub(super) fn end_with_session(&mut self, end: &SessionEnd, now: Time) {
         let cause = Error::from(end.clone());
         self.lose_handle(reason::SESSION_LOST, &cause, now);

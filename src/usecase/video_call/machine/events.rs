@@ -1,9 +1,9 @@
-//! What the gateway reports: answers to requests, and events that answer none.
+//! Reports of the gateway: answers to requests, and events.
 
 use super::*;
 
 impl VideoCall {
-    /// A request ended.
+    /// A request was answered, or failed.
     pub(super) fn read_answer(
         &mut self,
         id: RequestId,
@@ -15,8 +15,8 @@ impl VideoCall {
             Ok(Answer::Plugin { data, .. }) => message::parse(&data)
                 .map_err(|Refusal { code, reason }| self.refused(code, reason, &pending.purpose)),
             Ok(_) => Ok(PluginEvent::Unknown("answer without a message".into())),
-            // Something else may have made that answer so long: a list is asked for once more, at once. One
-            // that is too long itself stays so.
+            // Another event in the same poll may have made the response too long, so a list is
+            // requested once again. A list that is too long itself fails then.
             Err(error) if error.is_too_long() && matches!(pending.purpose, Purpose::List(_)) => {
                 if pending.is_first() {
                     self.repeat(&pending, Request::List);
@@ -33,7 +33,7 @@ impl VideoCall {
         self.conclude(id, pending.purpose, result, now);
     }
 
-    /// Does what the answer to a request means.
+    /// Passes the result of a request on to its part.
     pub(super) fn conclude(
         &mut self,
         id: RequestId,
@@ -72,7 +72,7 @@ impl VideoCall {
         }
     }
 
-    /// The plugin's refusal, with the name that the request was about.
+    /// The plugin's refusal, with the name in the request.
     pub(super) fn refused(&self, code: PluginCode, reason: String, purpose: &Purpose) -> Error {
         let name = match purpose {
             Purpose::Register => self.registration.wanted(),
@@ -82,13 +82,16 @@ impl VideoCall {
         Error::Refused { code, reason, name: name.cloned() }
     }
 
-    /// Something happened to the handle.
+    /// An event of the handle.
     pub(super) fn read_notice(&mut self, notice: Notice, now: Time) {
         match notice {
             Notice::Event { data, jsep } => match message::parse(&data) {
                 Ok(event) => self.handle_plugin_event(event, jsep, now),
                 Err(Refusal { code, reason }) => {
-                    self.log(Level::Warn, format!("the plugin complains: {reason} ({code})"));
+                    self.log(
+                        Level::Warn,
+                        format!("the plugin reported an error: {reason} ({code})"),
+                    );
                 }
             },
             Notice::Candidates(candidates) => self.handle_remote_candidates(candidates, now),
@@ -101,10 +104,10 @@ impl VideoCall {
                 self.handle_detached(now);
             }
             Notice::SlowLink { media, uplink, lost } => {
-                // The gateway's uplink is what it sends: our downlink.
+                // The gateway's uplink is our downlink.
                 self.event(Event::SlowLink { media, uplink: !uplink, lost });
             }
-            // The browser reports both itself.
+            // The browser reports both.
             Notice::WebrtcUp | Notice::Media => {}
         }
     }
@@ -122,7 +125,7 @@ impl VideoCall {
             (PluginEvent::HangUp(reason), _) => {
                 self.handle_hang_up(reason, HangUpNotice::FromGateway, now);
             }
-            // The core's own notice reports the same, with the number of lost packets.
+            // The core reports the same, with the number of lost packets.
             (PluginEvent::SlowLink, _) => {}
             (PluginEvent::Update, Some(jsep)) => self.handle_update(jsep, now),
             (other, _) => self.log(Level::Warn, format!("skipped {}", other.as_str())),
@@ -133,21 +136,22 @@ impl VideoCall {
         if !self.is_open() {
             return;
         }
-        // The gateway reports in order: our hang-up, not yet answered, will end this call.
-        if self.teardown.is_leaving() {
+        // The gateway reports in order, so our hang-up, which has no answer yet, will end this
+        // call.
+        if self.teardown.is_hanging_up() {
             self.log(Level::Warn, format!("a call from \"{peer}\" crossed a hang-up and is lost"));
             return;
         }
         if self.last_offer.as_ref() == Some(&offer) {
-            return self.log(Level::Info, "a call is reported twice");
+            return self.log(Level::Info, "skipped a call that was reported twice");
         }
         self.last_offer = Some(offer.clone());
-        Recovery::trust(&mut self.timers);
+        Recovery::cancel_doubt(&mut self.timers);
         let deadline = now + self.config.ring_timeout;
         if let Some(call) = &mut self.call {
             let is_same_peer = call.peer == peer;
             match call.stage {
-                // Both call, and the other was faster: no need to call any more.
+                // Both sides call, and the peer was faster: accept its call instead.
                 Stage::Offering | Stage::Offered { .. } | Stage::RingingOut | Stage::Yielding
                     if is_same_peer =>
                 {
@@ -159,7 +163,7 @@ impl VideoCall {
                     self.log(Level::Info, format!("\"{peer}\" calls meanwhile: busy"));
                     return self.decline(reason::BUSY, now);
                 }
-                // The page knows of the call.
+                // The page was told of the call.
                 Stage::AwaitingRedial if is_same_peer => {
                     call.stage = Stage::RingingIn { offer };
                     return self.timers.set(Timer::Call, deadline);
@@ -169,7 +173,8 @@ impl VideoCall {
                     call.crossed_by = Some((peer, offer));
                     return;
                 }
-                // The gateway lets nobody through to one who is in a call: so that call is over.
+                // The gateway passes no call to a user who is in a call, so the previous call has
+                // ended.
                 _ => {
                     let error = End::ByGateway { reason: None };
                     self.end_with(reason::LOST, error, HangUpNotice::None, now);
@@ -194,14 +199,14 @@ impl VideoCall {
         }
         self.announce();
         self.with_connection(|connection| connection.handle_remote_description(jsep, now), now);
-        self.come_up(now);
+        self.establish(now);
     }
 
     /// The peer's new offer, or its answer to ours.
     fn handle_update(&mut self, jsep: Jsep, now: Time) {
         let Some(call) = &self.call else { return };
         match call.stage {
-            // So the call was accepted, and the event is lost.
+            // The peer renegotiates, so it has accepted and that event is lost.
             Stage::RingingOut if jsep.kind == JsepKind::Offer => self.redial_after_loss(now),
             Stage::Up => self
                 .with_connection(|connection| connection.handle_remote_description(jsep, now), now),
@@ -209,9 +214,9 @@ impl VideoCall {
         }
     }
 
-    /// The plugin, or the peer itself, reports that a call is over.
+    /// The plugin, or the peer by its BYE, reports the end of a call.
     pub(super) fn handle_hang_up(&mut self, reason: String, notice: HangUpNotice<'_>, now: Time) {
-        // Some reasons have a meaning of their own, but not where the peer gives them by itself.
+        // Some reasons of the plugin have a special meaning. In a BYE they have none.
         let is_gateways = notice == HangUpNotice::FromGateway;
         if is_gateways && reason == REMOTE_GONE {
             return self.handle_remote_gone(now);
@@ -222,8 +227,8 @@ impl VideoCall {
         }
         let Some(call) = &self.call else { return };
         let own = match &call.stage {
-            // The gateway knows nothing of this call: this is about the one before. A call that was just sent
-            // has an answer of its own.
+            // The gateway does not have this call, so the report is about the previous one. A call
+            // that is being sent ends by its answer.
             Stage::Offering | Stage::Offered { .. } | Stage::Yielding | Stage::Dialing(_) => return,
             Stage::RingingOut if reason == reason::CROSSING => return self.yield_or_redial(now),
             _ if is_gateways && reason == reason::REDIAL => {
@@ -239,7 +244,7 @@ impl VideoCall {
         };
         let reason = match reason.as_str() {
             reason::NO_DEVICE => reason::PEER_NO_DEVICE,
-            // It speaks of us, who are here: so the way between was lost.
+            // The peer believes that we left. We did not, so the connection was lost.
             reason::LEFT => reason::LOST,
             reason if DEFAULT_REASONS.contains(&reason) => own,
             reason => reason,
@@ -247,7 +252,7 @@ impl VideoCall {
         self.end_with(reason, End::ByPeer { reason: reason.to_owned() }, notice, now);
     }
 
-    /// The plugin reports that the other end's media connection is gone: an echo of the hang-up before, or
+    /// The gateway closed the peer's media connection: a part of the previous call's teardown, or
     /// the end of this call, whose reason may follow.
     fn handle_remote_gone(&mut self, now: Time) {
         if self.teardown.handle_remote_gone() {
@@ -259,7 +264,7 @@ impl VideoCall {
         }
     }
 
-    /// The core reports that this end's media connection is gone.
+    /// The core closed our media connection.
     fn handle_core_hangup(&mut self, reason: String, now: Time) {
         if self.teardown.handle_core_hangup() {
             self.teardown.check(&mut self.timers, now);
@@ -270,7 +275,7 @@ impl VideoCall {
         }
     }
 
-    /// Notes that the call is over at the gateway; its reason is waited for.
+    /// Notes that the call has ended at the gateway, and waits for the reason.
     fn remote_end(&mut self, now: Time) -> Option<&mut RemoteEnd> {
         let call = self.call.as_mut().filter(|call| call.is_linked())?;
         if call.remote_end.is_none() {
@@ -287,11 +292,11 @@ impl VideoCall {
             return self.with_connection(add, now);
         }
         if self.call.is_none() {
-            // Until the gateway has closed the connection of the call before, they are that one's.
+            // Until the gateway has closed the previous call's connection, they belong to that one.
             if !self.teardown.is_complete() {
                 return;
             }
-            // The call they belong to may come a moment later, or be lost.
+            // The call's event may come a moment later, or be lost.
             self.recovery.doubt_soon((self.random)(), &mut self.timers, now);
         }
         self.early_candidates.keep(candidates);

@@ -1,5 +1,4 @@
-//! What a gateway out of reach leaves open: requests without an answer, events that were lost, a handle and
-//! a name to be taken again.
+//! Recovery after an outage: lost answers, lost events, and a new handle that needs the name again.
 
 use super::*;
 use crate::usecase::video_call::recovery::Step;
@@ -15,12 +14,12 @@ impl VideoCall {
 
     // The handle.
 
-    /// The session is gone, and another is being made.
+    /// The session is lost, and another one is being created.
     pub(super) fn lose_session(&mut self, reason: &str, error: &signaling::Error, now: Time) {
         let error = Error::from(error.clone());
-        // Before the call ends: with that not all is well.
+        // Before the call ends, so that its end does not report that everything is restored.
         self.recovery.set_trouble(error.clone());
-        // There is nothing to detach from; so it is done.
+        // There is no handle to detach any more. `detach_when_complete` finishes the object below.
         if let Life::Detaching(commands) = &mut self.life {
             self.life = Life::Closing(take(commands));
         }
@@ -31,7 +30,7 @@ impl VideoCall {
         self.detach_when_complete();
     }
 
-    /// What was under way at the gateway is over. What may be asked for again waits for the next handle.
+    /// Ends the call and the requests. Those that can be sent again wait for the next handle.
     pub(super) fn lose_handle(&mut self, reason: &str, error: &Error, now: Time) {
         self.end_with(reason, error.clone(), HangUpNotice::None, now);
         self.forget_requests(error, now);
@@ -70,8 +69,8 @@ impl VideoCall {
         }
     }
 
-    /// A connection that the gateway does not close is closed only with its handle, which takes no call
-    /// until then.
+    /// Replaces a wedged handle: the gateway closes its connection only with the handle, which
+    /// takes no call until then.
     fn reattach(&mut self, now: Time) {
         self.recovery.set_trouble(Error::WedgedHandle);
         self.forget_requests(&Error::WedgedHandle, now);
@@ -83,11 +82,11 @@ impl VideoCall {
 
     // Lost answers.
 
-    /// Nobody knows if a request was done.
+    /// The gateway may have executed a request or not.
     pub(super) fn handle_uncertain(&mut self, uncertain: Uncertain, now: Time) {
-        self.warn("a request may be lost", &uncertain.error);
+        self.warn("an answer may be lost", &uncertain.error);
         match uncertain.pending.purpose {
-            // It was asked more than once, and answered.
+            // Another query was answered meanwhile.
             Purpose::Query if !self.recovery.is_asking() => return,
             Purpose::Query => {}
             _ => self.requests.put_aside(uncertain),
@@ -95,7 +94,7 @@ impl VideoCall {
         self.recovery.handle_uncertain(&mut self.timers, now);
     }
 
-    /// Asks again for what does no harm when it is done twice, and then where the call stands.
+    /// Repeats the uncertain requests that are idempotent, then queries whether there is a call.
     pub(super) fn ask(&mut self, now: Time) {
         if !self.recovery.may_ask(&mut self.timers) {
             return self.stop_asking(now);
@@ -120,12 +119,12 @@ impl VideoCall {
         self.recovery.handle_asked(&mut self.timers, now);
     }
 
-    /// The gateway does not answer: what the page waits for has failed.
+    /// The gateway does not answer, so the uncertain requests fail.
     fn stop_asking(&mut self, now: Time) {
         let is_reachable = self.recovery.is_reachable();
         for uncertain in self.requests.take_uncertain() {
             match uncertain.pending.purpose {
-                // Nobody waits for it, and the call must not come back with the gateway.
+                // The hang-up is still needed: the call must not come back with the gateway.
                 Purpose::HangUp if !is_reachable => self.requests.put_aside(uncertain),
                 purpose => self.conclude(uncertain.id, purpose, Err(uncertain.error), now),
             }
@@ -137,7 +136,7 @@ impl VideoCall {
         }
     }
 
-    /// The plugin says whether there is a call.
+    /// The plugin answered whether there is a call.
     pub(super) fn handle_query(
         &mut self,
         id: RequestId,
@@ -150,14 +149,14 @@ impl VideoCall {
         let has_call = match result {
             Err(Error::Refused { code: PluginCode::NO_CALL, .. }) => false,
             Err(Error::Refused { code: PluginCode::MISSING_SDP, .. }) => true,
-            // It is asked again.
+            // Another query follows.
             _ => return,
         };
-        let mut has_gap = self.recovery.handle_told(&mut self.timers);
-        // With an answer, what came later may be lost, here or at the other side.
+        let mut has_gap = self.recovery.handle_answered(&mut self.timers);
+        // Where an answer was lost, later events may be lost too, here or at the other side.
         has_gap |= self.requests.lose_answers_before(id);
         for uncertain in self.requests.take_uncertain() {
-            self.clear_up(uncertain, has_call, now);
+            self.resolve(uncertain, has_call, now);
         }
         if !self.requests.has_uncertain() {
             self.recovery.forget_attempts();
@@ -169,16 +168,16 @@ impl VideoCall {
         self.dial_if_due(now);
     }
 
-    /// What became of a request, now that it is known whether there is a call.
-    fn clear_up(&mut self, uncertain: Uncertain, has_call: bool, now: Time) {
+    /// Determines the result of a request, now that we know whether there is a call.
+    fn resolve(&mut self, uncertain: Uncertain, has_call: bool, now: Time) {
         let Uncertain { id, pending, error } = uncertain;
         let purpose = pending.purpose;
         let result = match (purpose, has_call) {
             (Purpose::Dial, true) => Ok(PluginEvent::Calling),
             (Purpose::Dial | Purpose::Accept, _) => {
                 let is_current = self.call.as_ref().is_some_and(|call| call.waits_for(id));
-                // It was not done, or failed for a reason that the next attempt brings up. Accepting twice
-                // does no harm.
+                // It was not executed, or it failed for a reason that the next attempt reports. A
+                // second `accept` does no harm.
                 if is_current && (has_call || matches!(purpose, Purpose::Dial)) {
                     if pending.may_be_repeated() {
                         return self.repeat_for_call(&pending);
@@ -213,7 +212,7 @@ impl VideoCall {
 
     // Lost events.
 
-    /// Compares what this side believes with what the gateway said when it was asked.
+    /// Compares our call with the gateway's answer to the query.
     fn compare(&mut self, asked: RequestId, has_call: bool, has_gap: bool, now: Time) {
         let stage = match &self.call {
             Some(call) if call.remote_end.is_some() && !has_gap => return,
@@ -221,9 +220,9 @@ impl VideoCall {
             None => None,
         };
         match stage {
-            // Later than the question, or about to be reported.
+            // Sent after the query, or its answer is about to arrive.
             Some(Stage::Dialing(id) | Stage::Accepting(id)) if *id > asked || has_call => {}
-            // Whether it was accepted, nobody can tell: it is called again.
+            // The peer may have accepted, and the query cannot tell: redial.
             Some(Stage::RingingOut) if has_call && has_gap => self.redial_after_loss(now),
             Some(
                 Stage::RingingOut
@@ -233,7 +232,7 @@ impl VideoCall {
                 | Stage::Accepting(_)
                 | Stage::Up,
             ) if !has_call => self.end(reason::LOST, End::ByGateway { reason: None }, now),
-            // An incoming call was missed: it is declined so that the caller redials.
+            // We missed an incoming call: decline it so that the caller redials.
             None | Some(Stage::Offering | Stage::Offered { .. } | Stage::Yielding)
                 if has_call && self.teardown.is_complete() && self.is_open() =>
             {
@@ -244,7 +243,7 @@ impl VideoCall {
         }
     }
 
-    /// Events of our own call were lost on the way here.
+    /// Events of our outgoing call were lost.
     pub(super) fn redial_after_loss(&mut self, now: Time) {
         if self.call.as_ref().is_some_and(Call::may_redial) {
             self.log(Level::Info, EVENTS_LOST);
@@ -252,7 +251,7 @@ impl VideoCall {
         }
     }
 
-    /// Events of this call were lost, here or there: the caller calls again, and the page notices nothing.
+    /// Events of this call were lost, here or there. The caller redials, and neither page notices.
     pub(super) fn ask_for_redial(&mut self, notice: HangUpNotice<'_>, now: Time) {
         let Some(call) = &self.call else { return };
         if !call.may_redial() {
@@ -263,7 +262,7 @@ impl VideoCall {
         if is_caller {
             return self.redial(notice, now);
         }
-        self.put_down(notice, now);
+        self.take_down(notice, now);
         let Some(call) = &mut self.call else { return };
         call.count_redial();
         call.stage = match call.stage {
@@ -274,9 +273,10 @@ impl VideoCall {
         self.report_trouble();
     }
 
-    // What the page knows.
+    // Reports to the page.
 
-    /// The gateway may be in reach and know us again: then the trouble is over.
+    /// Once the gateway is in reach and no query is open: replaces a wedged handle, or else reports
+    /// that everything is restored.
     pub(super) fn settle_trouble(&mut self, now: Time) {
         if !self.recovery.is_settled() {
             return;
@@ -289,14 +289,14 @@ impl VideoCall {
         self.report_trouble();
     }
 
-    /// A wedged handle is trouble, even where there is no other.
+    /// Replaces a wedged handle, even if there is no other trouble.
     pub(super) fn give_up_wedged(&mut self, now: Time) {
         if self.recovery.trouble().is_none() {
             self.settle_trouble(now);
         }
     }
 
-    /// Tells the page when trouble begins, and when all of it is over.
+    /// Reports to the page when trouble begins, and when all of it is over.
     pub(super) fn report_trouble(&mut self) {
         let is_interrupted = self.call.as_ref().is_some_and(|call| call.is_interrupted);
         let cause = match self.recovery.trouble() {
