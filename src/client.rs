@@ -16,6 +16,7 @@ use crate::signaling::{
     TransactionId, given_up,
 };
 use crate::time::{Time, earliest};
+use crate::timer::TimerTable;
 use crate::usecase::echo_test::{self, EchoConfig, EchoTest};
 use crate::usecase::video_call::{self, CallConfig, VideoCall};
 use crate::usecase::{
@@ -73,7 +74,7 @@ pub struct Client {
     backoff: Backoff,
     /// When the browser's hints are followed again, and whether there was one meanwhile.
     next_look: Time,
-    look_due: Option<Time>,
+    timers: TimerTable<Timer>,
     /// What is tried again, and when.
     again: Vec<(Time, Again)>,
     random: Rc<dyn Fn() -> u64>,
@@ -106,9 +107,15 @@ enum Phase {
 
 struct Restoring {
     since: Time,
-    /// When to try next; absent while it is being tried.
-    due: Option<Time>,
     commands: Vec<Command>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    /// Make another session. Set while restoring, between two attempts.
+    Restore,
+    /// Follow the browser's hint. Set by a hint that came too soon after the last one.
+    Look,
 }
 
 struct Slot {
@@ -169,7 +176,7 @@ impl Client {
             trouble: None,
             backoff: Backoff::default(),
             next_look: Time::default(),
-            look_due: None,
+            timers: TimerTable::default(),
             again: Vec::new(),
             session: Session::new(config, random.clone()),
             random,
@@ -197,12 +204,8 @@ impl Client {
     /// The moment by which [`Client::handle_timeout`] must be called.
     pub fn poll_timeout(&self) -> Option<Time> {
         let slots = self.slots.values().map(|slot| slot.usecase.plugin().poll_timeout());
-        let own = match &self.phase {
-            Phase::Restoring(restoring) => restoring.due,
-            _ => None,
-        };
         let again = self.again.iter().map(|(due, _)| *due).min();
-        let own = earliest(own, earliest(again, self.look_due));
+        let own = earliest(again, self.timers.next());
         slots.fold(earliest(own, self.session.poll_timeout()), earliest)
     }
 
@@ -386,11 +389,6 @@ impl Client {
     /// The time has come.
     pub fn handle_timeout(&mut self, now: Time) {
         self.session.handle_timeout(now);
-        if let Phase::Restoring(restoring) = &mut self.phase
-            && restoring.due.take_if(|due| *due <= now).is_some()
-        {
-            self.open(now);
-        }
         let (due, later) = take(&mut self.again).into_iter().partition(|(due, _)| *due <= now);
         self.again = later;
         for (_, again) in due {
@@ -400,8 +398,13 @@ impl Client {
                 Again::Leave(old, attempts) => self.leave_handle(old, attempts, now),
             }
         }
-        if self.look_due.take_if(|due| *due <= now).is_some() {
-            self.look(now);
+        while let Some(timer) = self.timers.pop_expired(now) {
+            match (timer, &self.phase) {
+                (Timer::Restore, Phase::Restoring(_)) => self.open(now),
+                // The page was left, or wants no session any more.
+                (Timer::Restore, _) => {}
+                (Timer::Look, _) => self.look(now),
+            }
         }
         for slot in self.slots.values_mut() {
             slot.usecase.plugin_mut().handle_timeout(now);
@@ -426,16 +429,15 @@ impl Client {
 
     fn look(&mut self, now: Time) {
         if self.next_look > now {
-            self.look_due = Some(self.next_look);
-            return;
+            return self.timers.set(Timer::Look, self.next_look);
         }
         self.next_look = now + LOOK;
         self.session.look(now);
         // A poll may have been repeated while the page slept, or the network was gone.
         self.handle_doubt(Doubt::Possible, now);
         self.backoff = Backoff::default();
-        if let Phase::Restoring(Restoring { due: Some(due), .. }) = &mut self.phase {
-            *due = now;
+        if self.timers.due(Timer::Restore).is_some() {
+            self.timers.set(Timer::Restore, now);
         }
     }
 
@@ -604,11 +606,12 @@ impl Client {
     /// Makes another session: at once, unless the last attempts are but a moment ago.
     fn restore(&mut self, since: Time, commands: Vec<Command>, now: Time) {
         let due = self.backoff.now_or_next((self.random)(), now);
-        let due = (due > now).then_some(due);
-        self.phase = Phase::Restoring(Restoring { since, due, commands });
-        if due.is_none() {
-            self.open(now);
+        self.phase = Phase::Restoring(Restoring { since, commands });
+        if due > now {
+            return self.timers.set(Timer::Restore, due);
         }
+        self.timers.stop(Timer::Restore);
+        self.open(now);
     }
 
     /// Asks for a session, and in the same breath for a handle in it.
@@ -655,13 +658,13 @@ impl Client {
                 }
                 Phase::Connected
             }
-            (Phase::Restoring(mut restoring), Err(error)) => {
+            (Phase::Restoring(restoring), Err(error)) => {
                 if error.is_hopeless() || now.since(restoring.since) >= self.retry_limit {
                     self.phase = Phase::Restoring(restoring);
                     let lost = given_up(&error);
                     return self.give_up(&lost, now);
                 }
-                restoring.due = Some(self.backoff.next((self.random)(), now));
+                self.timers.set(Timer::Restore, self.backoff.next((self.random)(), now));
                 Phase::Restoring(restoring)
             }
             (phase, _) => phase,
@@ -896,7 +899,7 @@ impl Client {
     }
 
     fn handle_closed(&mut self, now: Time) {
-        self.look_due = None;
+        self.timers = TimerTable::default();
         self.again = Vec::new();
         match std::mem::replace(&mut self.phase, Phase::Disconnected) {
             Phase::Leaving { commands, then_connect, .. } => {

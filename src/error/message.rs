@@ -44,8 +44,8 @@ pub(super) fn gateway(error: &signaling::Error) -> String {
              address? Make sessions sticky, by the argument \"client\" that every request carries"
                 .into()
         }
-        Error::Refused { code: CoreCode::NO_SUCH_PLUGIN, .. } => {
-            "the gateway does not have the plugin; enable janus.plugin.videocall there".into()
+        Error::Refused { code: CoreCode::NO_SUCH_PLUGIN, reason } => {
+            format!("the gateway does not have the plugin: {reason}; install or enable it there")
         }
         Error::Refused { code, reason } => {
             format!("the gateway refused the request: {reason} ({code})")

@@ -14,18 +14,18 @@ export function useVideoCall(gateway, userName) {
     async function join() {
       const usecases = await app.connect();
       const action = await usecases.videoCall({
-        onCalling: (peer) => tell({ status: "calling", peer }),
-        onIncomingCall: (peer) => tell({ status: "ringing", peer }),
-        onAccepted: (peer) => tell({ status: "talking", peer }),
-        onReadyLocalStream: (localStream) => tell({ localStream }),
-        onRemoteStreamReady: (remoteStream) => tell({ remoteStream }),
-        onHangUp: (peer, reason) => tell({ status: "ready", reason, localStream: null, remoteStream: null }),
-        onError: (error) => tell({ status: "failed", error }),
+        onCalling: (peer) => update({ status: "calling", peer }),
+        onIncomingCall: (peer) => update({ status: "ringing", peer }),
+        onAccepted: (peer) => update({ status: "talking", peer }),
+        onReadyLocalStream: (localStream) => update({ localStream }),
+        onRemoteStreamReady: (remoteStream) => update({ remoteStream }),
+        onHangUp: (peer, reason) => update({ status: "ready", reason, localStream: null, remoteStream: null }),
+        onError: (error) => update({ status: "failed", error }),
       });
       const name = await action.register(userName);
-      tell({ status: "ready", name, action });
+      update({ status: "ready", name, action });
     }
-    join().catch((error) => tell({ status: "failed", error }));
+    join().catch((error) => update({ status: "failed", error }));
 
     return () => {
       isUnmounted = true;
