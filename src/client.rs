@@ -1,4 +1,4 @@
-//! One page's connection: routes between the session and its use cases. It names no plugin.
+//! The client of one page: routes between the session and its use cases. It names no plugin.
 
 use std::collections::VecDeque;
 use std::mem::take;
@@ -24,38 +24,38 @@ use crate::usecase::{
     UseCase, Waiting,
 };
 
-/// Names a use case object.
+/// Identifies a use case object.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UseCaseId(pub u64);
 
-/// How a command ended well.
+/// The result of a command that succeeded.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
-    /// A method of the use cases made this object.
+    /// The object is attached.
     Attached(UseCaseId),
-    /// Anything else.
+    /// Any other command.
     Reply(Reply),
 }
 
-/// What the client wants or tells. Drain it after every input.
+/// An output of the client. Drain them after every input.
 pub enum Output {
-    /// Do this; a response goes to [`Client::handle_http`].
+    /// Execute this; a response goes to [`Client::handle_http`].
     Io(Io),
-    /// Call the page's function for the token; tell [`Client::handle_token`].
+    /// Call the page's token function; its result goes to [`Client::handle_token`].
     AskToken(TokenRequest),
-    /// The browser is to do this with a peer connection.
+    /// Execute this command on a peer connection.
     Peer(UseCaseId, ConnectionId, PeerCommand),
     /// Send this on a data channel of a peer connection.
     Send(UseCaseId, ConnectionId, ChannelMessage),
     /// Stop the devices and clear the video elements.
     Release(UseCaseId),
-    /// Do this with a message or file, or report it to the page.
+    /// Process a message or file, or report it to the page.
     Transfer(UseCaseId, video_call::Data),
-    /// Tell the page.
+    /// Report an event to the page.
     Event(UseCaseId, Event),
     /// A command of the page ended.
     Done(Command, Result<Outcome, Error>),
-    /// The object is at its end: nothing more comes for it.
+    /// The object has ended. No more outputs follow for it.
     Ended(UseCaseId),
     /// A line for the log.
     Log(Level, String),
@@ -63,26 +63,26 @@ pub enum Output {
 
 /// The session and its use cases.
 ///
-/// The one rule of its use: after every input, drain [`Client::poll_output`], then set one timer to
+/// Its one rule: after every input, drain [`Client::poll_output`], then set one timer to
 /// [`Client::poll_timeout`].
 pub struct Client {
     session: Session<Body>,
     retry_limit: Duration,
-    /// Since when the gateway is out of reach, or makes sessions that are of no use.
+    /// Since when the gateway is out of reach, or its sessions are of no use.
     trouble: Option<Time>,
-    /// Of sessions, whatever became of the one before.
+    /// The pauses between sessions. A new session does not reset them.
     backoff: Backoff,
-    /// When the browser's hints are followed again, and whether there was one meanwhile.
-    next_look: Time,
+    /// When the next hint of the browser may be followed.
+    next_hint: Time,
     timers: TimerTable<Timer>,
-    /// What is tried again, and when.
-    again: Vec<(Time, Again)>,
+    /// The retries and their times.
+    retries: Vec<(Time, Retry)>,
     random: Rc<dyn Fn() -> u64>,
     phase: Phase,
     slots: VecMap<UseCaseId, Slot>,
-    /// Media flows, so that the gateway is waited for without a limit.
+    /// Media flows, so the gateway is waited for without a limit.
     is_flowing: bool,
-    /// A handle for the next object, asked for with the session.
+    /// A handle for the next object, attached together with the session.
     spare: Spare,
     transactions: VecMap<TransactionId, Purpose>,
     last_id: u64,
@@ -93,11 +93,12 @@ enum Phase {
     Disconnected,
     Connecting(Vec<Command>),
     Connected,
-    /// The session is lost, and another is being made; these commands wait for it.
+    /// The session is lost, and another one is being created. These commands wait for it.
     Restoring(Restoring),
     /// The page was left, and may come back.
     Hidden(Vec<Command>),
-    /// First the objects end what is under way, then the session is ended; `then_connect` came meanwhile.
+    /// `disconnect()` was called: the objects hang up, then the session ends. `then_connect` are
+    /// later calls of `connect()`.
     Leaving {
         commands: Vec<Command>,
         then_connect: Vec<Command>,
@@ -112,10 +113,10 @@ struct Restoring {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Timer {
-    /// Make another session. Set while restoring, between two attempts.
+    /// Create another session. Set while restoring, between two attempts.
     Restore,
     /// Follow the browser's hint. Set by a hint that came too soon after the last one.
-    Look,
+    Hint,
 }
 
 struct Slot {
@@ -123,11 +124,11 @@ struct Slot {
     usecase: UseCase,
     /// The command that waits for the first handle.
     command: Option<Waiting>,
-    /// The attempts to get a handle in this session.
+    /// The attempts to attach in this session.
     attempts: Option<Attempts>,
 }
 
-/// Attempts at something that is tried again.
+/// The attempts at a request that is retried.
 struct Attempts {
     since: Time,
     backoff: Backoff,
@@ -139,13 +140,13 @@ impl Attempts {
     }
 }
 
-enum Again {
+enum Retry {
     Attach(UseCaseId),
-    Leave(HandleId, Attempts),
+    Abandon(HandleId, Attempts),
 }
 
-/// How often the browser's hints are followed: a page may come and go in an instant.
-const LOOK: Duration = Duration::from_secs(1);
+/// The minimal interval between hints of the browser, since a page may be hidden and shown rapidly.
+const HINT_INTERVAL: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Copy)]
 enum Spare {
@@ -158,14 +159,14 @@ enum Purpose {
     Spare,
     Attach {
         id: UseCaseId,
-        /// The handle could be any object's.
+        /// Any object without its own account could use the handle.
         is_common: bool,
     },
     Request(UseCaseId, RequestId),
     Trickle,
     Detach(UseCaseId),
-    /// Of a handle that was given up.
-    Leave(HandleId, Attempts),
+    /// Detach an abandoned handle.
+    Abandon(HandleId, Attempts),
 }
 
 impl Client {
@@ -175,9 +176,9 @@ impl Client {
             retry_limit: config.retry_limit,
             trouble: None,
             backoff: Backoff::default(),
-            next_look: Time::default(),
+            next_hint: Time::default(),
             timers: TimerTable::default(),
-            again: Vec::new(),
+            retries: Vec::new(),
             session: Session::new(config, random.clone()),
             random,
             phase: Phase::Disconnected,
@@ -190,7 +191,8 @@ impl Client {
         }
     }
 
-    /// What to do next, if anything. What a person reads shows no secret, whoever repeats it.
+    /// The next output, if any. Secrets are removed from all texts for people, even if the gateway
+    /// or the browser repeats them.
     pub fn poll_output(&mut self) -> Option<Output> {
         let hide = |text: &str| self.session.without_secrets(text);
         Some(match self.outputs.pop_front()? {
@@ -201,20 +203,21 @@ impl Client {
         })
     }
 
-    /// The moment by which [`Client::handle_timeout`] must be called.
+    /// When to call [`Client::handle_timeout`].
     pub fn poll_timeout(&self) -> Option<Time> {
         let slots = self.slots.values().map(|slot| slot.usecase.plugin().poll_timeout());
-        let again = self.again.iter().map(|(due, _)| *due).min();
-        let own = earliest(again, self.timers.next());
+        let retry = self.retries.iter().map(|(due, _)| *due).min();
+        let own = earliest(retry, self.timers.next());
         slots.fold(earliest(own, self.session.poll_timeout()), earliest)
     }
 
-    /// Whether the page's presence and its network matter: there is a session, or one is being brought back.
+    /// Whether the page's visibility and network matter: there is a session, or one is being
+    /// restored.
     pub fn is_present(&self) -> bool {
         matches!(self.phase, Phase::Connected | Phase::Restoring(_) | Phase::Hidden(_))
     }
 
-    /// Who the other side of a call is, if there is a call.
+    /// The other side of a call, if there is a call.
     pub fn peer(&self, id: UseCaseId) -> Option<&UserName> {
         match &self.slots.get(&id)?.usecase {
             UseCase::VideoCall(call) => call.peer(),
@@ -224,7 +227,7 @@ impl Client {
 
     // The page's commands.
 
-    /// Makes a session on the first server that answers.
+    /// Creates a session on the first server that answers.
     pub fn connect(&mut self, command: Command, now: Time) {
         match &mut self.phase {
             Phase::Connected => self.done(command, Ok(Reply::Done)),
@@ -242,19 +245,19 @@ impl Client {
         self.run(now);
     }
 
-    /// Ends what is under way, and the session.
+    /// Ends all calls and tests, then the session.
     pub fn disconnect(&mut self, command: Command, now: Time) {
         match &mut self.phase {
             Phase::Disconnected => self.done(command, Ok(Reply::Done)),
             Phase::Leaving { commands, then_connect, .. } => {
                 commands.push(command);
                 for command in take(then_connect) {
-                    self.done(command, Err(cut_short()));
+                    self.done(command, Err(connect_cancelled()));
                 }
             }
             Phase::Connecting(_) => {
                 self.session.close(now);
-                // What the session says about it comes first.
+                // The outputs of the session come first.
                 self.run(now);
                 self.done(command, Ok(Reply::Done));
             }
@@ -266,7 +269,7 @@ impl Client {
                     before
                 {
                     for command in commands {
-                        self.done(command, Err(cut_short()));
+                        self.done(command, Err(connect_cancelled()));
                     }
                 }
                 for slot in self.slots.values_mut() {
@@ -289,7 +292,7 @@ impl Client {
             let id = UseCaseId(self.last_id);
             let command = Some(Waiting::new(command));
             self.slots.insert(id, Slot { handle: None, usecase, command, attempts: None });
-            // Without a session, the next one attaches it.
+            // Without a session, this does nothing: the next session attaches the object.
             self.attach(id, now);
         } else {
             self.done_with(command, Err(signaling::Error::NotConnected.into()));
@@ -303,7 +306,7 @@ impl Client {
         self.add(command, UseCase::EchoTest(Box::new(test)), now);
     }
 
-    /// Does something with a video call object; a command of the page for one that has ended is refused.
+    /// Passes an input to a video call object. Refuses the command if the object has ended.
     pub fn with_video_call(
         &mut self,
         id: UseCaseId,
@@ -318,7 +321,7 @@ impl Client {
         self.run(now);
     }
 
-    /// The same with an echo test object.
+    /// Passes an input to an echo test object. Refuses the command if the object has ended.
     pub fn with_echo_test(
         &mut self,
         id: UseCaseId,
@@ -339,15 +342,15 @@ impl Client {
         }
     }
 
-    // The browser.
+    // Inputs of the browser.
 
-    /// The response to an HTTP request.
+    /// An HTTP request was answered, or failed.
     pub fn handle_http(&mut self, id: HttpId, response: HttpResponse, now: Time) {
         self.session.handle_http(id, response, now);
         self.run(now);
     }
 
-    /// The token that [`Output::AskToken`] asked for, or what the page's function threw, in words.
+    /// The token for [`Output::AskToken`], or the exception of the page's function as text.
     pub fn handle_token(
         &mut self,
         request: TokenRequest,
@@ -358,7 +361,7 @@ impl Client {
         self.run(now);
     }
 
-    /// The browser reports something about a peer connection.
+    /// An event of a peer connection.
     pub fn handle_peer(
         &mut self,
         id: UseCaseId,
@@ -372,7 +375,7 @@ impl Client {
         self.run(now);
     }
 
-    /// The browser reports something about the data channels of a peer connection.
+    /// An event of a peer connection's data channels.
     pub fn handle_channel(
         &mut self,
         id: UseCaseId,
@@ -386,16 +389,16 @@ impl Client {
         self.run(now);
     }
 
-    /// The time has come.
+    /// A deadline has passed.
     pub fn handle_timeout(&mut self, now: Time) {
         self.session.handle_timeout(now);
-        let (due, later) = take(&mut self.again).into_iter().partition(|(due, _)| *due <= now);
-        self.again = later;
-        for (_, again) in due {
-            match again {
-                Again::Attach(id) if self.slots.contains_key(&id) => self.attach(id, now),
-                Again::Attach(_) => {}
-                Again::Leave(old, attempts) => self.leave_handle(old, attempts, now),
+        let (due, later) = take(&mut self.retries).into_iter().partition(|(due, _)| *due <= now);
+        self.retries = later;
+        for (_, retry) in due {
+            match retry {
+                Retry::Attach(id) if self.slots.contains_key(&id) => self.attach(id, now),
+                Retry::Attach(_) => {}
+                Retry::Abandon(old, attempts) => self.abandon_handle(old, attempts, now),
             }
         }
         while let Some(timer) = self.timers.pop_expired(now) {
@@ -403,7 +406,7 @@ impl Client {
                 (Timer::Restore, Phase::Restoring(_)) => self.open(now),
                 // The page was left, or wants no session any more.
                 (Timer::Restore, _) => {}
-                (Timer::Look, _) => self.look(now),
+                (Timer::Hint, _) => self.follow_hint(now),
             }
         }
         for slot in self.slots.values_mut() {
@@ -412,28 +415,28 @@ impl Client {
         self.run(now);
     }
 
-    /// The browser says that the network is there again (`online`), or that it is another one.
+    /// The network is back (`online`), or has changed.
     pub fn handle_online(&mut self, now: Time) {
-        self.look(now);
+        self.follow_hint(now);
         for slot in self.slots.values_mut() {
             slot.usecase.plugin_mut().handle_network_changed(now);
         }
         self.run(now);
     }
 
-    /// The page is seen again (`visibilitychange`): timers may have slept.
+    /// The page is visible again (`visibilitychange`). Its timers may have been suspended.
     pub fn handle_visible(&mut self, now: Time) {
-        self.look(now);
+        self.follow_hint(now);
         self.run(now);
     }
 
-    fn look(&mut self, now: Time) {
-        if self.next_look > now {
-            return self.timers.set(Timer::Look, self.next_look);
+    fn follow_hint(&mut self, now: Time) {
+        if self.next_hint > now {
+            return self.timers.set(Timer::Hint, self.next_hint);
         }
-        self.next_look = now + LOOK;
+        self.next_hint = now + HINT_INTERVAL;
         self.session.look(now);
-        // A poll may have been repeated while the page slept, or the network was gone.
+        // The browser may have repeated a poll while the page was suspended or offline.
         self.handle_doubt(Doubt::Possible, now);
         self.backoff = Backoff::default();
         if self.timers.due(Timer::Restore).is_some() {
@@ -441,8 +444,8 @@ impl Client {
         }
     }
 
-    /// The page is being left (`pagehide`). It frees its names and ends its calls at once, since nobody
-    /// knows if it comes back.
+    /// The page is being left (`pagehide`). The session ends at once, and with it the names and
+    /// calls, since we cannot know whether the page comes back.
     pub fn handle_hide(&mut self, now: Time) {
         let error = signaling::Error::PageLeft;
         self.session.leave(&error, now);
@@ -463,7 +466,7 @@ impl Client {
             | Phase::Hidden(commands) => self.phase = Phase::Hidden(commands),
             Phase::Connected => {}
         }
-        self.unhandle(HandleLoss::PageLeft, &error, now);
+        self.lose_handles(HandleLoss::PageLeft, &error, now);
         self.run(now);
     }
 
@@ -477,9 +480,9 @@ impl Client {
         self.run(now);
     }
 
-    // The joint.
+    // Routing.
 
-    /// Carries what the parts want from one to the other until all are quiet.
+    /// Passes outputs between the session and the use cases until there are none.
     fn run(&mut self, now: Time) {
         loop {
             if let Some(output) = self.session.poll_output() {
@@ -494,13 +497,13 @@ impl Client {
                 continue;
             }
             if !self.close_when_all_left(now) {
-                return self.note_flow();
+                return self.update_flow();
             }
         }
     }
 
-    /// Where media flows, the gateway is not needed yet.
-    fn note_flow(&mut self) {
+    /// Tells the session whether media flows, on each change.
+    fn update_flow(&mut self) {
         let is_flowing = self.slots.values().any(|slot| slot.usecase.plugin().is_flowing());
         if is_flowing != self.is_flowing {
             self.is_flowing = is_flowing;
@@ -530,13 +533,14 @@ impl Client {
                 }
             }
             signaling::Output::Trouble(error) => {
-                self.trouble_began(now);
+                self.note_trouble(now);
                 for slot in self.slots.values_mut() {
                     slot.usecase.plugin_mut().handle_trouble(&error, now);
                 }
             }
             signaling::Output::Restored => {
-                // That of a lost session is over only when another has been of use.
+                // After a lost session, the trouble is over only when another session has been of
+                // use.
                 if self.session.was_of_use(now) || self.trouble >= self.session.opened_at() {
                     self.trouble = None;
                 }
@@ -556,25 +560,26 @@ impl Client {
         }
     }
 
-    /// The session is lost: another is made, on any server of the list.
+    /// The session is lost. Creates another one, on any server of the list.
     fn handle_lost(&mut self, error: &signaling::Error, now: Time) {
-        let since = self.trouble_began(now);
+        let since = self.note_trouble(now);
         let hopeless = error.is_hopeless() || now.since(since) >= self.retry_limit;
         match &self.phase {
             Phase::Connected if !hopeless => {
-                self.warn("the session is lost, and another is made", error);
-                self.unhandle(HandleLoss::SessionLost, error, now);
+                self.warn("the session is lost, creating another one", error);
+                self.lose_handles(HandleLoss::SessionLost, error, now);
                 self.restore(since, Vec::new(), now);
             }
-            // Who leaves has lost nothing.
+            // `disconnect()` ends the session anyway.
             Phase::Leaving { .. } => self.end_session(now),
             _ => self.give_up(error, now),
         }
     }
 
-    /// Since when there is trouble. What was before the session that is lost now counts, unless that has been
-    /// of use: a gateway that makes sessions and forgets them is no better than one that makes none.
-    fn trouble_began(&mut self, now: Time) -> Time {
+    /// Notes trouble, and returns its beginning. Trouble from before the current session counts,
+    /// unless the session has been of use: a gateway that creates sessions and forgets them is no
+    /// better than one that creates none.
+    fn note_trouble(&mut self, now: Time) -> Time {
         if self.trouble < self.session.opened_at() && self.session.was_of_use(now) {
             self.trouble = None;
         }
@@ -586,11 +591,11 @@ impl Client {
         self.handle_closed(now);
     }
 
-    /// Takes their handles from the objects.
-    fn unhandle(&mut self, loss: HandleLoss, error: &signaling::Error, now: Time) {
+    /// Removes the handles of all objects.
+    fn lose_handles(&mut self, loss: HandleLoss, error: &signaling::Error, now: Time) {
         self.transactions = VecMap::new();
         self.spare = Spare::None;
-        self.again = Vec::new();
+        self.retries = Vec::new();
         for id in self.slots.keys().copied().collect::<Vec<_>>() {
             let Some(slot) = self.slots.get_mut(&id) else { continue };
             slot.handle = None;
@@ -603,7 +608,7 @@ impl Client {
         }
     }
 
-    /// Makes another session: at once, unless the last attempts are but a moment ago.
+    /// Creates another session, after a pause if there were attempts shortly before.
     fn restore(&mut self, since: Time, commands: Vec<Command>, now: Time) {
         let due = self.backoff.now_or_next((self.random)(), now);
         self.phase = Phase::Restoring(Restoring { since, commands });
@@ -614,7 +619,7 @@ impl Client {
         self.open(now);
     }
 
-    /// Asks for a session, and in the same breath for a handle in it.
+    /// Requests a session, and together with it a handle.
     fn open(&mut self, now: Time) {
         self.session.open(now);
         if let Ok(transaction) = self.session.attach(FIRST_PLUGIN, None, now) {
@@ -676,7 +681,7 @@ impl Client {
         let Some(slot) = self.slots.get(&id).filter(|_| self.session.is_open()) else { return };
         let plugin = slot.usecase.plugin();
         let (name, account) = (plugin.name(), plugin.account().map(str::to_owned));
-        // The spare handle bears the session's account.
+        // The spare handle has the session's account.
         let is_common = name == FIRST_PLUGIN && account.is_none();
         if is_common {
             match std::mem::replace(&mut self.spare, Spare::None) {
@@ -695,11 +700,11 @@ impl Client {
         }
     }
 
-    /// A handle whose object has ended meanwhile is the spare one, if it could be any object's.
+    /// A handle whose object has ended meanwhile becomes the spare one, or is detached.
     fn handle_orphan(&mut self, handle: HandleId, is_common: bool, now: Time) {
         match self.spare {
             Spare::None if is_common => self.spare = Spare::Ready(handle),
-            _ => self.leave_handle(handle, Attempts::new(now), now),
+            _ => self.abandon_handle(handle, Attempts::new(now), now),
         }
     }
 
@@ -723,7 +728,7 @@ impl Client {
             Ok(_) => return,
             Err(error) => error,
         };
-        // The next session attaches it.
+        // The next session attaches the object.
         if error.is_session_lost() && matches!(self.phase, Phase::Connected) {
             return;
         }
@@ -739,10 +744,10 @@ impl Client {
             {
                 let backoff = slot.attempts.as_mut().map(|attempts| &mut attempts.backoff);
                 let due = backoff.map_or(now, |backoff| backoff.next((self.random)(), now));
-                self.again.push((due, Again::Attach(id)));
+                self.retries.push((due, Retry::Attach(id)));
             }
             None => {
-                // Who leaves misses nothing.
+                // `disconnect()` ends the object anyway.
                 if !matches!(self.phase, Phase::Leaving { .. }) {
                     self.report(id, error.into());
                 }
@@ -767,7 +772,8 @@ impl Client {
             Some(Purpose::Spare) => {
                 self.spare = match result {
                     Ok(Answer::Attached(handle)) => Spare::Ready(handle),
-                    // The call object asks for itself, and is told.
+                    // The next object requests its own handle, and reports the error if that fails
+                    // too.
                     _ => Spare::None,
                 };
             }
@@ -778,18 +784,18 @@ impl Client {
             }
             Some(Purpose::Trickle) => {
                 if let Err(error) = result {
-                    self.warn("candidates were not taken", &error);
+                    self.warn("candidates were not accepted", &error);
                 }
             }
             Some(Purpose::Detach(id)) => self.end_object(id, now),
-            Some(Purpose::Leave(old, mut attempts))
+            Some(Purpose::Abandon(old, mut attempts))
                 if now.since(attempts.since) < self.retry_limit
                     && matches!(result, Err(signaling::Error::Timeout { .. })) =>
             {
                 let due = attempts.backoff.next((self.random)(), now);
-                self.again.push((due, Again::Leave(old, attempts)));
+                self.retries.push((due, Retry::Abandon(old, attempts)));
             }
-            Some(Purpose::Leave(..)) | None => {}
+            Some(Purpose::Abandon(..)) | None => {}
         }
     }
 
@@ -828,7 +834,7 @@ impl Client {
             usecase::Output::Reattach => {
                 let slot = self.slots.get_mut(&id);
                 if let Some(old) = slot.and_then(|slot| slot.handle.take()) {
-                    self.leave_handle(old, Attempts::new(now), now);
+                    self.abandon_handle(old, Attempts::new(now), now);
                 }
                 self.attach(id, now);
             }
@@ -848,14 +854,15 @@ impl Client {
         }
     }
 
-    /// Nobody waits for it: until it is done, the new handle is refused the name, and asks again.
-    fn leave_handle(&mut self, old: HandleId, attempts: Attempts, now: Time) {
+    /// Detaches a handle that its object has given up. Until that is done, the new handle cannot
+    /// get the name, and retries.
+    fn abandon_handle(&mut self, old: HandleId, attempts: Attempts, now: Time) {
         if let Ok(transaction) = self.session.detach(old, now) {
-            self.transactions.insert(transaction, Purpose::Leave(old, attempts));
+            self.transactions.insert(transaction, Purpose::Abandon(old, attempts));
         }
     }
 
-    /// While leaving: ends the session once every peer was told. Says whether it did.
+    /// While leaving: ends the session once every hang-up is confirmed. Returns whether it did.
     fn close_when_all_left(&mut self, now: Time) -> bool {
         let left = !self.slots.values().any(|slot| slot.usecase.plugin().is_leaving());
         match &mut self.phase {
@@ -882,7 +889,7 @@ impl Client {
         }
     }
 
-    /// Lets a call object say its last words, and forgets it.
+    /// Passes on the last outputs of an object, and removes it.
     fn end_object(&mut self, id: UseCaseId, now: Time) {
         if let Some(slot) = self.slots.get_mut(&id) {
             slot.usecase.plugin_mut().handle_detached(now);
@@ -892,7 +899,7 @@ impl Client {
         {
             self.handle_usecase(id, output, now);
         }
-        // Its last words may have ended it already.
+        // The last outputs may have removed it already.
         if self.slots.remove(&id).is_some() {
             self.outputs.push_back(Output::Ended(id));
         }
@@ -900,7 +907,7 @@ impl Client {
 
     fn handle_closed(&mut self, now: Time) {
         self.timers = TimerTable::default();
-        self.again = Vec::new();
+        self.retries = Vec::new();
         match std::mem::replace(&mut self.phase, Phase::Disconnected) {
             Phase::Leaving { commands, then_connect, .. } => {
                 for command in commands {
@@ -915,7 +922,7 @@ impl Client {
         }
     }
 
-    /// Reports what no promise is there to report.
+    /// Reports an error to which no promise belongs.
     fn report(&mut self, id: UseCaseId, error: Error) {
         if let Some(slot) = self.slots.get(&id) {
             let event = slot.usecase.error_event(error);
@@ -940,6 +947,6 @@ fn with_handle(handle: Option<HandleId>) -> Result<HandleId, signaling::Error> {
     handle.ok_or(signaling::Error::NotConnected)
 }
 
-fn cut_short() -> Error {
+fn connect_cancelled() -> Error {
     signaling::Error::ConnectCancelled.into()
 }

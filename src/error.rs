@@ -1,5 +1,6 @@
-//! Every error as the page sees it: a stable code, a sentence with the remedy, and the gateway's or the
-//! browser's own words. Each layer has errors of its own, which say who is to blame; here they come together.
+//! The errors as the page sees them: a stable code, a sentence with the remedy, and the gateway's
+//! or the browser's own text. Each layer has its own error type, by who is to blame. This module
+//! joins them.
 
 mod message;
 
@@ -11,10 +12,10 @@ use crate::usecase::video_call::{self, End, Misuse, PluginCode};
 use crate::usecase::{Closed, SessionEnd};
 use crate::{data, peer};
 
-/// Defines the codes and their words in one table.
+/// Defines the codes and their names in one table.
 macro_rules! codes {
     ($($(#[$doc:meta])* $code:ident => $word:literal,)*) => {
-        /// The kind of a failure. A page branches on it; it is never reworded.
+        /// The kind of a failure. Pages branch on it, so the names never change.
         #[non_exhaustive]
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Code {
@@ -25,7 +26,7 @@ macro_rules! codes {
             /// All codes.
             pub const ALL: &[Self] = &[$(Self::$code),*];
 
-            /// The word that a page sees in `error.code`.
+            /// The name in `error.code`.
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$code => $word),*
@@ -36,71 +37,71 @@ macro_rules! codes {
 }
 
 codes! {
-    /// An argument has the wrong type, is empty, malformed or out of range. Mend the call.
+    /// An argument has the wrong type, is empty, malformed or out of range. Correct the argument.
     InvalidArgument => "INVALID_ARGUMENT",
     /// The browser lacks something that calls need, or the page is not a secure context.
     NotSupported => "NOT_SUPPORTED",
-    /// The module did not come, or could not be started. Serve it beside the script.
+    /// The module could not be loaded or started. Serve it beside the script.
     LoadFailed => "LOAD_FAILED",
-    /// The library itself broke down. Make a new `VideoRTC`, and report it.
+    /// The library itself broke down. Create a new `VideoRTC`, and report the bug.
     InternalError => "INTERNAL_ERROR",
     /// No gateway answered. Check the address, the network and CORS.
     GatewayUnreachable => "GATEWAY_UNREACHABLE",
-    /// The gateway took a request and did not answer it in time. Try again.
+    /// The gateway did not answer a request in time. Try again.
     GatewayTimeout => "GATEWAY_TIMEOUT",
-    /// What answered does not speak the gateway's protocol. Check the address.
+    /// The server does not speak the gateway's protocol. Check the address.
     GatewayProtocol => "GATEWAY_PROTOCOL",
-    /// The gateway refused a request for a reason that has no code of its own here.
+    /// The gateway refused a request, and this library has no code for the reason.
     GatewayError => "GATEWAY_ERROR",
     /// The API secret or the token is wrong or missing.
     Unauthorized => "UNAUTHORIZED",
-    /// The gateway forgot the session, or stayed out of reach for too long. Connect again.
+    /// The gateway forgot the session, or was out of reach for too long. Connect again.
     SessionLost => "SESSION_LOST",
     /// `connect()` has not been called, has not finished, or `disconnect()` came since.
     NotConnected => "NOT_CONNECTED",
-    /// The object was closed. Make a new one.
+    /// The object was closed. Create a new one.
     Closed => "CLOSED",
     /// A name is needed first. Call `register()`.
     NotRegistered => "NOT_REGISTERED",
     /// This video call has another name already.
     AlreadyRegistered => "ALREADY_REGISTERED",
-    /// Somebody else holds the name. Choose another.
+    /// Another user holds the name. Choose another one.
     UsernameTaken => "USERNAME_TAKEN",
     /// Nobody is registered under the name.
     NoSuchUser => "NO_SUCH_USER",
-    /// The name called is one's own.
+    /// You cannot call yourself.
     CallingSelf => "CALLING_SELF",
     /// The other side is in another call.
     UserBusy => "USER_BUSY",
     /// There is a call already. Hang up first.
     AlreadyInCall => "ALREADY_IN_CALL",
-    /// There is no call that this could act on.
+    /// There is no call for this command.
     NoCall => "NO_CALL",
-    /// Nobody answered in time.
+    /// The callee did not answer in time.
     NoAnswer => "NO_ANSWER",
     /// The call ended before the command was done.
     CallEnded => "CALL_ENDED",
     /// The user or the browser refused the camera or the microphone.
     PermissionDenied => "PERMISSION_DENIED",
-    /// There is no camera or no microphone of the wanted kind.
+    /// There is no camera or microphone of the requested kind.
     DeviceNotFound => "DEVICE_NOT_FOUND",
     /// Another program holds the camera or the microphone.
     DeviceInUse => "DEVICE_IN_USE",
     /// The camera or the microphone failed in another way.
     DeviceError => "DEVICE_ERROR",
-    /// The media connection could not be made, or was lost.
+    /// The media connection could not be established, or was lost.
     MediaFailed => "MEDIA_FAILED",
-    /// Data is switched off, at this end or the other.
+    /// Data is disabled, on this side or the other.
     DataDisabled => "DATA_DISABLED",
-    /// The other side does not use this library, and cannot take what was sent.
+    /// The other side does not use this library, and does not support this message.
     NotSupportedByPeer => "NOT_SUPPORTED_BY_PEER",
-    /// The receiver does not take the type. See `allowedTypes`.
+    /// The receiver does not accept the type. See `allowedTypes`.
     TypeNotAllowed => "TYPE_NOT_ALLOWED",
-    /// The receiver does not take so many bytes. See `maxSize`.
+    /// The receiver does not accept this size. See `maxSize`.
     TooLarge => "TOO_LARGE",
     /// One side cancelled the transfer.
     TransferCancelled => "TRANSFER_CANCELLED",
-    /// The transfer broke: a source that cannot be read, a receiver that is gone or out of room.
+    /// The transfer failed: the source cannot be read, or the receiver is gone or out of space.
     TransferFailed => "TRANSFER_FAILED",
 }
 
@@ -115,7 +116,7 @@ impl fmt::Display for Code {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{}: {}", self.code(), self.message())]
 pub enum Error {
-    /// The gateway, or the way to it.
+    /// The gateway, or the connection to it.
     Gateway(#[from] signaling::Error),
     /// A video call.
     Call(#[from] video_call::Error),
@@ -127,11 +128,11 @@ pub enum Error {
     Media(#[from] peer::Error),
     /// An object that is closed.
     Closed(#[from] Closed),
-    /// An argument of the page's.
+    /// An argument of the page.
     InvalidArgument {
         /// The sentence for the page.
         message: String,
-        /// What was thrown when the argument was read.
+        /// The exception while the argument was read, if any.
         cause: Option<String>,
     },
     /// The browser lacks something.
@@ -141,7 +142,7 @@ pub enum Error {
     },
     /// The `VideoRtc` was dropped before the command was done.
     Dropped,
-    /// Any other, without the secrets that its words held.
+    /// Any other error, with the secrets removed from its texts.
     Redacted(Box<Redacted>),
 }
 
@@ -154,7 +155,7 @@ impl From<SessionEnd> for Error {
     }
 }
 
-/// What is left of an error whose words held a secret.
+/// The parts of an error whose texts contained a secret.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Redacted {
     code: Code,
@@ -164,22 +165,22 @@ pub struct Redacted {
 }
 
 impl Error {
-    /// An argument that cannot be used.
+    /// An error about an argument.
     pub fn invalid_argument(message: impl Into<String>) -> Self {
         Self::InvalidArgument { message: message.into(), cause: None }
     }
 
-    /// An argument that cannot be used, with what was thrown when it was read.
+    /// An error about an argument, with the exception while it was read.
     pub fn unreadable_argument(message: impl Into<String>, cause: impl Into<String>) -> Self {
         Self::InvalidArgument { message: message.into(), cause: Some(cause.into()) }
     }
 
-    /// Something that the browser lacks.
+    /// An error about a feature that the browser lacks.
     pub fn not_supported(message: impl Into<String>) -> Self {
         Self::NotSupported { message: message.into() }
     }
 
-    /// The stable word.
+    /// The stable code.
     pub fn code(&self) -> Code {
         match self {
             Self::Gateway(error) => gateway(error),
@@ -195,7 +196,7 @@ impl Error {
         }
     }
 
-    /// What happened, with which value, and what to do about it: a sentence for a person.
+    /// A sentence for a person: what happened, with which value, and what to do about it.
     pub fn message(&self) -> String {
         match self {
             Self::Gateway(error) => message::gateway(error),
@@ -212,7 +213,7 @@ impl Error {
         }
     }
 
-    /// The number that the gateway gave, where it gave one.
+    /// The gateway's error number, if there is one.
     pub fn gateway_code(&self) -> Option<i64> {
         match self {
             Self::Gateway(error)
@@ -229,7 +230,7 @@ impl Error {
         }
     }
 
-    /// The browser's or the gateway's own words, where there are any.
+    /// The browser's or the gateway's own text, if there is one.
     pub fn cause(&self) -> Option<String> {
         let words = match self {
             Self::Gateway(error)
@@ -251,7 +252,7 @@ impl Error {
         words.filter(|words| !words.is_empty())
     }
 
-    /// The error without what `hide` takes out of its words.
+    /// Returns the error with `hide` applied to its texts.
     pub(crate) fn redacted(self, hide: impl Fn(&str) -> String) -> Self {
         let (message, cause) = (self.message(), self.cause());
         let behind = self.behind();
@@ -269,7 +270,7 @@ impl Error {
 }
 
 impl Error {
-    /// The layer's own words, which `source()` shows: all texts that its variants hold are in them.
+    /// The layer's own text, as `source()` shows it. It contains all texts of the variants.
     fn behind(&self) -> String {
         match self {
             Self::Gateway(error) => error.to_string(),

@@ -1,7 +1,8 @@
 //! Video calls between web pages through a Janus gateway.
 //!
-//! A page uses the class `VideoRTC` of the npm package, which is this crate compiled to WebAssembly. A Rust web
-//! app uses the same crate without its default feature `js`, and gets neither the classes nor their allocator:
+//! A page uses the class `VideoRTC` of the npm package, which is this crate compiled to
+//! WebAssembly. A Rust web app uses the crate without its default feature `js`, which adds the
+//! classes for JavaScript and their allocator:
 //!
 //! ```toml
 //! [dependencies]
@@ -29,17 +30,19 @@
 //!
 //! # The one rule
 //!
-//! The library is a pure core and a thin shell. The core never touches a browser: commands, answers and the time
-//! go in, requests and events come out. After every input, the shell drains the outputs, then sets one timer.
-//! So all that is hard runs natively on a virtual clock, and the shell stays too simple to be wrong.
+//! The library is a pure core and a thin shell. The core never touches a browser: commands, answers
+//! and the time go in, requests and events come out. After every input, the shell drains the
+//! outputs, then sets one timer. So the tests of the core run natively on a virtual clock, and the
+//! shell stays too simple to be wrong.
 //!
 //! # Modules
 //!
-//! `js` (the classes of a page) stands on `api` (the Rust API, which is exported here), that on `browser` (the
-//! shell), and that on the core: `client` routes between one session (`signaling`) and its use cases
-//! (`usecase`), which share `peer` (one peer connection) and `data` (messages and files on its data channels).
-//! The rest are words that all share. Each imports only from those behind it. The core is public for the tests
-//! and the fuzzers of this repository alone.
+//! `js` (the classes for JavaScript) uses `api` (the Rust API, which is exported here). `api`
+//! uses `browser` (the shell), which uses the core: `client` routes between one session
+//! (`signaling`) and its use cases (`usecase`), which share `peer` (one peer connection) and
+//! `data` (messages and files on its data channels). All of them share the other modules. Each
+//! layer imports only from the layers below it. The core is public only for this repository's
+//! tests and fuzzers.
 
 #[doc(hidden)]
 pub mod client;

@@ -1,4 +1,4 @@
-//! An echo test: the gateway sends back what it gets.
+//! An echo test: the gateway sends everything back.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -14,38 +14,39 @@ use crate::client::UseCaseId;
 use crate::usecase::Reply;
 use crate::usecase::echo_test::{self, Report};
 
-/// How an echo test is made.
+/// The options of an echo test.
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct EchoOptions(EchoSetup);
 
 impl EchoOptions {
-    /// The defaults: audio and video; no elements.
+    /// The defaults: audio and video, no elements.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// What to send, and from which devices. Without audio and video, data alone is tested.
+    /// The media to send, and their devices. Without audio and video, only data is tested.
     pub fn stream(mut self, stream: StreamOptions) -> Self {
         self.0.config.sends_media = stream.audio || stream.video;
         self.0.stream = stream;
         self
     }
 
-    /// Where the videos go. Default: nowhere; the streams come by their events alone.
+    /// The elements that show the videos. Default: none; the events carry the streams.
     pub fn elements(mut self, elements: Elements) -> Self {
         self.0.elements = elements;
         self
     }
 
-    /// Shown to the gateway's administrator as the `opaque_id`, in place of the connection's own account.
+    /// Shown to the gateway's administrator as the `opaque_id`, in place of the connection's own
+    /// account.
     pub fn account(mut self, account: impl Into<String>) -> Self {
         self.0.config.account = Some(account.into());
         self
     }
 
-    /// How long the media may take to come back, once the devices are open, and a lost connection to be restored.
-    /// Default 30 s.
+    /// The time limit for the media to come back, once the devices are open, and for a lost
+    /// connection to be restored. Default 30 s.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.0.config.connect_timeout = limit;
         self
@@ -56,7 +57,8 @@ impl EchoOptions {
     }
 }
 
-/// One test at a time. Clones are the same object; the last one that is dropped closes it.
+/// An echo test object: one test at a time. Clones are the same object. Dropping the last one
+/// closes it.
 ///
 /// A command is under way when its method returns, whether or not the future is awaited.
 ///
@@ -64,10 +66,8 @@ impl EchoOptions {
 /// # async fn example(usecases: videortc::UseCases) -> Result<(), videortc::Error> {
 /// use videortc::EchoOptions;
 ///
-/// let (test, _events) = usecases.echo_test(EchoOptions::new()).await?;
-/// test.start().await?;
-/// gloo_timers::future::TimeoutFuture::new(5000).await;
-/// let report = test.stop().await?;
+/// let (test, _events) = usecases.echo_test(EchoOptions::new()).await?; test.start().await?;
+/// gloo_timers::future::TimeoutFuture::new(5000).await; let report = test.stop().await?;
 /// assert_eq!(report.data.changed, 0);
 /// # Ok(())
 /// # }
@@ -80,7 +80,7 @@ impl EchoTest {
         Self(Handle::new(session, id))
     }
 
-    /// Dropping never closes it.
+    /// Dropping does not close the object any more.
     #[cfg(feature = "js")]
     pub(crate) fn keep_alive(&self) {
         self.0.keep_alive();
@@ -90,22 +90,23 @@ impl EchoTest {
         self.0.session().driver().echo_test(self.0.id())
     }
 
-    /// What this side sends, while a test has its devices open.
+    /// The stream of this side, while a test has its devices open.
     pub fn local_stream(&self) -> Option<MediaStream> {
         self.page()?.media.local_stream()
     }
 
-    /// What comes back, in a test.
+    /// The stream that comes back, during a test.
     pub fn remote_stream(&self) -> Option<MediaStream> {
         self.page()?.media.remote_stream()
     }
 
-    /// Opens the devices and sends to the gateway; ready when the first packet of one's own media is back.
+    /// Opens the devices and sends to the gateway. Ready when the first packet of one's own media
+    /// is back.
     pub fn start(&self) -> Pending<()> {
         Pending::new(Ok(self.0.command(|test, command, now| test.start(command, now))), drop)
     }
 
-    /// Ends the test; ready with what it found.
+    /// Ends the test. Returns its report.
     pub fn stop(&self) -> Pending<Report> {
         let ended = self.0.command(|test, command, now| test.stop(command, now));
         Pending::new(Ok(ended), |reply| match reply {

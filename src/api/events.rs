@@ -8,16 +8,16 @@ use futures::{Stream, StreamExt};
 
 use crate::browser::event::CallEvent;
 
-/// The events of one object, in order; of a video call, unless it says otherwise.
+/// The events of one object, in order: by default, those of a video call.
 #[derive(Debug)]
 pub struct Events<E = CallEvent>(mpsc::UnboundedReceiver<E>);
 
 impl<E: 'static> Events<E> {
-    /// A stream, and what fills it.
+    /// A stream and the function that fills it.
     pub(super) fn new() -> (Self, impl Fn(E) + 'static) {
-        let (tell, events) = mpsc::unbounded();
-        // An app that dropped the stream hears nothing.
-        (Self(events), move |event| drop(tell.unbounded_send(event)))
+        let (sender, events) = mpsc::unbounded();
+        // Sending fails if the app has dropped the stream.
+        (Self(events), move |event| drop(sender.unbounded_send(event)))
     }
 }
 

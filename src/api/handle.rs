@@ -1,4 +1,5 @@
-//! An object at the gateway, as the last of its clones owns it.
+//! The handle of an object at the gateway. The clones of the API object share it, and the last one
+//! closes the object.
 
 use std::cell::Cell;
 use std::marker::PhantomData;
@@ -14,9 +15,9 @@ use crate::usecase::echo_test::EchoTest;
 use crate::usecase::video_call::VideoCall;
 use crate::usecase::{Command, Reply};
 
-/// A use case of the core, as commands reach it.
+/// The access to a use case of the core by its type.
 pub(crate) trait UseCase: Sized {
-    /// Does something with the object of that name.
+    /// Passes an input to the object.
     fn with(
         client: &mut Client,
         id: UseCaseId,
@@ -25,7 +26,7 @@ pub(crate) trait UseCase: Sized {
         act: impl FnOnce(&mut Self),
     );
 
-    /// Ends it.
+    /// Ends the object.
     fn close(&mut self, command: Command, now: Time);
 }
 
@@ -61,7 +62,7 @@ impl UseCase for EchoTest {
     }
 }
 
-/// An object at the gateway; closed when dropped.
+/// An object at the gateway. Closed when dropped.
 pub(crate) struct Handle<U: UseCase> {
     session: Rc<Session>,
     id: UseCaseId,
@@ -82,7 +83,7 @@ impl<U: UseCase> Handle<U> {
         self.id
     }
 
-    /// Dropping never closes it.
+    /// Dropping does not close the object any more.
     #[cfg(feature = "js")]
     pub(super) fn keep_alive(&self) {
         self.is_kept.set(true);
@@ -95,13 +96,13 @@ impl<U: UseCase> Handle<U> {
         })
     }
 
-    /// Ends the object. One that has ended needs no end.
+    /// Ends the object. Succeeds if it has ended already.
     pub(super) fn close(&self) -> Ended<Reply> {
         match self.session.driver().has_object(self.id) {
             true => self.command(U::close),
             false => {
-                let (tell, ended) = oneshot::channel();
-                let _ = tell.send(Ok(Reply::Done));
+                let (sender, ended) = oneshot::channel();
+                let _ = sender.send(Ok(Reply::Done));
                 ended
             }
         }

@@ -9,9 +9,9 @@ use crate::browser::driver::Ended;
 use crate::error::Error;
 use crate::usecase::Reply;
 
-/// A command that is under way: a future that is ready when the gateway has done it, or refused. Dropped, the command
-/// goes on.
-#[must_use = "the command is under way, and what comes of it is known to this alone"]
+/// A command that is under way: a future that is ready when the command has succeeded or failed.
+/// Dropping it does not cancel the command.
+#[must_use = "the command is under way, and only this future returns its result"]
 pub struct Pending<T> {
     ended: Result<Ended<Reply>, Option<Error>>,
     value: fn(Reply) -> T,

@@ -87,7 +87,8 @@ pub enum Track {
     Video,
 }
 
-/// A name at the gateway, and one call at a time. Clones are the same object; the last one that is dropped closes it.
+/// A name at the gateway, and one call at a time. Clones are the same object; the last one that is
+/// dropped closes it.
 ///
 /// A command starts when its method is called, whether or not the future is awaited.
 #[derive(Clone)]

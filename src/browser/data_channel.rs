@@ -10,7 +10,7 @@ use web_sys::{
 };
 
 use super::listener::Listener;
-use super::peer_connection::{News, Sink};
+use super::peer_connection::{OnReport, Report};
 use super::throwing::{Connection, throwing};
 use crate::data::{ChannelEvent, ChannelKind};
 
@@ -26,33 +26,36 @@ const MAX_PEER_CHANNELS: u32 = 8;
 pub(crate) struct Channels {
     messages: RtcDataChannel,
     bulk: RtcDataChannel,
-    sink: Sink,
+    on_report: OnReport,
     _listeners: Vec<Listener>,
 }
 
 impl Channels {
     /// Adds the channels to a connection that has no description yet.
-    pub(crate) fn new(connection: &RtcPeerConnection, sink: &Sink) -> Result<Self, JsValue> {
+    pub(crate) fn new(
+        connection: &RtcPeerConnection,
+        on_report: &OnReport,
+    ) -> Result<Self, JsValue> {
         let messages = throwing::<Connection>(connection).create_data_channel(MESSAGES)?;
         let bulk = throwing::<Connection>(connection).create_data_channel(BULK)?;
         bulk.set_buffered_amount_low_threshold(LOW);
-        let mut listeners = vec![listen_to_peer_channels(connection, sink)];
+        let mut listeners = vec![listen_to_peer_channels(connection, on_report)];
         for (channel, kind) in [(&messages, ChannelKind::Messages), (&bulk, ChannelKind::Bulk)] {
-            listeners.push(listen_to(channel, sink));
-            let told = sink.clone();
+            listeners.push(listen_to(channel, on_report));
+            let report = on_report.clone();
             listeners.push(Listener::new(channel, "open", move |_| {
-                told(News::Channel(ChannelEvent::Open(kind)))
+                report(Report::Channel(ChannelEvent::Open(kind)))
             }));
-            let told = sink.clone();
+            let report = on_report.clone();
             listeners.push(Listener::new(channel, "close", move |_| {
-                told(News::Channel(ChannelEvent::Closed))
+                report(Report::Channel(ChannelEvent::Closed))
             }));
         }
-        let (told, channel) = (sink.clone(), bulk.clone());
+        let (report, channel) = (on_report.clone(), bulk.clone());
         listeners.push(Listener::new(&bulk, "bufferedamountlow", move |_| {
-            told(News::Channel(ChannelEvent::Buffered(channel.buffered_amount() as usize)));
+            report(Report::Channel(ChannelEvent::Buffered(channel.buffered_amount() as usize)));
         }));
-        Ok(Self { messages, bulk, sink: sink.clone(), _listeners: listeners })
+        Ok(Self { messages, bulk, on_report: on_report.clone(), _listeners: listeners })
     }
 
     /// Sends a binary message.
@@ -64,7 +67,7 @@ impl Channels {
                 // `bufferedamountlow` does not fire if the buffer never exceeded the threshold.
                 let buffered = self.bulk.buffered_amount();
                 if buffered <= LOW {
-                    (self.sink)(News::Channel(ChannelEvent::Buffered(buffered as usize)));
+                    (self.on_report)(Report::Channel(ChannelEvent::Buffered(buffered as usize)));
                 }
                 Ok(())
             }
@@ -78,29 +81,29 @@ impl Channels {
 }
 
 /// Without a gateway between two browsers, the peer's messages arrive on the peer's own channels.
-fn listen_to_peer_channels(connection: &RtcPeerConnection, sink: &Sink) -> Listener {
-    let (sink, count) = (sink.clone(), Cell::new(0));
+fn listen_to_peer_channels(connection: &RtcPeerConnection, on_report: &OnReport) -> Listener {
+    let (on_report, count) = (on_report.clone(), Cell::new(0));
     let listeners: Rc<RefCell<Vec<Listener>>> = Rc::default();
     Listener::new(connection, "datachannel", move |event| {
         let event: RtcDataChannelEvent = event.unchecked_into();
         if count.get() < MAX_PEER_CHANNELS {
             count.set(count.get().saturating_add(1));
-            let listener = listen_to(&event.channel(), &sink);
+            let listener = listen_to(&event.channel(), &on_report);
             listeners.borrow_mut().push(listener);
         }
     })
 }
 
-fn listen_to(channel: &RtcDataChannel, sink: &Sink) -> Listener {
+fn listen_to(channel: &RtcDataChannel, on_report: &OnReport) -> Listener {
     channel.set_binary_type(RtcDataChannelType::Arraybuffer);
-    let sink = sink.clone();
+    let on_report = on_report.clone();
     Listener::new(channel, "message", move |event| {
         let data = event.unchecked_into::<MessageEvent>().data();
         if let Some(text) = data.as_string() {
-            sink(News::Channel(ChannelEvent::Text(text)));
+            on_report(Report::Channel(ChannelEvent::Text(text)));
         } else if let Ok(buffer) = data.dyn_into::<ArrayBuffer>() {
             let message = Uint8Array::new(&buffer).to_vec();
-            sink(News::Channel(ChannelEvent::Binary(message)));
+            on_report(Report::Channel(ChannelEvent::Binary(message)));
         }
     })
 }

@@ -1,4 +1,4 @@
-//! Feeds the core, and does what it says. No decision is made here.
+//! The driver: passes inputs to the core and executes its outputs. It makes no decisions.
 
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
@@ -30,18 +30,18 @@ use crate::time::Time;
 use crate::usecase::video_call::TransferId;
 use crate::usecase::{Command, Event, Reply};
 
-/// The longest delay that browsers take; longer ones fire at once.
+/// The longest delay of a browser's timer. Longer ones fire at once.
 const LONGEST_DELAY: u32 = i32::MAX as u32;
 
-/// The machinery of one connection. It is alive as long as somebody holds it, a request is under way or the timer is
-/// set: a page may drop its objects and keep its call.
+/// The driver of one client. Requests under way and the timer hold a reference, so a page may drop
+/// its objects and keep its call.
 pub(crate) struct Driver {
     client: RefCell<Client>,
     console: Console,
     peer_setup: PeerSetup,
     with_credentials: bool,
     token: Option<TokenSource<String>>,
-    /// The outputs are being taken, further up on the stack: a listener called us.
+    /// The outputs are being drained further up the stack, and a listener has called a method.
     is_draining: Cell<bool>,
     timer: RefCell<Option<(Time, Timeout)>>,
     page_lifecycle: RefCell<Option<PageLifecycle>>,
@@ -67,10 +67,10 @@ impl Object {
     }
 }
 
-/// Hears how a command ended.
+/// Receives the result of a command.
 type Settle = Box<dyn FnOnce(Result<Outcome, Error>)>;
 
-/// How a command will have ended.
+/// The future result of a command.
 pub(crate) type Ended<T> = oneshot::Receiver<Result<T, Error>>;
 
 impl Driver {
@@ -119,23 +119,23 @@ impl Driver {
         self.objects.borrow().get(&id).cloned()
     }
 
-    /// How peer connections are made.
+    /// The setup of peer connections.
     pub(crate) fn peer_setup(&self) -> &PeerSetup {
         &self.peer_setup
     }
 
-    /// Who the other side of a call is.
+    /// The other side of a call, if there is a call.
     pub(crate) fn peer(&self, id: UseCaseId) -> Option<String> {
         self.client.borrow().peer(id).map(ToString::to_string)
     }
 
-    /// Feeds the core, and does all that it says.
+    /// Passes an input to the core, and executes all outputs.
     pub(crate) fn input(self: &Rc<Self>, act: impl FnOnce(&mut Client, Time)) {
         self.enter(act);
         self.drain();
     }
 
-    /// The one place that borrows the client: for pure code of the core.
+    /// Borrows the client for an input, which is pure code of the core.
     fn enter<T>(&self, act: impl FnOnce(&mut Client, Time) -> T) -> T {
         let now = clock::now();
         act(&mut self.client.borrow_mut(), now)
@@ -143,7 +143,7 @@ impl Driver {
 
     // Commands.
 
-    /// Gives the core a command of the page. It is under way when this returns.
+    /// Passes a command of the page to the core. It is under way when this returns.
     pub(crate) fn command(
         self: &Rc<Self>,
         act: impl FnOnce(&mut Client, Command, Time),
@@ -156,7 +156,7 @@ impl Driver {
         ended
     }
 
-    /// Attaches a video call object; gives what `made` makes of its number.
+    /// Attaches a video call object. Returns the result of `made` for its id.
     pub(crate) fn attach_video_call<T: 'static>(
         self: &Rc<Self>,
         setup: CallSetup,
@@ -172,7 +172,7 @@ impl Driver {
         ended
     }
 
-    /// Attaches an echo test object; gives what `made` makes of its number.
+    /// Attaches an echo test object. Returns the result of `made` for its id.
     pub(crate) fn attach_echo_test<T: 'static>(
         self: &Rc<Self>,
         setup: EchoSetup,
@@ -188,7 +188,7 @@ impl Driver {
         ended
     }
 
-    /// A new command that attaches an object, and what `made` makes of the object's number.
+    /// A new command that attaches an object, and the future result of `made` for its id.
     fn expect_object<T: 'static>(
         self: &Rc<Self>,
         page: impl FnOnce(UseCaseId, &Rc<Self>) -> Object + 'static,
@@ -208,7 +208,7 @@ impl Driver {
         })
     }
 
-    /// Sends a message or file. `begun` hears of it before anything else does.
+    /// Sends a message or file. `begun` receives its status before any event fires.
     pub(crate) fn send(
         self: &Rc<Self>,
         id: UseCaseId,
@@ -227,15 +227,15 @@ impl Driver {
             state: TransferState::Active,
             peer: self.peer(id),
         };
-        let (tell, ended) = oneshot::channel();
+        let (sender, ended) = oneshot::channel();
         let call = self.video_call(id);
-        let (told, mut last) = (call.clone(), status.clone());
+        let (target, mut last) = (call.clone(), status.clone());
         self.settle_by(command, move |result| {
             let result = result.map(|_| ());
-            let finished = told.as_ref().and_then(|call| {
+            let finished = target.as_ref().and_then(|call| {
                 call.transfers.finish(command, result.as_ref().copied(), |event| call.emit(event))
             });
-            let _ = tell.send(result.map(|()| {
+            let _ = sender.send(result.map(|()| {
                 last.state = TransferState::Done;
                 finished.unwrap_or(last)
             }));
@@ -247,7 +247,7 @@ impl Driver {
         };
         if let Some(call) = call {
             status.peer = self.peer(id);
-            // Without a call or without data it is refused, and has no events.
+            // Without a call or without data channels, the core refuses it, and no events fire.
             if status.peer.is_some() && call.has_data() {
                 call.transfers.begin(status, source);
             }
@@ -270,28 +270,28 @@ impl Driver {
         self.commands.borrow_mut().insert(command, Box::new(settle));
     }
 
-    /// A new command, and how it will have ended.
+    /// A new command and its future result.
     fn expect<T: 'static>(
         &self,
         value: impl FnOnce(Outcome) -> T + 'static,
     ) -> (Command, Ended<T>) {
         let command = self.next_command();
-        let (tell, ended) = oneshot::channel();
+        let (sender, ended) = oneshot::channel();
         self.settle_by(command, move |result| {
-            let _ = tell.send(result.map(value));
+            let _ = sender.send(result.map(value));
         });
         (command, ended)
     }
 
     // Outputs.
 
-    /// Does what the core says, until it says no more; then sets the timer.
+    /// Executes the core's outputs until there are none, then sets the timer.
     fn drain(self: &Rc<Self>) {
         if self.is_draining.replace(true) {
             return;
         }
         loop {
-            // The borrow ends here: what follows may call listeners, and they may call us.
+            // The borrow ends here: `handle` may call listeners, and they may call methods.
             let output = self.client.borrow_mut().poll_output();
             match output {
                 Some(output) => self.handle(output),
@@ -368,7 +368,7 @@ impl Driver {
         let Some(source) = self.token.clone() else { return };
         let driver = self.clone();
         spawn_local(async move {
-            // The page's function is called here: outside of the drain, like any listener.
+            // Calls the page's function outside of the drain, like any listener.
             let token = source().await.map(Secret::new);
             driver.input(|client, now| client.handle_token(request, token, now));
         });
@@ -388,7 +388,7 @@ impl Driver {
         let driver = self.clone();
         spawn_local(async move {
             let response = http::send(request, signal, driver.with_credentials).await;
-            // An aborted request is no longer listed, and nobody waits for it.
+            // An aborted request is not in the map any more.
             let exchange = driver.requests.borrow_mut().remove(&id);
             if exchange.is_some() {
                 driver.input(|client, now| client.handle_http(id, response, now));
@@ -396,7 +396,7 @@ impl Driver {
         });
     }
 
-    /// One timer, for the next of the core's deadlines.
+    /// Sets one timer for the core's next deadline.
     fn set_timer(self: &Rc<Self>) {
         let deadline = self.client.borrow().poll_timeout();
         let set = self.timer.borrow().as_ref().map(|(deadline, _)| *deadline);
@@ -417,13 +417,13 @@ impl Driver {
     }
 
     fn handle_timeout(self: &Rc<Self>) {
-        // It has fired, and another must be set.
+        // It has fired, so `set_timer` must set another one.
         let fired = self.timer.take();
         drop(fired);
         self.input(|client, now| client.handle_timeout(now));
     }
 
-    /// Listens to the page's fate while there is a session.
+    /// Listens to the page's lifecycle events while there is a session.
     fn set_page_lifecycle(self: &Rc<Self>) {
         let is_wanted = self.client.borrow().is_present();
         if is_wanted == self.page_lifecycle.borrow().is_some() {

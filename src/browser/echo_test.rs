@@ -1,4 +1,4 @@
-//! The page's side of one echo test object: its media, and the events of the core in the page's words.
+//! The page's side of one echo test object: its media, and its events in the types of the API.
 
 use std::rc::Rc;
 
@@ -11,7 +11,7 @@ use super::options::EchoSetup;
 use crate::client::UseCaseId;
 use crate::usecase::echo_test::Event;
 
-/// Hears the events of a test.
+/// Receives the events of a test.
 pub(crate) type OnEvent = Rc<dyn Fn(EchoEvent)>;
 
 pub(crate) struct EchoTest {
@@ -27,9 +27,9 @@ impl EchoTest {
         on_event: OnEvent,
     ) -> Rc<Self> {
         let EchoSetup { stream, elements, .. } = setup;
-        let told = on_event.clone();
+        let sink = on_event.clone();
         let on_local = Box::new(move |stream: &MediaStream| {
-            told(EchoEvent::LocalStream(Clone::clone(stream)));
+            sink(EchoEvent::LocalStream(Clone::clone(stream)));
         });
         let media = Media::new(id, driver, (stream, true), elements, on_local);
         Rc::new(Self { media, on_event })

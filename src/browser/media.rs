@@ -11,7 +11,7 @@ use web_sys::MediaStream;
 use super::devices::{self, LocalStream};
 use super::driver::Driver;
 use super::options::{Elements, StreamOptions};
-use super::peer_connection::{News, PeerConnection, PeerSetup};
+use super::peer_connection::{PeerConnection, PeerSetup, Report};
 use super::thrown;
 use super::view::{Side, View};
 use crate::client::UseCaseId;
@@ -20,7 +20,7 @@ use crate::log::Level;
 use crate::peer::{self, ConnectionId, PeerCommand, PeerEvent};
 use crate::signaling::JsepKind;
 
-/// Hears that the devices are open.
+/// Receives the local stream when the devices are open.
 pub(crate) type OnLocal = Box<dyn Fn(&MediaStream)>;
 
 pub(crate) struct Media {
@@ -32,10 +32,10 @@ pub(crate) struct Media {
     view: View,
     on_local: OnLocal,
     peers: RefCell<VecMap<ConnectionId, Rc<PeerConnection>>>,
-    /// The open devices are kept over all the peer connections of one call.
+    /// The open devices, which all peer connections of one call share.
     local: RefCell<Option<Rc<LocalStream>>>,
     remote: RefCell<Option<MediaStream>>,
-    /// Counts calls: devices that open too late belong to an earlier one.
+    /// Counts the calls or tests: devices that open too late belong to an earlier one.
     generation: Cell<u64>,
 }
 
@@ -76,13 +76,13 @@ impl Media {
         }
     }
 
-    /// What this side sends, while its devices are open.
+    /// The stream of this side, while its devices are open.
     pub(crate) fn local_stream(&self) -> Option<MediaStream> {
         let local = self.local.borrow().clone();
         local.map(|local| Clone::clone(local.stream()))
     }
 
-    /// What the other side sends.
+    /// The stream of the other side.
     pub(crate) fn remote_stream(&self) -> Option<MediaStream> {
         self.remote.borrow().as_ref().map(Clone::clone)
     }
@@ -92,7 +92,7 @@ impl Media {
         self.has_data
     }
 
-    /// Does what the core says of a peer connection.
+    /// Executes a command of the core about a peer connection.
     pub(crate) fn handle(self: &Rc<Self>, id: ConnectionId, command: PeerCommand) {
         let kind = command.describes();
         match command {
@@ -142,7 +142,7 @@ impl Media {
         self.view.clear();
     }
 
-    /// Closes all that is open: the object is at its end.
+    /// Closes everything, since the object has ended.
     pub(crate) fn end(&self) {
         let peers = self.peers.take();
         for peer in peers.into_values() {
@@ -158,31 +158,31 @@ impl Media {
 
     fn begin(self: &Rc<Self>, id: ConnectionId, kind: JsepKind, offer: Option<String>) {
         let (media, generation) = (Rc::downgrade(self), self.generation.get());
-        let sink = Rc::new(move |news| {
+        let on_report = Rc::new(move |report| {
             if let Some(media) = media.upgrade() {
-                media.handle_news(id, generation, news);
+                media.handle_report(id, generation, report);
             }
         });
-        let peer = PeerConnection::new(self.peer_setup.clone(), self.has_data, sink);
+        let peer = PeerConnection::new(self.peer_setup.clone(), self.has_data, on_report);
         self.peers.borrow_mut().insert(id, peer.clone());
         let opening = self.open();
         let opening = async move { opening.await.unwrap_or(Err(peer::Error::Closed)) };
         self.describe(id, kind, peer.begin(opening, offer));
     }
 
-    /// Reports the description that is being made, or why there is none.
+    /// Waits for a description and reports it, or why there is none.
     fn describe(
         self: &Rc<Self>,
         id: ConnectionId,
         kind: JsepKind,
         making: impl Future<Output = Result<String, peer::Error>> + 'static,
     ) {
-        // What waits for the browser keeps nothing of a call that is over.
+        // A weak reference, so that a pending promise does not keep a call alive that has ended.
         let media = Rc::downgrade(self);
         spawn_local(async move {
             let result = making.await;
             if let Some(media) = media.upgrade() {
-                media.report(id, PeerEvent::Description(kind, result));
+                media.feed(id, PeerEvent::Description(kind, result));
             }
         });
     }
@@ -192,12 +192,13 @@ impl Media {
         spawn_local(async move {
             let stats = Box::new(peer.stats().await);
             if let Some(media) = media.upgrade() {
-                media.report(id, PeerEvent::Stats(stats));
+                media.feed(id, PeerEvent::Stats(stats));
             }
         });
     }
 
-    fn report(&self, id: ConnectionId, event: PeerEvent) {
+    /// Passes an event to the core.
+    fn feed(&self, id: ConnectionId, event: PeerEvent) {
         if let Some(driver) = self.driver() {
             driver.input(|client, now| client.handle_peer(self.id, id, event, now));
         }
@@ -205,20 +206,20 @@ impl Media {
 
     /// Opens the devices, unless they are open.
     fn open(self: &Rc<Self>) -> oneshot::Receiver<Result<MediaStream, peer::Error>> {
-        let (tell, opened) = oneshot::channel();
+        let (sender, opened) = oneshot::channel();
         if let Some(stream) = self.local_stream() {
-            let _ = tell.send(Ok(stream));
+            let _ = sender.send(Ok(stream));
             return opened;
         }
         let (media, generation) = (Rc::downgrade(self), self.generation.get());
         let opening = devices::open(&self.stream_options);
-        // If the connection fails before the devices do, nobody waits for them any more.
+        // The receiver may be gone: if the connection fails first, nothing waits for the devices.
         spawn_local(async move {
             let result = opening.await.and_then(|local| match media.upgrade() {
                 Some(media) => media.handle_opened(generation, local),
                 None => Err(peer::Error::Closed),
             });
-            let _ = tell.send(result);
+            let _ = sender.send(result);
         });
         opened
     }
@@ -228,11 +229,11 @@ impl Media {
         generation: u64,
         opened: LocalStream,
     ) -> Result<MediaStream, peer::Error> {
-        // The call is over: its devices are of no use.
+        // The call has ended, so its devices are not needed.
         if self.generation.get() != generation {
             return MediaStream::new().map_err(|_| peer::Error::Closed);
         }
-        // Another peer connection of the same call was faster.
+        // Another peer connection of the same call has opened them meanwhile.
         if let Some(stream) = self.local_stream() {
             return Ok(stream);
         }
@@ -243,10 +244,10 @@ impl Media {
         Ok(stream)
     }
 
-    fn handle_news(&self, id: ConnectionId, generation: u64, news: News) {
-        match news {
-            News::Stream(stream) => {
-                // Its connection may outlive a call, until the gateway knows of the end.
+    fn handle_report(&self, id: ConnectionId, generation: u64, report: Report) {
+        match report {
+            Report::Stream(stream) => {
+                // A connection may outlive its call, until the gateway has confirmed the hang-up.
                 if self.generation.get() == generation {
                     let has_tracks = devices::tracks(&stream).next().is_some();
                     *self.remote.borrow_mut() = Some(Clone::clone(&stream));
@@ -255,8 +256,8 @@ impl Media {
                     }
                 }
             }
-            News::Peer(event) => self.report(id, event),
-            News::Channel(event) => {
+            Report::Peer(event) => self.feed(id, event),
+            Report::Channel(event) => {
                 if let Some(driver) = self.driver() {
                     driver.input(|client, now| client.handle_channel(self.id, id, event, now));
                 }

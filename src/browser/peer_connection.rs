@@ -1,4 +1,4 @@
-//! One peer connection (W3C WebRTC), from its making to its closing.
+//! One peer connection (W3C WebRTC), from its creation to its end.
 
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
@@ -29,29 +29,30 @@ use crate::data::ChannelKind;
 use crate::peer::{ConnectionState, Error, PeerEvent, Stats, Step};
 use crate::signaling::Candidate;
 
-/// How many remote candidates are kept until they can be added.
+/// The maximum of remote candidates that wait for the remote description.
 const MOST_EARLY_CANDIDATES: usize = 64;
-/// How many listeners a connection has at most: each remote track needs one.
+/// The maximum of listeners per connection, since each remote track needs one.
 const MOST_LISTENERS: usize = 64;
-/// How long a description waits for its first candidate, and then for others, in milliseconds: those of this
-/// machine's networks come together, travel in it, and need no request of their own.
-const HEAD_START: u32 = 20;
-const REST: u32 = 4;
+/// A description waits this long for its first candidate, in milliseconds. The host candidates come
+/// together and travel in it, so that they need no request of their own.
+const FIRST_CANDIDATE: u32 = 20;
+/// After the first candidate, it waits this long for the others, in milliseconds.
+const OTHER_CANDIDATES: u32 = 4;
 
-/// What a peer connection reports.
-pub(crate) enum News {
-    /// For the core.
+/// A report of a peer connection.
+pub(crate) enum Report {
+    /// An event for the core.
     Peer(PeerEvent),
-    /// Of its data channels, for the core.
+    /// An event of its data channels, for the core.
     Channel(ChannelEvent),
-    /// The stream of the other side, with the tracks that have come so far.
+    /// The stream of the other side, with the tracks that have joined so far.
     Stream(MediaStream),
 }
 
-/// Hears what a peer connection reports.
-pub(crate) type Sink = Rc<dyn Fn(News)>;
+/// Receives the reports of a peer connection.
+pub(crate) type OnReport = Rc<dyn Fn(Report)>;
 
-/// How the connections of one client are made.
+/// The setup of a client's peer connections.
 #[derive(Clone)]
 pub(crate) struct PeerSetup {
     ice_servers: IceServers,
@@ -68,7 +69,8 @@ impl PeerSetup {
         }
     }
 
-    /// The configuration for a connection; asks for the servers where they may change.
+    /// The configuration of a connection. Calls the page's function for the ICE servers, if there
+    /// is one.
     async fn configuration(&self) -> Result<RtcConfiguration, Error> {
         let servers: Array = match &self.ice_servers {
             IceServers::Fixed(servers) => servers.clone(),
@@ -86,32 +88,32 @@ impl PeerSetup {
     }
 }
 
-/// A peer connection. Its descriptions are made one after the other: in the middle of one change, the next
-/// has no state to begin from.
+/// A peer connection. Its operations run one after another, since each needs a stable state to
+/// start from.
 pub(crate) struct PeerConnection {
     setup: PeerSetup,
     has_data: bool,
-    sink: Sink,
+    on_report: OnReport,
     turns: Rc<Turns>,
     open: RefCell<Option<Rc<Open>>>,
-    /// Remote candidates, which may not be added before the remote description is set.
+    /// Remote candidates that wait for the remote description; `None` once it is set.
     early: RefCell<Option<Vec<Candidate>>>,
 }
 
 impl PeerConnection {
-    pub(crate) fn new(setup: PeerSetup, has_data: bool, sink: Sink) -> Rc<Self> {
+    pub(crate) fn new(setup: PeerSetup, has_data: bool, on_report: OnReport) -> Rc<Self> {
         Rc::new(Self {
             setup,
             has_data,
-            sink,
+            on_report,
             turns: Rc::default(),
             open: RefCell::default(),
             early: RefCell::new(Some(Vec::new())),
         })
     }
 
-    /// Makes an offer, or an answer to one, that sends what the stream has that is being opened. An offer that
-    /// sends nothing receives audio and video all the same.
+    /// Makes an offer, or an answer to `offer`, with the tracks of the stream that is being opened.
+    /// An offer without tracks still receives audio and video.
     pub(crate) fn begin<F: Future<Output = Result<MediaStream, Error>> + 'static>(
         self: &Rc<Self>,
         opening: F,
@@ -136,7 +138,7 @@ impl PeerConnection {
         turn.run(
             Err(Error::Closed),
             Box::pin(async move {
-                // The gateway's new candidates may come before its answer: they belong to that.
+                // The gateway's new candidates may come before its answer, and have to wait for it.
                 peer.early.replace(Some(Vec::new()));
                 let open = peer.open()?;
                 if matches!(peer.setup.ice_servers, IceServers::Asked(_)) {
@@ -152,8 +154,8 @@ impl PeerConnection {
         )
     }
 
-    /// Answers a new offer. One of ours that waits for its answer is taken back by that (W3C WebRTC, section
-    /// 4.4.1.5).
+    /// Answers a new offer. That rolls back an offer of ours that waits for its answer (W3C WebRTC,
+    /// section 4.4.1.5).
     pub(crate) fn renegotiate(
         self: &Rc<Self>,
         offer: String,
@@ -168,7 +170,7 @@ impl PeerConnection {
         )
     }
 
-    /// Takes the answer to our offer. One whose offer was taken back meanwhile is late, and no failure.
+    /// Applies the answer to our offer. Ignores it if the offer was rolled back meanwhile.
     pub(crate) fn accept(self: &Rc<Self>, answer: String) {
         let (turn, peer) = (self.turns.take(), self.clone());
         spawn_local(turn.run(
@@ -179,13 +181,13 @@ impl PeerConnection {
                     return;
                 }
                 if peer.apply_remote(RtcSdpType::Answer, &answer).await.is_err() {
-                    peer.tell(News::Peer(PeerEvent::State(ConnectionState::Failed)));
+                    peer.report(Report::Peer(PeerEvent::State(ConnectionState::Failed)));
                 }
             }),
         ));
     }
 
-    /// Takes remote candidates, early ones too.
+    /// Adds remote candidates, or keeps them until the remote description is set.
     pub(crate) fn add(self: &Rc<Self>, candidates: Vec<Candidate>) {
         if let Some(early) = self.early.borrow_mut().as_mut() {
             let room = MOST_EARLY_CANDIDATES.saturating_sub(early.len());
@@ -203,7 +205,7 @@ impl PeerConnection {
                 Box::pin(async move {
                     let Ok(open) = peer.open() else { return };
                     let connection = &open.connection;
-                    // A candidate that the browser cannot use is no loss: others may do.
+                    // Ignore a candidate that the browser cannot use: others may work.
                     let _ = JsFuture::from(
                         connection.add_ice_candidate_with_opt_rtc_ice_candidate_init(Some(&init)),
                     )
@@ -213,7 +215,7 @@ impl PeerConnection {
         }
     }
 
-    /// Its counters; all absent where it is not open.
+    /// Reads the counters. All are absent if the connection is not open.
     pub(crate) async fn stats(&self) -> Stats {
         let open = self.open.borrow().clone();
         match open {
@@ -243,7 +245,7 @@ impl PeerConnection {
         }
     }
 
-    /// Closes it: nothing of it is heard any more.
+    /// Closes the connection. No more reports follow.
     pub(crate) fn close(&self) {
         self.turns.end();
         let open = self.open.take();
@@ -252,9 +254,9 @@ impl PeerConnection {
         }
     }
 
-    fn tell(&self, news: News) {
+    fn report(&self, report: Report) {
         if !self.turns.has_ended.get() {
-            (self.sink)(news);
+            (self.on_report)(report);
         }
     }
 
@@ -263,7 +265,7 @@ impl PeerConnection {
         if self.turns.has_ended.get() {
             return Err(Error::Closed);
         }
-        let open = Open::new(&configuration, self.has_data, &self.sink)
+        let open = Open::new(&configuration, self.has_data, &self.on_report)
             .map_err(|thrown| failed(Step::Open, &thrown))?;
         *self.open.borrow_mut() = Some(open);
         Ok(())
@@ -312,9 +314,9 @@ impl PeerConnection {
             if first.await.is_err() {
                 std::future::pending::<()>().await;
             }
-            TimeoutFuture::new(REST).await;
+            TimeoutFuture::new(OTHER_CANDIDATES).await;
         });
-        match select(TimeoutFuture::new(HEAD_START), rested).await {
+        match select(TimeoutFuture::new(FIRST_CANDIDATE), rested).await {
             Either::Left(_) | Either::Right(_) => {}
         }
         open.is_described.set(true);
@@ -333,21 +335,22 @@ impl PeerConnection {
     }
 }
 
-/// A connection that the browser has made.
+/// An open connection of the browser.
 struct Open {
     connection: RtcPeerConnection,
     channels: Option<Channels>,
-    /// One stream of our own: what streams the other side says its tracks are in does not matter.
+    /// One stream for all remote tracks, whatever streams the other side assigns them to.
     stream: MediaStream,
-    /// A packet of the other side came, and that was reported.
+    /// A packet of the other side has arrived.
     flows: Cell<bool>,
+    /// That was reported.
     is_flow_reported: Cell<bool>,
     /// Video tracks that are about to join the stream.
     unjoined: Cell<u32>,
-    /// Candidates travel in the description that is being made; that those were all, the gateway does not
-    /// read there.
+    /// The description is complete. Earlier candidates travel in it, except for the end of
+    /// candidates, which the gateway does not read there.
     is_described: Cell<bool>,
-    /// Told of the next candidate.
+    /// Notified of the next candidate.
     first: RefCell<Option<oneshot::Sender<()>>>,
     listeners: RefCell<Vec<Listener>>,
     joining: RefCell<Vec<Soon>>,
@@ -358,12 +361,12 @@ impl Open {
     fn new(
         configuration: &RtcConfiguration,
         has_data: bool,
-        sink: &Sink,
+        on_report: &OnReport,
     ) -> Result<Rc<Self>, JsValue> {
         let connection = RtcPeerConnection::new_with_configuration(configuration)?;
         let held = hold(&connection, "close");
         let channels = has_data
-            .then(|| Channels::new(&connection, sink))
+            .then(|| Channels::new(&connection, on_report))
             .transpose()
             .inspect_err(|_| connection.close())?;
         let open = Rc::new(Self {
@@ -379,16 +382,16 @@ impl Open {
             held: RefCell::new(Some(held)),
             connection,
         });
-        open.listen(sink);
+        open.listen(on_report);
         Ok(open)
     }
 
-    fn listen(self: &Rc<Self>, sink: &Sink) {
-        let on = |event: &'static str, act: fn(&Rc<Self>, web_sys::Event, &Sink)| {
-            let (open, sink) = (Rc::downgrade(self), sink.clone());
+    fn listen(self: &Rc<Self>, on_report: &OnReport) {
+        let on = |event: &'static str, act: fn(&Rc<Self>, web_sys::Event, &OnReport)| {
+            let (open, on_report) = (Rc::downgrade(self), on_report.clone());
             Listener::new(&self.connection, event, move |event| {
                 if let Some(open) = Weak::upgrade(&open) {
-                    act(&open, event, &sink);
+                    act(&open, event, &on_report);
                 }
             })
         };
@@ -404,12 +407,12 @@ impl Open {
         *self.listeners.borrow_mut() = listeners;
     }
 
-    /// Firefox before 113 has only the state of ICE.
+    /// Firefox before 113 only has the ICE connection state.
     fn has_connection_state(&self) -> bool {
         Reflect::has(&self.connection, &"connectionState".into()).unwrap_or(true)
     }
 
-    fn handle_candidate(self: &Rc<Self>, event: web_sys::Event, sink: &Sink) {
+    fn handle_candidate(self: &Rc<Self>, event: web_sys::Event, on_report: &OnReport) {
         let found = event.unchecked_into::<RtcPeerConnectionIceEvent>().candidate();
         let first = self.first.take();
         if let Some(first) = first {
@@ -418,27 +421,27 @@ impl Open {
         if found.is_some() && !self.is_described.get() {
             return;
         }
-        // An empty one is the end of one generation of them (RFC 8838).
+        // An empty candidate ends one generation (RFC 8838).
         let found = found.filter(|found| !found.candidate().is_empty());
         let candidate = found.map_or(Candidate::End, |found| Candidate::Found {
             candidate: found.candidate(),
             mid: found.sdp_mid(),
             line: found.sdp_m_line_index(),
         });
-        sink(News::Peer(PeerEvent::Candidate(candidate)));
+        on_report(Report::Peer(PeerEvent::Candidate(candidate)));
     }
 
-    fn handle_state(self: &Rc<Self>, _: web_sys::Event, sink: &Sink) {
+    fn handle_state(self: &Rc<Self>, _: web_sys::Event, on_report: &OnReport) {
         let state = match self.connection.connection_state() {
             RtcPeerConnectionState::Connected => ConnectionState::Connected,
             RtcPeerConnectionState::Disconnected => ConnectionState::Disconnected,
             RtcPeerConnectionState::Failed => ConnectionState::Failed,
             _ => return,
         };
-        sink(News::Peer(PeerEvent::State(state)));
+        on_report(Report::Peer(PeerEvent::State(state)));
     }
 
-    fn handle_ice_state(self: &Rc<Self>, _: web_sys::Event, sink: &Sink) {
+    fn handle_ice_state(self: &Rc<Self>, _: web_sys::Event, on_report: &OnReport) {
         let state = match self.connection.ice_connection_state() {
             RtcIceConnectionState::Connected | RtcIceConnectionState::Completed => {
                 ConnectionState::Connected
@@ -447,35 +450,35 @@ impl Open {
             RtcIceConnectionState::Failed => ConnectionState::Failed,
             _ => return,
         };
-        sink(News::Peer(PeerEvent::State(state)));
+        on_report(Report::Peer(PeerEvent::State(state)));
     }
 
-    fn handle_track(self: &Rc<Self>, event: web_sys::Event, sink: &Sink) {
+    fn handle_track(self: &Rc<Self>, event: web_sys::Event, on_report: &OnReport) {
         let track = event.unchecked_into::<RtcTrackEvent>().track();
         if self.listeners.borrow().len() >= MOST_LISTENERS {
             return;
         }
         // A remote track is muted until its first packet.
-        let (open, told) = (Rc::downgrade(self), sink.clone());
+        let (open, report) = (Rc::downgrade(self), on_report.clone());
         let listener = Listener::new(&track, "unmute", move |_| {
             if let Some(open) = open.upgrade() {
                 open.flows.set(true);
-                open.report_flow(&told);
+                open.report_flow(&report);
             }
         });
         self.listeners.borrow_mut().push(listener);
-        sink(News::Stream(Clone::clone(&self.stream)));
-        // Chromium plays no audio before the first frame, unless the video comes to an element that plays
-        // already: a task later.
+        on_report(Report::Stream(Clone::clone(&self.stream)));
+        // Chromium plays no audio before the first video frame, unless the video track joins an
+        // element that plays already. So the video joins a task later.
         if track.kind() != "video" {
-            return self.join(&track, sink);
+            return self.join(&track, on_report);
         }
-        let (open, told, joining) = (Rc::downgrade(self), sink.clone(), track.clone());
+        let (open, report, joining) = (Rc::downgrade(self), on_report.clone(), track.clone());
         let joined = Soon::new(move || {
             if let Some(open) = open.upgrade() {
                 open.unjoined.set(open.unjoined.get().saturating_sub(1));
-                open.join(&joining, &told);
-                open.report_flow(&told);
+                open.join(&joining, &report);
+                open.report_flow(&report);
             }
         });
         match joined {
@@ -483,26 +486,26 @@ impl Open {
                 self.unjoined.set(self.unjoined.get().saturating_add(1));
                 self.joining.borrow_mut().push(soon);
             }
-            Err(_) => self.join(&track, sink),
+            Err(_) => self.join(&track, on_report),
         }
     }
 
-    fn join(&self, track: &MediaStreamTrack, sink: &Sink) {
+    fn join(&self, track: &MediaStreamTrack, on_report: &OnReport) {
         self.stream.add_track(track);
-        sink(News::Stream(Clone::clone(&self.stream)));
+        on_report(Report::Stream(Clone::clone(&self.stream)));
     }
 
-    /// Reports the first packet, once the stream has all its tracks.
-    fn report_flow(&self, sink: &Sink) {
+    /// Reports the first packet, once the stream has all tracks.
+    fn report_flow(&self, on_report: &OnReport) {
         if self.flows.get() && self.unjoined.get() == 0 && !self.is_flow_reported.replace(true) {
-            sink(News::Peer(PeerEvent::RemoteMedia));
+            on_report(Report::Peer(PeerEvent::RemoteMedia));
         }
     }
 
-    /// Hears of the next candidate.
+    /// Waits for the next candidate.
     fn first_candidate(&self) -> oneshot::Receiver<()> {
-        let (tell, first) = oneshot::channel();
-        *self.first.borrow_mut() = Some(tell);
+        let (sender, first) = oneshot::channel();
+        *self.first.borrow_mut() = Some(sender);
         first
     }
 
@@ -513,7 +516,7 @@ impl Open {
         Ok(())
     }
 
-    /// Sends what the stream has, and receives audio and video where it has none of either.
+    /// Sends the stream's tracks. If it has none, receives audio and video.
     fn add_tracks(&self, stream: &MediaStream) -> Result<(), JsValue> {
         self.send(stream)?;
         if devices::tracks(stream).next().is_none() {
@@ -529,7 +532,8 @@ impl Open {
     fn close(self: &Rc<Self>) {
         drop((self.listeners.take(), self.joining.take()));
         let open = self.clone();
-        // It takes the browser tens of milliseconds, in which the page would not hear yet that the call is over.
+        // Closing takes the browser tens of milliseconds. The page learns first that the call has
+        // ended.
         spawn_local(async move {
             open.connection.close();
             drop(open.held.take());
@@ -537,11 +541,12 @@ impl Open {
     }
 }
 
-/// Lets what changes a description go one after the other, in the order in which turns were taken, until they end.
+/// Runs the operations on a connection one after another, in the order of their turns, until it
+/// closes.
 #[derive(Default)]
 struct Turns {
     last: RefCell<Option<oneshot::Receiver<()>>>,
-    /// Dropped to stop the one that acts.
+    /// Dropped to stop the current operation.
     acting: RefCell<Option<oneshot::Sender<()>>>,
     has_ended: Cell<bool>,
 }
@@ -565,12 +570,12 @@ impl Turns {
 }
 
 impl Turn {
-    /// Acts when those before have. Where the turns end meanwhile, gives `otherwise`: what the browser was doing then
-    /// is never settled (W3C WebRTC, section 4.4.1.2).
+    /// Runs an operation after the earlier ones. Returns `otherwise` if the connection closes,
+    /// since the browser's promises are never settled then (W3C WebRTC, section 4.4.1.2).
     async fn run<T>(self, otherwise: T, act: LocalBoxFuture<'static, T>) -> T {
         let Self { turns, before, done } = self;
         if let Some(before) = before {
-            // It ends by being dropped.
+            // The earlier turn drops its sender when it ends.
             let _ = before.await;
         }
         if turns.has_ended.get() {

@@ -1,4 +1,5 @@
-//! What `getStats()` gives (W3C "Identifiers for WebRTC's Statistics API"), read into the core's counters.
+//! Converts the result of `getStats()` (W3C "Identifiers for WebRTC's Statistics API") to the
+//! core's counters.
 
 use std::time::Duration;
 
@@ -9,12 +10,13 @@ use web_sys::RtcPeerConnection;
 
 use crate::peer::{CandidatePair, MediaStats, Stats, StreamStats};
 
-/// Reads the counters of a connection; those that the browser does not have are absent.
+/// Reads the counters of a connection. Those that the browser lacks are absent.
 pub(crate) async fn read(connection: &RtcPeerConnection) -> Stats {
     let report = JsFuture::from(connection.get_stats()).await;
     let mut entries = Vec::new();
     if let Ok(report) = report {
-        // `RTCStatsReport` is no `Map`, but has the methods of a read-only one (Web IDL, "maplike").
+        // `RTCStatsReport` is not a `Map`, but has the methods of a read-only one (Web IDL,
+        // "maplike").
         let report: &Map = report.unchecked_ref();
         report.for_each(&mut |entry, _| entries.push(Entry(entry)));
     }
@@ -30,7 +32,7 @@ pub(crate) async fn read(connection: &RtcPeerConnection) -> Stats {
     stats
 }
 
-/// One statistic.
+/// One statistics object.
 struct Entry(JsValue);
 
 impl Entry {
@@ -81,7 +83,8 @@ impl Entry {
     }
 }
 
-/// The pair that ICE selected. Firefox marks it; the standard has the transport name it.
+/// The pair that ICE selected. In the standard, the transport refers to it. Firefox marks the pair
+/// itself.
 fn pair(entries: &[Entry]) -> Option<CandidatePair> {
     let by_id = |id: Option<String>| {
         let id = id?;

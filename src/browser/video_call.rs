@@ -1,5 +1,5 @@
-//! The page's side of one video call object: its media and its transfers, and the events of the core in the
-//! page's words.
+//! The page's side of one video call object: its media, its transfers, and its events in the types
+//! of the API.
 
 use std::rc::Rc;
 
@@ -18,7 +18,7 @@ use crate::peer;
 use crate::time::Time;
 use crate::usecase::video_call::{self, Event, Misuse};
 
-/// Hears the events of a call.
+/// Receives the events of a call.
 pub(crate) type OnEvent = Rc<dyn Fn(CallEvent)>;
 
 pub(crate) struct VideoCall {
@@ -35,20 +35,20 @@ impl VideoCall {
         on_event: OnEvent,
     ) -> Rc<Self> {
         let CallSetup { config, stream, elements } = setup;
-        let told = on_event.clone();
+        let sink = on_event.clone();
         let on_local = Box::new(move |stream: &MediaStream| {
-            told(CallEvent::LocalStream(Clone::clone(stream)));
+            sink(CallEvent::LocalStream(Clone::clone(stream)));
         });
         let media = Media::new(id, driver, (stream, config.data.enabled), elements, on_local);
         Rc::new(Self { media, transfers: Transfers::default(), on_event })
     }
 
-    /// Tells the page. No borrow is held: it may call any method.
+    /// Passes an event to the page. No borrow may be held, since a listener may call any method.
     pub(crate) fn emit(&self, event: CallEvent) {
         (self.on_event)(event);
     }
 
-    /// Feeds this call's core.
+    /// Passes an input to the core's object.
     pub(crate) fn input(&self, act: impl FnOnce(&mut video_call::VideoCall, Time)) {
         if let Some(driver) = self.media.driver() {
             let id = self.media.id();
@@ -62,12 +62,12 @@ impl VideoCall {
         self.media.log(level, line);
     }
 
-    /// What this side sends, while a call has its devices open.
+    /// The stream of this side, while a call has its devices open.
     pub(crate) fn local_stream(&self) -> Option<MediaStream> {
         self.media.local_stream()
     }
 
-    /// What the other side sends, in a call.
+    /// The stream of the other side, during a call.
     pub(crate) fn remote_stream(&self) -> Option<MediaStream> {
         self.media.remote_stream()
     }
@@ -77,7 +77,7 @@ impl VideoCall {
         self.media.has_data()
     }
 
-    /// Mutes or unmutes what is sent; returns the new state.
+    /// Mutes or unmutes the tracks of a kind. Returns the new state.
     pub(crate) fn toggle(&self, kind: &'static str) -> Result<bool, Error> {
         let stream = self.local_stream().ok_or(video_call::Error::from(Misuse::NothingToMute))?;
         devices::toggle(&stream, kind).ok_or_else(|| peer::Error::NotSent { kind }.into())

@@ -27,12 +27,12 @@ impl EchoTest {
 
 #[wasm_bindgen]
 impl EchoTest {
-    /// Opens the devices and sends to the gateway; resolves when the media is back.
+    /// Opens the devices and sends to the gateway. Resolves when the media is back.
     pub fn start(&self) -> Promise {
         promise(Ok(self.test.start()))
     }
 
-    /// Ends the test; resolves with its report.
+    /// Ends the test. Resolves with its report.
     pub fn stop(&self) -> Promise {
         promise(Ok(self.test.stop()))
     }
@@ -42,14 +42,14 @@ impl EchoTest {
     pub fn close_usecase(&self) -> Promise {
         let closing = self.test.close();
         promise(Ok(async move {
-            // An error means that it was closed meanwhile.
+            // An error means that the object was closed meanwhile.
             let _ = closing.await;
             Ok(())
         }))
     }
 }
 
-/// What hears the events of a test, and passes them on to the page's listeners.
+/// The function that passes the events of a test on to the page's listeners.
 pub(super) fn listener(on_events: JsValue) -> Rc<dyn Fn(EchoEvent)> {
     let record = Record::new(on_events, &Array::new());
     Rc::new(move |event| {
@@ -66,7 +66,7 @@ pub(super) fn listener(on_events: JsValue) -> Rc<dyn Fn(EchoEvent)> {
 }
 
 impl ToPage for EchoReport {
-    /// Durations are in milliseconds, and what is not known is absent.
+    /// Durations are in milliseconds. Unknown values are absent.
     fn to_page(self) -> JsValue {
         let Self { duration, pair, data, audio, video } = self;
         let object = Object::new();
@@ -114,13 +114,13 @@ fn media_report(media: &MediaReport) -> Object {
     let object = Object::new();
     for (key, direction) in [("sent", media.sent), ("received", media.received)] {
         if let Some(direction) = direction {
-            put(&object, key, &described(&direction));
+            put(&object, key, &direction_report(&direction));
         }
     }
     object
 }
 
-fn described(direction: &MediaDirection) -> Object {
+fn direction_report(direction: &MediaDirection) -> Object {
     let object = Object::new();
     put(&object, "bitrate", &(direction.bitrate as f64).into());
     put(&object, "packets", &(direction.packets as f64).into());

@@ -17,7 +17,7 @@ pub(super) struct Record {
 }
 
 impl Record {
-    /// `transfers` are the page's objects of what is being sent and received.
+    /// `transfers` are the page's objects for the transfers under way.
     pub(super) fn new(events: JsValue, transfers: &JsValue) -> Self {
         let record = Object::new();
         put(&record, "events", &events);
@@ -27,13 +27,13 @@ impl Record {
         Self { events, record, _held }
     }
 
-    /// Notes who the peer is.
+    /// Sets the peer.
     pub(super) fn note_peer(&self, peer: Option<String>) {
         put(&self.record, "peer", &peer.map_or(JsValue::UNDEFINED, Into::into));
     }
 
-    /// Calls a listener as a method of the page's object. The page may replace it at any time, so it is
-    /// looked up here.
+    /// Calls a listener as a method of the page's object. The page may replace it at any time, so
+    /// it is looked up here.
     pub(super) fn fire(&self, listener: &Field, values: &Array) {
         if !self.events.is_object() {
             return;
