@@ -343,6 +343,20 @@ fn answerer_takes_its_offer_back_that_waits_for_an_answer() {
 }
 
 #[test]
+fn answerer_answers_although_its_own_offer_is_not_carried() {
+    let mut end = End::established_answerer();
+    end.state(Failed);
+    end.run_for(2 * SECOND);
+    end.describe(JsepKind::Offer, "mine 2");
+    end.receive(Jsep::offer("theirs 2".into()));
+    end.told();
+    end.not_carried();
+    assert_eq!(end.told(), NOTHING);
+    end.describe(JsepKind::Answer, "mine 3");
+    assert_eq!(end.told(), ["carry answer mine 3"]);
+}
+
+#[test]
 fn offerer_ignores_an_offer_that_crosses_its_own() {
     let mut end = End::established_offerer();
     end.state(Failed);

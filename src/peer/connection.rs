@@ -289,8 +289,11 @@ impl Connection {
 
     /// A description could not be carried.
     pub fn handle_not_carried(&mut self, now: Time) {
-        self.negotiation = Negotiation::Stable;
-        self.timers.stop(Timer::Answer);
+        // The browser may be making the next one already.
+        if self.negotiation == Negotiation::Offered {
+            self.negotiation = Negotiation::Stable;
+            self.timers.stop(Timer::Answer);
+        }
         self.look_again(now);
         self.handle_carried();
     }
