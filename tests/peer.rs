@@ -10,6 +10,9 @@
     clippy::unwrap_used
 )]
 
+use std::collections::VecDeque;
+
+use proptest::prelude::*;
 use videortc::peer::{
     Connection, ConnectionId, ConnectionState, Error, Output, PeerCommand, PeerEvent, Stats, Step,
 };
@@ -357,6 +360,18 @@ fn answerer_answers_although_its_own_offer_is_not_carried() {
 }
 
 #[test]
+fn the_last_of_two_offers_is_answered() {
+    let mut end = End::established_answerer();
+    end.receive(Jsep::offer("theirs 2".into()));
+    end.receive(Jsep::offer("theirs 3".into()));
+    assert_eq!(end.told(), ["answer theirs 2", "answer theirs 3"]);
+    end.describe(JsepKind::Answer, "mine 2");
+    assert_eq!(end.told(), NOTHING);
+    end.describe(JsepKind::Answer, "mine 3");
+    assert_eq!(end.told(), ["carry answer mine 3"]);
+}
+
+#[test]
 fn offerer_ignores_an_offer_that_crosses_its_own() {
     let mut end = End::established_offerer();
     end.state(Failed);
@@ -648,4 +663,190 @@ fn counters_are_reported_when_they_are_asked_for() {
     end.act(|connection, _| connection.measure());
     end.event(PeerEvent::Stats(Box::new(Stats::default())));
     assert_eq!(end.told(), ["measure", "stats"]);
+}
+
+// Any order.
+
+#[derive(Clone, Debug)]
+enum Input {
+    Wait(u64),
+    /// The browser finishes the description that it has made for longest.
+    Describe(bool),
+    /// The owner carries the oldest description, or fails to.
+    Carry(bool),
+    Establish(bool),
+    Receive(JsepKind),
+    ReceiveCandidates,
+    Candidate(bool),
+    State(ConnectionState),
+    Media,
+    ChangeNetwork,
+    Measure,
+    /// A description that nobody asked for.
+    Stray(JsepKind, bool),
+}
+
+fn input() -> impl Strategy<Value = Input> {
+    let kind = prop::sample::select(vec![JsepKind::Offer, JsepKind::Answer]);
+    let state = prop::sample::select(vec![Connected, Disconnected, Failed]);
+    prop_oneof![
+        5 => prop_oneof![0u64..30, 0u64..3000, 0u64..30_000].prop_map(Input::Wait),
+        5 => prop::bool::weighted(0.8).prop_map(Input::Describe),
+        4 => prop::bool::weighted(0.8).prop_map(Input::Carry),
+        1 => any::<bool>().prop_map(Input::Establish),
+        4 => kind.clone().prop_map(Input::Receive),
+        1 => Just(Input::ReceiveCandidates),
+        3 => any::<bool>().prop_map(Input::Candidate),
+        4 => state.prop_map(Input::State),
+        1 => Just(Input::Media),
+        2 => Just(Input::ChangeNetwork),
+        1 => Just(Input::Measure),
+        1 => (kind, any::<bool>()).prop_map(|(kind, is_ok)| Input::Stray(kind, is_ok)),
+    ]
+}
+
+/// A connection with an exact browser and owner, who check what it wants.
+struct Checked {
+    connection: Connection,
+    now: u64,
+    /// The descriptions that the browser is making, in the order of their commands.
+    making: VecDeque<JsepKind>,
+    /// The one that it has finished just now, if nothing that was asked for later supersedes it.
+    finished: Option<JsepKind>,
+    uncarried: usize,
+    media: usize,
+    /// Whether the browser is exact: no description comes that nobody asked for.
+    is_exact: bool,
+}
+
+impl Checked {
+    fn new(connection: Connection, is_exact: bool) -> Self {
+        let making = VecDeque::new();
+        let (now, finished, uncarried, media) = (SECOND, None, 0, 0);
+        let mut checked = Self { connection, now, making, finished, uncarried, media, is_exact };
+        checked.drain();
+        checked
+    }
+
+    fn input(&mut self, input: Input) {
+        let now = Time::from_millis(self.now);
+        let connection = &mut self.connection;
+        match input {
+            Input::Wait(millis) => return self.run_for(millis),
+            Input::Describe(is_ok) => {
+                let Some(kind) = self.making.pop_front() else { return };
+                self.finished = Some(kind).filter(|_| is_ok && self.making.is_empty());
+                connection.handle_event(described(kind, is_ok), now);
+            }
+            Input::Stray(kind, is_ok) if !self.is_exact => {
+                connection.handle_event(described(kind, is_ok), now);
+            }
+            Input::Stray(..) => {}
+            Input::Carry(is_carried) => {
+                if self.uncarried > 0 || !self.is_exact {
+                    self.uncarried = self.uncarried.saturating_sub(1);
+                    match is_carried {
+                        true => connection.handle_carried(),
+                        false => connection.handle_not_carried(now),
+                    }
+                }
+            }
+            Input::Establish(renegotiates) => connection.handle_established(renegotiates, now),
+            Input::Receive(kind) => {
+                connection.handle_remote_description(Jsep { kind, sdp: "theirs".into() }, now);
+            }
+            Input::ReceiveCandidates => connection.handle_remote_candidates(vec![found()]),
+            Input::Candidate(is_last) => {
+                let candidate = if is_last { Candidate::End } else { found() };
+                connection.handle_event(PeerEvent::Candidate(candidate), now);
+            }
+            Input::State(state) => connection.handle_event(PeerEvent::State(state), now),
+            Input::Media => connection.handle_event(PeerEvent::RemoteMedia, now),
+            Input::ChangeNetwork => connection.handle_network_changed(now),
+            Input::Measure => connection.measure(),
+        }
+        self.drain();
+    }
+
+    /// Nothing but timers: candidates leave once, and negotiations wait for the browser or the other end.
+    fn run_for(&mut self, millis: u64) {
+        let end = self.now + millis;
+        let mut timeouts = 0;
+        while let Some(due) = self.connection.poll_timeout().map(Time::as_millis)
+            && due <= end
+        {
+            timeouts += 1;
+            assert!(timeouts <= 4, "busy at {}", self.now);
+            self.now = self.now.max(due);
+            self.connection.handle_timeout(Time::from_millis(self.now));
+            self.drain();
+            let next = self.connection.poll_timeout();
+            assert!(next > Some(Time::from_millis(self.now)) || next.is_none(), "{next:?}");
+        }
+        self.now = end;
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.connection.poll_output() {
+            match output {
+                Output::Command(command) => {
+                    if command == PeerCommand::Restart && self.is_exact {
+                        assert_eq!(self.making, [], "one description is made at a time");
+                    }
+                    self.making.extend(command.describes());
+                }
+                Output::Description(jsep) if self.is_exact => {
+                    let finished = self.finished.take();
+                    assert_eq!(finished, Some(jsep.kind), "it is made, and the last asked for");
+                    self.uncarried += 1;
+                }
+                Output::Description(_) => self.uncarried += 1,
+                Output::Candidates(candidates) => {
+                    assert!(!candidates.is_empty());
+                    assert!(self.uncarried == 0, "candidates wait for their description");
+                }
+                Output::RemoteMedia => self.media += 1,
+                _ => {}
+            }
+        }
+        assert_eq!(self.uncarried > 0, self.connection.is_describing());
+        assert!(self.media <= 1, "media is reported once");
+    }
+}
+
+fn described(kind: JsepKind, is_ok: bool) -> PeerEvent {
+    let error = Error::Failed { step: Step::Other, cause: "InvalidStateError".into() };
+    PeerEvent::Description(kind, if is_ok { Ok("mine".into()) } else { Err(error) })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 2000,
+        max_shrink_iters: 5000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn any_order_of_inputs_keeps_the_rules(
+        inputs in prop::collection::vec(input(), 1..60),
+        is_offerer in any::<bool>(),
+        is_exact in prop::bool::weighted(0.8),
+    ) {
+        let connection = match is_offerer {
+            true => Connection::offer(ID),
+            false => Connection::answer(ID, "theirs".into(), vec![found()]),
+        };
+        let mut checked = Checked::new(connection, is_exact);
+        for input in inputs {
+            checked.input(input);
+        }
+        // Once everything is made and carried, no candidate waits for ever.
+        checked.input(Input::Candidate(false));
+        while is_exact && !checked.making.is_empty() || checked.uncarried > 0 {
+            checked.input(Input::Describe(true));
+            checked.input(Input::Carry(true));
+        }
+        checked.run_for(60_000);
+    }
 }

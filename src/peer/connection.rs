@@ -134,6 +134,9 @@ pub struct Connection {
     role: Role,
     phase: Phase,
     negotiation: Negotiation,
+    /// Descriptions that the browser still makes, in the order of their commands, before the one that is
+    /// wanted now.
+    superseded: u32,
     /// Descriptions that the owner has not carried yet. Candidates wait for them.
     uncarried: u32,
     path: MediaPath,
@@ -206,6 +209,7 @@ impl Connection {
             role,
             phase: Phase::First,
             negotiation: Negotiation::Making(first),
+            superseded: 0,
             uncarried: 0,
             path: MediaPath::New,
             has_remote_media: false,
@@ -308,6 +312,9 @@ impl Connection {
             JsepKind::Offer => {
                 // Ours is taken back, and made again when theirs is answered.
                 self.is_restart_wanted |= ours;
+                if let Negotiation::Making(_) = self.negotiation {
+                    self.superseded = self.superseded.saturating_add(1);
+                }
                 self.timers.stop(Timer::Answer);
                 self.negotiation = Negotiation::Making(JsepKind::Answer);
                 self.command(PeerCommand::AnswerAgain(description.sdp));
@@ -353,7 +360,11 @@ impl Connection {
     // The browser.
 
     fn handle_description(&mut self, kind: JsepKind, result: Result<String, Error>, now: Time) {
-        // An offer that was taken back while it was made.
+        // An offer that was taken back while it was made, or an answer to an offer before the last.
+        if let Some(superseded) = self.superseded.checked_sub(1) {
+            self.superseded = superseded;
+            return;
+        }
         if self.negotiation != Negotiation::Making(kind) {
             return;
         }
