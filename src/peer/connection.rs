@@ -135,6 +135,9 @@ pub struct Connection {
     role: Role,
     phase: Phase,
     negotiation: Negotiation,
+    /// Descriptions that the browser still makes, in the order of their commands, before the one
+    /// that is wanted now.
+    superseded: u32,
     /// The number of descriptions on their way to the other end. Candidates wait for them.
     uncarried: u32,
     path: MediaPath,
@@ -210,6 +213,7 @@ impl Connection {
             role,
             phase: Phase::First,
             negotiation: Negotiation::Making(first),
+            superseded: 0,
             uncarried: 0,
             path: MediaPath::New,
             has_remote_media: false,
@@ -293,8 +297,11 @@ impl Connection {
 
     /// A description did not reach the other end.
     pub fn handle_not_carried(&mut self, now: Time) {
-        self.negotiation = Negotiation::Stable;
-        self.timers.stop(Timer::Answer);
+        // The browser may be making the next one already.
+        if self.negotiation == Negotiation::Offered {
+            self.negotiation = Negotiation::Stable;
+            self.timers.stop(Timer::Answer);
+        }
         self.check_again(now);
         self.handle_carried();
     }
@@ -309,6 +316,9 @@ impl Connection {
             JsepKind::Offer => {
                 // Our offer is rolled back, and made again after this answer.
                 self.is_restart_wanted |= ours;
+                if let Negotiation::Making(_) = self.negotiation {
+                    self.superseded = self.superseded.saturating_add(1);
+                }
                 self.timers.stop(Timer::Answer);
                 self.negotiation = Negotiation::Making(JsepKind::Answer);
                 self.command(PeerCommand::AnswerAgain(description.sdp));
@@ -354,7 +364,11 @@ impl Connection {
     // Reports of the browser.
 
     fn handle_description(&mut self, kind: JsepKind, result: Result<String, Error>, now: Time) {
-        // The offer was rolled back while the browser made it.
+        // An offer that was rolled back while it was made, or an answer to an earlier offer.
+        if let Some(superseded) = self.superseded.checked_sub(1) {
+            self.superseded = superseded;
+            return;
+        }
         if self.negotiation != Negotiation::Making(kind) {
             return;
         }
