@@ -501,7 +501,10 @@ impl Plugin for EchoTest {
                 }
             }
             Notice::Hangup(reason) => {
-                self.end(&Error::ByGateway { reason }, now);
+                // A start() that waits for this goes on.
+                if self.run().is_some() {
+                    self.end(&Error::ByGateway { reason }, now);
+                }
                 self.become_idle(now);
             }
             Notice::Detached => {
