@@ -423,6 +423,21 @@ fn a_path_lost_for_longer_than_connect_timeout_ends_the_test() {
     lab.assert_can_test();
 }
 
+/// The first offer of a restart gets no answer within 8 s, and the second does.
+#[test]
+fn candidates_follow_an_offer_that_supersedes_another() {
+    let mut lab = Lab::echoing();
+    lab.plugin = Plugin::Never;
+    lab.cut_media();
+    lab.online();
+    lab.run_for(7 * SECOND);
+    assert_eq!((lab.offers.len(), lab.trickles), (2, 1));
+    lab.plugin = Plugin::Well;
+    lab.run_for(8 * SECOND);
+    assert_eq!(lab.told(), NOTHING);
+    assert_eq!((lab.offers.len(), lab.trickles), (3, 2));
+}
+
 #[test]
 fn a_hangup_of_the_core_ends_the_test_and_start_works_at_once() {
     let mut lab = Lab::echoing();

@@ -271,7 +271,10 @@ impl EchoTest {
         match described {
             Ok(answer) => {
                 run.offer = Offer::Answered;
-                run.connection.handle_carried();
+                // So were those that this one superseded.
+                while run.connection.is_describing() {
+                    run.connection.handle_carried();
+                }
                 run.connection.handle_remote_description(answer, now);
                 run.connection.handle_established(true, now);
                 self.drain(now);
