@@ -169,6 +169,23 @@ fn counters_that_go_back_count_as_nothing() {
 }
 
 #[test]
+fn a_test_of_no_duration_has_no_bit_rate() {
+    let counters = || sample([stream(50_000, 50, Some(5), None), None], [None, None]);
+    // One is stopped before the media is back, and one when it is.
+    for pause in [140, 150] {
+        let mut lab = Lab::new();
+        lab.samples.extend([counters(), counters()]);
+        lab.start();
+        lab.run_for(pause);
+        let stop = lab.stop();
+        lab.run_for(10);
+        let report = lab.report(stop);
+        assert_eq!(report.duration, Duration::ZERO);
+        assert_eq!(report.audio.sent.unwrap().bitrate, 0, "stopped after {pause} ms");
+    }
+}
+
+#[test]
 fn the_candidate_pair_is_that_at_the_end() {
     let mut lab = Lab::new();
     let pair = CandidatePair { local_type: "relay".into(), ..CandidatePair::default() };
