@@ -186,6 +186,19 @@ fn a_test_of_no_duration_has_no_bit_rate() {
 }
 
 #[test]
+fn a_stop_before_the_first_sample_waits_for_both() {
+    let mut lab = Lab::new();
+    lab.samples.push_back(sample([stream(50_000, 50, Some(5), None), None], [None, None]));
+    lab.samples.push_back(sample([stream(50_100, 51, Some(5), None), None], [None, None]));
+    lab.start();
+    lab.run_for(152);
+    let stop = lab.stop();
+    lab.run_for(10);
+    let sent = lab.report(stop).audio.sent.unwrap();
+    assert_eq!((sent.packets, sent.bitrate), (1, 400_000), "100 bytes in 2 ms");
+}
+
+#[test]
 fn the_candidate_pair_is_that_at_the_end() {
     let mut lab = Lab::new();
     let pair = CandidatePair { local_type: "relay".into(), ..CandidatePair::default() };

@@ -71,8 +71,8 @@ struct Run {
     stage: Stage,
     offer: Offer,
     probes: Probes,
-    /// The counters when the media was back.
-    first: Stats,
+    /// The counters when the media was back, once the browser gave them.
+    first: Option<Stats>,
 }
 
 #[derive(Debug)]
@@ -157,6 +157,7 @@ impl EchoTest {
                 let before = std::mem::replace(&mut run.stage, stage);
                 run.connection.measure();
                 if let Stage::Starting(start) = before {
+                    run.first = Some(Stats::default());
                     self.fail_command(start, Error::Stopped);
                 }
                 self.timers.stop(Timer::Start);
@@ -199,7 +200,7 @@ impl EchoTest {
             stage: Stage::Starting(command),
             offer: Offer::None,
             probes: Probes::default(),
-            first: Stats::default(),
+            first: None,
         }));
         self.timers.set(Timer::Start, now + DEVICES);
         self.drain(now);
@@ -316,7 +317,9 @@ impl EchoTest {
         let Some(run) = self.run() else { return };
         match run.stage {
             Stage::Starting(_) => {}
-            Stage::Echoing { .. } => run.first = stats,
+            // They may come after stop(): the browser answers in order.
+            _ if run.first.is_none() => run.first = Some(stats),
+            Stage::Echoing { .. } => {}
             Stage::Stopping { .. } => self.finish(stats, now),
         }
     }
@@ -326,7 +329,8 @@ impl EchoTest {
         let Some(run) = self.run() else { return };
         if let Stage::Stopping { commands, duration } = &mut run.stage {
             let commands = std::mem::take(commands);
-            let report = Report::new(*duration, &run.first, last, run.probes.report());
+            let first = run.first.take().unwrap_or_default();
+            let report = Report::new(*duration, &first, last, run.probes.report());
             for command in commands {
                 self.succeed(command, report.clone());
             }
