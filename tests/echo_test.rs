@@ -727,6 +727,26 @@ fn a_hidden_page_ends_the_test_in_every_state() {
 }
 
 #[test]
+fn a_detached_handle_ends_the_object_with_one_error() {
+    for (state, bring) in STATES {
+        let mut lab = Lab::new();
+        let open = bring(&mut lab);
+        // There is no handle then.
+        if state == "attaching anew" {
+            continue;
+        }
+        lab.detach();
+        lab.run_for(10);
+        for command in open {
+            let expected = if state == "stopping" { "done" } else { "CLOSED" };
+            assert_eq!(lab.outcome(command), expected, "{state}");
+        }
+        assert_eq!(lab.told(), ["error CLOSED"], "{state}");
+        assert!(lab.is_ended, "{state}");
+    }
+}
+
+#[test]
 fn a_gateway_out_of_reach_for_good_ends_the_object_with_one_error() {
     let mut lab = Lab::new();
     lab.start();

@@ -465,8 +465,10 @@ impl Plugin for EchoTest {
     }
 
     fn handle_session_end(&mut self, end: &SessionEnd, now: Time) {
+        // Whoever ends the session or the handle reports it: only commands are told here.
+        let life = std::mem::replace(&mut self.life, Life::Closed);
         self.lose_handle(&end.clone().into(), now);
-        if let Life::Detaching(commands) = std::mem::replace(&mut self.life, Life::Closed) {
+        if let Life::Detaching(commands) = life {
             for command in commands {
                 self.done(command);
             }
