@@ -662,6 +662,23 @@ fn close_usecase_ends_the_object_in_every_state() {
 }
 
 #[test]
+fn close_usecase_waits_for_a_slow_gateway_without_another_handle() {
+    for (state, bring) in STATES {
+        let mut lab = Lab::new();
+        bring(&mut lab);
+        let handles = lab.handles();
+        lab.detaches = false;
+        let close = lab.close();
+        lab.run_for(9 * SECOND);
+        let before = if state == "attaching anew" { 2 } else { 1 };
+        assert!(lab.handles() <= before && handles <= before, "{state}: {}", lab.handles());
+        lab.run_for(60 * SECOND);
+        assert_eq!(lab.outcome(close), "done", "{state}");
+        assert!(lab.is_ended, "{state}");
+    }
+}
+
+#[test]
 fn disconnect_ends_the_object_in_every_state() {
     for (state, bring) in STATES {
         let mut lab = Lab::new();

@@ -577,7 +577,8 @@ impl Plugin for EchoTest {
                 Timer::Probe => self.probe(now),
                 Timer::Path => self.end(&peer::Error::NotConnected.into(), now),
                 Timer::Measure => self.finish(Stats::default(), now),
-                Timer::Close => self.reattach(),
+                Timer::Close if self.is_open() => self.reattach(),
+                Timer::Close => {}
             }
         }
     }
