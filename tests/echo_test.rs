@@ -497,6 +497,25 @@ fn another_handle_follows_if_the_core_never_hangs_up() {
     assert_eq!(lab.handles(), 1, "the old one is detached");
 }
 
+#[test]
+fn slow_links_are_reported_from_the_page_s_side_while_a_test_runs() {
+    let mut lab = Lab::new();
+    lab.slow_link("audio", true, 1);
+    lab.run_for(10);
+    assert_eq!(lab.told(), NOTHING, "no test runs yet");
+    lab.start();
+    lab.run_for(SECOND);
+    lab.slow_link("video", true, 3);
+    lab.slow_link("audio", false, 4);
+    lab.run_for(50);
+    assert_eq!(lab.told(), ["media", "slow video down 3", "slow audio up 4"]);
+    lab.stop();
+    lab.run_for(5);
+    lab.slow_link("video", true, 5);
+    lab.run_for(SECOND);
+    assert_eq!(lab.told(), NOTHING, "no test runs any more");
+}
+
 // Commands in any state.
 
 #[test]

@@ -522,6 +522,8 @@ impl Plugin for EchoTest {
                 }
                 self.handle_detached(now);
             }
+            // Of a test that has ended, it concerns nobody.
+            Notice::SlowLink { .. } if self.run().is_none() => {}
             Notice::SlowLink { media, uplink, lost } => {
                 // The gateway's uplink is what it sends: our downlink.
                 self.event(Event::SlowLink { media, uplink: !uplink, lost });
