@@ -482,6 +482,21 @@ fn a_hangup_of_the_core_ends_the_test_and_start_works_at_once() {
 }
 
 #[test]
+fn another_handle_follows_a_hangup_that_crosses_an_offer() {
+    let mut lab = Lab::echoing();
+    lab.cut_media();
+    lab.online();
+    // The new offer is on its way, and the gateway will make a new connection of it.
+    lab.run_for(6);
+    lab.hang_up("Close PC");
+    lab.run_for(SECOND);
+    assert_eq!(lab.told(), ["error CALL_ENDED"]);
+    lab.assert_can_test();
+    assert_eq!((lab.offers[0] == lab.offers[1], lab.offers[1] == lab.offers[2]), (true, false));
+    assert_eq!(lab.handles(), 1);
+}
+
+#[test]
 fn another_handle_follows_if_the_core_never_hangs_up() {
     let mut lab = Lab::echoing();
     lab.hangs_up = false;

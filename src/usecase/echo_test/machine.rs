@@ -373,9 +373,14 @@ impl EchoTest {
         self.outputs.push_back(Output::Peer(run.connection.id(), PeerCommand::Close));
         self.outputs.push_back(Output::Release);
         // Without an offer, the gateway has nothing to close.
-        if self.has_handle && run.offer != Offer::None {
-            self.state = State::Closing { next: None };
-            self.timers.set(Timer::Close, now + LIMIT);
+        if !self.has_handle || run.offer == Offer::None {
+            return;
+        }
+        self.state = State::Closing { next: None };
+        match run.offer {
+            // The gateway makes a new connection of it, if it comes after the hangup.
+            Offer::Sent(_) if self.is_open() => self.reattach(),
+            _ => self.timers.set(Timer::Close, now + LIMIT),
         }
     }
 
@@ -389,7 +394,7 @@ impl EchoTest {
         }
     }
 
-    /// The gateway does not close its end: only another handle takes another offer.
+    /// The gateway does not close its end, or it is not known when: only another handle takes another offer.
     fn reattach(&mut self) {
         self.has_handle = false;
         self.outputs.push_back(Output::Reattach);
@@ -514,7 +519,9 @@ impl Plugin for EchoTest {
                 if self.run().is_some() {
                     self.end(&Error::ByGateway { reason }, now);
                 }
-                self.become_idle(now);
+                if self.has_handle {
+                    self.become_idle(now);
+                }
             }
             Notice::Detached => {
                 if self.is_open() {
