@@ -15,6 +15,7 @@ mod echo;
 use std::time::Duration;
 
 use echo::{DEVICES, Devices, Echo, Lab, Plugin, ROUND_TRIP, SECOND};
+use proptest::prelude::*;
 use videortc::data::ChannelEvent;
 use videortc::peer::{CandidatePair, ConnectionState, MediaStats, PeerEvent, Stats, StreamStats};
 use videortc::usecase::Command;
@@ -334,6 +335,19 @@ fn a_refused_offer_rejects_and_another_start_works_at_once() {
         assert_eq!(lab.outcome(start), "done");
         assert_eq!(lab.offers[0], lab.offers[1], "the handle is as good as before");
     }
+}
+
+#[test]
+fn another_handle_follows_a_refused_restart() {
+    let mut lab = Lab::echoing();
+    lab.plugin = Plugin::Refuses(414);
+    lab.cut_media();
+    lab.online();
+    lab.run_for(SECOND);
+    assert_eq!(lab.told(), ["error GATEWAY_ERROR"]);
+    lab.plugin = Plugin::Well;
+    lab.assert_can_test();
+    assert_eq!(lab.handles(), 1);
 }
 
 #[test]
@@ -815,4 +829,174 @@ fn a_gateway_out_of_reach_for_good_ends_the_object_with_one_error() {
     assert_eq!(told.last().unwrap(), "error SESSION_LOST", "{told:?}");
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(lab.is_ended);
+}
+
+// Any story.
+
+#[derive(Clone, Debug)]
+enum Act {
+    Start,
+    Stop,
+    Close,
+    Disconnect,
+    Wait(u64),
+    Answer(Plugin),
+    Devices(Devices),
+    Echo(Echo),
+    HangsUp(bool),
+    Detaches(bool),
+    GivesStats(bool),
+    ReturnsMedia(bool),
+    WallIn(bool),
+    GoOffline(bool),
+    CutMedia,
+    State(ConnectionState),
+    CloseChannel,
+    Online,
+    Hide,
+    Show,
+    HangUp,
+    SlowLink,
+    ForgetSession,
+    Detach,
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    use Plugin::{Never, RefusedByCore, Refuses, Strangely, Well, WithOffer, WithoutAnswer};
+    let plugin = prop::sample::select(vec![
+        Well,
+        Well,
+        Refuses(413),
+        Refuses(414),
+        WithoutAnswer,
+        WithOffer,
+        Strangely,
+        RefusedByCore,
+        Never,
+    ]);
+    let devices =
+        prop::sample::select(vec![Devices::Granted, Devices::Refused, Devices::Unanswered]);
+    let echo = prop::sample::select(vec![Echo::Unchanged, Echo::Changed, Echo::Lost]);
+    let state = prop::sample::select(vec![
+        ConnectionState::Connected,
+        ConnectionState::Disconnected,
+        ConnectionState::Failed,
+    ]);
+    let mostly = || prop::bool::weighted(0.7);
+    prop_oneof![
+        8 => Just(Act::Start),
+        6 => Just(Act::Stop),
+        12 => prop_oneof![0u64..20, 0u64..200, 0u64..3000, 0u64..40_000].prop_map(Act::Wait),
+        2 => plugin.prop_map(Act::Answer),
+        1 => devices.prop_map(Act::Devices),
+        1 => echo.prop_map(Act::Echo),
+        1 => mostly().prop_map(Act::HangsUp),
+        1 => mostly().prop_map(Act::Detaches),
+        1 => mostly().prop_map(Act::GivesStats),
+        1 => mostly().prop_map(Act::ReturnsMedia),
+        1 => any::<bool>().prop_map(Act::WallIn),
+        1 => any::<bool>().prop_map(Act::GoOffline),
+        1 => Just(Act::CutMedia),
+        1 => state.prop_map(Act::State),
+        1 => Just(Act::CloseChannel),
+        1 => Just(Act::Online),
+        1 => Just(Act::Hide),
+        2 => Just(Act::Show),
+        1 => Just(Act::HangUp),
+        1 => Just(Act::SlowLink),
+        1 => Just(Act::ForgetSession),
+        // These end the object.
+        1 => prop_oneof![2 => Just(Act::Close), 1 => Just(Act::Disconnect), 1 => Just(Act::Detach)],
+    ]
+}
+
+/// What holds always, the lab asserts itself: each command ends once, commands of the core are for open
+/// connections, a handle that has a connection gets no other, and nothing comes after the end.
+fn play(acts: Vec<Act>, sends_media: bool) {
+    let mut lab = Lab::with(EchoConfig { sends_media, ..EchoConfig::default() });
+    // A hidden page runs no code.
+    let mut is_hidden = false;
+    // A handle that cannot be detached is given up after a while.
+    let detaches =
+        !acts.iter().any(|act| matches!(act, Act::Detaches(false) | Act::GoOffline(true)));
+    let is_detached = acts.iter().any(|act| matches!(act, Act::Detach));
+    for act in acts {
+        match act {
+            Act::Show => {
+                is_hidden = false;
+                lab.show();
+            }
+            Act::Wait(millis) => lab.run_for(millis),
+            Act::Answer(plugin) => lab.plugin = plugin,
+            Act::Devices(devices) => lab.devices = devices,
+            Act::Echo(echo) => lab.echo = echo,
+            Act::HangsUp(does) => lab.hangs_up = does,
+            Act::Detaches(does) => lab.detaches = does,
+            Act::GivesStats(does) => lab.gives_stats = does,
+            Act::ReturnsMedia(does) => lab.returns_media = does,
+            Act::WallIn(is) => lab.is_walled_in = is,
+            Act::GoOffline(is) => lab.is_offline = is,
+            Act::HangUp => lab.hang_up("Close PC"),
+            Act::SlowLink => lab.slow_link("audio", true, 1),
+            Act::ForgetSession => lab.forget_session(),
+            Act::Detach => lab.detach(),
+            _ if is_hidden => {}
+            Act::Start => drop(lab.start()),
+            Act::Stop => drop(lab.stop()),
+            Act::Close => drop(lab.close()),
+            Act::Disconnect => drop(lab.disconnect()),
+            Act::CutMedia => lab.cut_media(),
+            Act::State(state) => lab.peer(lab.connection(), PeerEvent::State(state)),
+            Act::CloseChannel => lab.channel(lab.connection(), ChannelEvent::Closed),
+            Act::Online => lab.online(),
+            Act::Hide => {
+                is_hidden = true;
+                lab.hide();
+            }
+        }
+    }
+    lab.show();
+    // Every wait has a deadline.
+    lab.run_for(400 * SECOND);
+    assert!(lab.open.is_empty(), "never ended: {:?}", lab.open);
+    recover(&mut lab);
+    lab.run_for(60 * SECOND);
+    let stop = lab.stop();
+    lab.run_for(10 * SECOND);
+    assert_ne!(lab.outcome(stop), "open");
+    lab.assert_nothing_is_left();
+    if !lab.is_ended {
+        if is_detached {
+            // The event is lost: the first offer tells that the handle is gone.
+            lab.start();
+            lab.run_for(5 * SECOND);
+            lab.stop();
+            lab.run_for(SECOND);
+        }
+        lab.assert_can_test();
+        lab.close();
+        lab.run_for(10 * SECOND);
+        assert!(lab.is_ended);
+        assert!(!detaches || lab.handles() == 0, "no handle is forgotten");
+    }
+    lab.disconnect();
+    lab.run_for(10 * SECOND);
+    assert!(lab.open.is_empty(), "never ended: {:?}", lab.open);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 1000,
+        max_shrink_iters: 3000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn any_story_settles(
+        acts in prop::collection::vec(act(), 1..40),
+        sends_media in prop::bool::weighted(0.8),
+    ) {
+        play(acts, sends_media);
+    }
 }

@@ -281,8 +281,8 @@ impl EchoTest {
                 self.drain(now);
             }
             Err(error) => {
-                // A refused offer leaves nothing at the gateway.
-                if matches!(error, Error::Refused { .. }) {
+                // A refused first offer leaves nothing at the gateway.
+                if matches!(error, Error::Refused { .. }) && !run.connection.is_established() {
                     run.offer = Offer::None;
                 }
                 self.end(&error, now);
