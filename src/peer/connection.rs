@@ -240,6 +240,11 @@ impl Connection {
         self.has_remote_media
     }
 
+    /// Whether the other end takes part.
+    pub fn is_established(&self) -> bool {
+        self.phase != Phase::First
+    }
+
     /// Whether a description is on its way to the other end.
     pub fn is_describing(&self) -> bool {
         self.uncarried > 0
@@ -516,10 +521,6 @@ impl Connection {
             self.outputs.push_back(Output::Log(Level::Info, line));
             self.command(PeerCommand::Restart);
         }
-    }
-
-    fn is_established(&self) -> bool {
-        self.phase != Phase::First
     }
 
     fn command(&mut self, command: PeerCommand) {

@@ -74,8 +74,8 @@ struct Run {
     stage: Stage,
     offer: Offer,
     probes: Probes,
-    /// The counters at the beginning of the echo.
-    first: Stats,
+    /// The counters at the beginning of the echo, once the browser gave them.
+    first: Option<Stats>,
 }
 
 #[derive(Debug)]
@@ -162,6 +162,7 @@ impl EchoTest {
                 let before = std::mem::replace(&mut run.stage, stage);
                 run.connection.measure();
                 if let Stage::Starting(start) = before {
+                    run.first = Some(Stats::default());
                     self.fail_command(start, Error::Stopped);
                 }
                 self.timers.stop(Timer::Start);
@@ -204,7 +205,7 @@ impl EchoTest {
             stage: Stage::Starting(command),
             offer: Offer::None,
             probes: Probes::default(),
-            first: Stats::default(),
+            first: None,
         }));
         self.timers.set(Timer::Start, now + DEVICES);
         self.drain(now);
@@ -276,14 +277,17 @@ impl EchoTest {
         match described {
             Ok(answer) => {
                 run.offer = Offer::Answered;
-                run.connection.handle_carried();
+                // So were those that this one superseded.
+                while run.connection.is_describing() {
+                    run.connection.handle_carried();
+                }
                 run.connection.handle_remote_description(answer, now);
                 run.connection.handle_established(true, now);
                 self.drain(now);
             }
             Err(error) => {
-                // The gateway keeps nothing of a refused offer.
-                if matches!(error, Error::Refused { .. }) {
+                // A refused first offer leaves nothing at the gateway.
+                if matches!(error, Error::Refused { .. }) && !run.connection.is_established() {
                     run.offer = Offer::None;
                 }
                 self.end(&error, now);
@@ -318,7 +322,9 @@ impl EchoTest {
         let Some(run) = self.run() else { return };
         match run.stage {
             Stage::Starting(_) => {}
-            Stage::Echoing { .. } => run.first = stats,
+            // They may come after stop(): the browser answers in order.
+            _ if run.first.is_none() => run.first = Some(stats),
+            Stage::Echoing { .. } => {}
             Stage::Stopping { .. } => self.finish(stats, now),
         }
     }
@@ -328,7 +334,8 @@ impl EchoTest {
         let Some(run) = self.run() else { return };
         if let Stage::Stopping { commands, duration } = &mut run.stage {
             let commands = std::mem::take(commands);
-            let report = Report::new(*duration, &run.first, last, run.probes.report());
+            let first = run.first.take().unwrap_or_default();
+            let report = Report::new(*duration, &first, last, run.probes.report());
             for command in commands {
                 self.succeed(command, report.clone());
             }
@@ -370,10 +377,15 @@ impl EchoTest {
         }
         self.outputs.push_back(Output::Peer(run.connection.id(), PeerCommand::Close));
         self.outputs.push_back(Output::Release);
-        // If the gateway has no offer, it has nothing to close.
-        if self.has_handle && run.offer != Offer::None {
-            self.state = State::Closing { next: None };
-            self.timers.set(Timer::Close, now + LIMIT);
+        // Without an offer, the gateway has nothing to close.
+        if !self.has_handle || run.offer == Offer::None {
+            return;
+        }
+        self.state = State::Closing { next: None };
+        match run.offer {
+            // The gateway makes a new connection of it, if it comes after the hangup.
+            Offer::Sent(_) if self.is_open() => self.reattach(),
+            _ => self.timers.set(Timer::Close, now + LIMIT),
         }
     }
 
@@ -387,7 +399,8 @@ impl EchoTest {
         }
     }
 
-    /// The gateway does not close its end, so only another handle takes another offer.
+    /// The gateway does not close its end, or nobody knows when: only another handle takes another
+    /// offer.
     fn reattach(&mut self) {
         self.has_handle = false;
         self.outputs.push_back(Output::Reattach);
@@ -463,8 +476,10 @@ impl Plugin for EchoTest {
     }
 
     fn handle_session_end(&mut self, end: &SessionEnd, now: Time) {
+        // Whoever ends the session or the handle reports it: only commands are told here.
+        let life = std::mem::replace(&mut self.life, Life::Closed);
         self.lose_handle(&end.clone().into(), now);
-        if let Life::Detaching(commands) = std::mem::replace(&mut self.life, Life::Closed) {
+        if let Life::Detaching(commands) = life {
             for command in commands {
                 self.done(command);
             }
@@ -506,8 +521,13 @@ impl Plugin for EchoTest {
                 }
             }
             Notice::Hangup(reason) => {
-                self.end(&Error::ByGateway { reason }, now);
-                self.become_idle(now);
+                // A start() that waits for this goes on.
+                if self.run().is_some() {
+                    self.end(&Error::ByGateway { reason }, now);
+                }
+                if self.has_handle {
+                    self.become_idle(now);
+                }
             }
             Notice::Detached => {
                 if self.is_open() {
@@ -515,6 +535,8 @@ impl Plugin for EchoTest {
                 }
                 self.handle_detached(now);
             }
+            // It is about a test that has ended.
+            Notice::SlowLink { .. } if self.run().is_none() => {}
             Notice::SlowLink { media, uplink, lost } => {
                 // The gateway's uplink is our downlink.
                 self.event(Event::SlowLink { media, uplink: !uplink, lost });
@@ -570,7 +592,8 @@ impl Plugin for EchoTest {
                 Timer::Probe => self.probe(now),
                 Timer::Path => self.end(&peer::Error::NotConnected.into(), now),
                 Timer::Measure => self.finish(Stats::default(), now),
-                Timer::Close => self.reattach(),
+                Timer::Close if self.is_open() => self.reattach(),
+                Timer::Close => {}
             }
         }
     }

@@ -97,7 +97,8 @@ impl Direction {
             let all = if is_inbound { packets.saturating_add(lost) } else { packets };
             (lost as f64 / all.max(1) as f64).min(1.0)
         });
-        let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).max(1);
+        let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        // In no time, nothing is known.
         let bitrate = bits.saturating_mul(1000).checked_div(millis).unwrap_or_default();
         Self { bitrate, packets, loss, jitter: last.jitter }
     }
