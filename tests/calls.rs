@@ -427,7 +427,7 @@ fn callee_without_devices_declines() {
 #[test]
 fn media_that_never_connects_ends_the_call_on_both_sides() {
     let mut world = World::with(&["Tom", "Jack"]);
-    world.pages[TOM].is_walled_in = true;
+    world.pages[TOM].is_firewalled = true;
     world.call(TOM, "Jack");
     world.run_for(SECOND);
     world.accept(JACK);
@@ -442,7 +442,7 @@ fn media_that_never_connects_ends_the_call_on_both_sides() {
 #[test]
 fn failed_media_ends_the_call_on_both_sides() {
     let mut world = World::in_call();
-    world.pages[JACK].is_walled_in = true;
+    world.pages[JACK].is_firewalled = true;
     world.fail_media(JACK);
     world.run_for(SECOND * 25);
     assert_eq!(world.told(TOM), [""; 0]);
@@ -457,7 +457,7 @@ fn failed_media_ends_the_call_on_both_sides() {
 fn vanished_page_ends_the_call_of_the_peer() {
     let mut world = World::in_call();
     world.pages[TOM].is_offline = true;
-    world.pages[TOM].is_walled_in = true;
+    world.pages[TOM].is_firewalled = true;
     world.cut_media(TOM);
     world.run_for(SECOND * 400);
     assert_eq!(world.told(JACK), ["hang-up Tom: The other side left"]);

@@ -1,5 +1,5 @@
-//! A token that the page gives whenever it is asked: when it is asked, what waits for it, and what happens where
-//! it comes late, never, or is refused.
+//! Tokens from a function of the page: when the function is called, which requests wait for it, and
+//! what happens if the token is late, missing or refused.
 
 #![cfg(not(target_family = "wasm"))]
 // A test may panic: that is how it fails.
@@ -28,12 +28,13 @@ use world::World;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A session whose gateway the test plays, and what it asked for.
+/// A session and its outputs. The test is the gateway.
 struct Rig {
     session: Session<video_call::Request>,
     now: Time,
-    /// What was asked of the gateway and has no answer, the oldest first.
+    /// The requests without an answer, oldest first.
     requests: Vec<HttpRequest>,
+    /// The requests for a token without an answer.
     asked: Vec<TokenRequest>,
     opened: Option<Result<(), Error>>,
     lost: Option<Error>,
@@ -45,7 +46,7 @@ struct Rig {
 }
 
 impl Rig {
-    /// A session that is being opened.
+    /// A session that waits for its first token.
     fn opening() -> Self {
         let mut config = GatewayConfig::new(vec![ServerUrl::new("https://a.test/janus")]);
         config.token = Token::Asked;
@@ -70,7 +71,7 @@ impl Rig {
         rig
     }
 
-    /// An open session with a poll, and a handle in it. Its token is "old".
+    /// An open session with a poll and a handle. Its token is "old".
     fn open() -> (Self, HandleId) {
         let mut rig = Self::opening();
         rig.give("old");
@@ -121,7 +122,7 @@ impl Rig {
         self.tell(|session, now| drop(session.message(handle, request, None, now)));
     }
 
-    /// The page gives the token that it was asked for last.
+    /// The page returns the token that was requested last.
     fn give(&mut self, token: &str) {
         let request = self.asked.pop().unwrap();
         self.tell(|session, now| session.handle_token(request, Ok(Secret::new(token)), now));
@@ -134,12 +135,12 @@ impl Rig {
 
     // The gateway.
 
-    /// What is asked, with its token: `create old`, `poll old`, `message old`.
+    /// The kinds of the requests with their tokens: `create old`, `poll old`, `message old`.
     fn kinds(&self) -> Vec<String> {
         self.requests.iter().map(kind).collect()
     }
 
-    /// What the messages that are asked say.
+    /// The reasons of the open messages, by which the tests tell them apart.
     fn messages(&self) -> Vec<String> {
         let bodies = self.requests.iter().filter_map(|request| request.body.as_deref());
         let bodies = bodies.map(|body| serde_json::from_str(body).unwrap());
@@ -164,7 +165,7 @@ impl Rig {
         });
     }
 
-    /// As Janus 1.1.2 refuses: a poll by an HTTP status and no body, all else in words.
+    /// Refuses like Janus 1.1.2: a poll by an HTTP status without a body, other requests in JSON.
     fn refuse(&mut self, wanted: &str) {
         self.answer(wanted, |request| match request.body {
             None => HttpResponse::Answered { status: 403, body: String::new() },
@@ -180,7 +181,7 @@ impl Rig {
         self.answer("message", |request| answered(request, json!({ "janus": "ack" })));
     }
 
-    /// Nothing that the page would notice has happened.
+    /// Asserts that the page noticed nothing.
     fn assert_calm(&self) {
         assert_eq!((&self.lost, self.troubles, self.closed), (&None, 0, false));
         assert_eq!(self.answers, []);
@@ -213,24 +214,24 @@ fn answered(request: &HttpRequest, mut body: Value) -> HttpResponse {
 // Connecting.
 
 #[test]
-fn asks_before_anything_is_sent() {
+fn requests_a_token_before_the_first_request() {
     let mut rig = Rig::opening();
     rig.tell(|session, now| drop(session.attach("janus.plugin.videocall", None, now)));
     rig.run_for(SECOND);
     assert_eq!((rig.asked.len(), rig.requests.len()), (1, 0));
     rig.give("one");
-    assert_eq!(rig.kinds(), ["create one"], "the attach keeps its distance");
+    assert_eq!(rig.kinds(), ["create one"], "the attach follows after a pause");
     rig.run_for(Duration::from_millis(3));
     assert_eq!(rig.kinds(), ["create one", "attach one"]);
     rig.answer_success("create");
     rig.answer_success("attach");
     assert_eq!(rig.kinds(), ["poll one"]);
     rig.run_for(SECOND);
-    assert_eq!(rig.asked.len(), 0, "once is enough");
+    assert_eq!(rig.asked.len(), 0, "the token is requested once");
 }
 
 #[test]
-fn the_time_of_the_page_is_not_the_gateways() {
+fn does_not_count_the_time_of_the_token_function_as_the_gateways() {
     let mut rig = Rig::opening();
     rig.run_for(9 * SECOND);
     rig.give("one");
@@ -240,7 +241,7 @@ fn the_time_of_the_page_is_not_the_gateways() {
 }
 
 #[test]
-fn a_function_that_throws_fails_the_connection_with_its_words() {
+fn fails_to_connect_with_the_exception_of_the_token_function() {
     let mut rig = Rig::opening();
     rig.throw("Error: not signed in");
     let error = rig.opened.unwrap().unwrap_err();
@@ -251,7 +252,7 @@ fn a_function_that_throws_fails_the_connection_with_its_words() {
 }
 
 #[test]
-fn a_function_that_never_answers_fails_the_connection_in_time() {
+fn fails_to_connect_if_the_token_function_never_answers() {
     let mut rig = Rig::opening();
     rig.run_for(10 * SECOND - Duration::from_millis(1));
     assert_eq!(rig.opened, None);
@@ -265,7 +266,7 @@ fn a_function_that_never_answers_fails_the_connection_in_time() {
 }
 
 #[test]
-fn a_token_that_is_refused_at_once_is_not_asked_for_again() {
+fn requests_no_other_token_if_the_first_is_refused() {
     let mut rig = Rig::opening();
     rig.give("wrong");
     rig.refuse("create");
@@ -275,7 +276,7 @@ fn a_token_that_is_refused_at_once_is_not_asked_for_again() {
 }
 
 #[test]
-fn the_next_connection_asks_anew_and_takes_no_answer_to_the_question_before() {
+fn requests_a_token_for_each_connection_and_ignores_stale_answers() {
     let mut rig = Rig::opening();
     let before = rig.asked.pop().unwrap();
     rig.tell(|session, now| session.close(now));
@@ -296,7 +297,7 @@ fn the_next_connection_asks_anew_and_takes_no_answer_to_the_question_before() {
 // A token that expires.
 
 #[test]
-fn a_refused_poll_goes_on_with_a_fresh_token() {
+fn continues_a_refused_poll_with_a_fresh_token() {
     let (mut rig, _) = Rig::open();
     let url = rig.requests[0].url.clone();
     rig.refuse("poll");
@@ -312,7 +313,7 @@ fn a_refused_poll_goes_on_with_a_fresh_token() {
 }
 
 #[test]
-fn a_refused_request_is_posted_again_in_its_order() {
+fn repeats_a_refused_request_in_its_order() {
     let (mut rig, handle) = Rig::open();
     rig.send(handle, "first");
     rig.send(handle, "second");
@@ -333,7 +334,7 @@ fn a_refused_request_is_posted_again_in_its_order() {
 }
 
 #[test]
-fn several_refusals_ask_once() {
+fn requests_one_token_after_several_refusals() {
     let (mut rig, handle) = Rig::open();
     rig.tell(|session, now| drop(session.attach("janus.plugin.videocall", None, now)));
     rig.answer_success("attach");
@@ -352,7 +353,7 @@ fn several_refusals_ask_once() {
 }
 
 #[test]
-fn what_was_refused_for_the_token_before_is_posted_again_without_asking() {
+fn repeats_a_request_that_was_refused_for_the_previous_token() {
     let (mut rig, handle) = Rig::open();
     rig.send(handle, "late");
     let late = rig.requests.remove(1);
@@ -364,9 +365,10 @@ fn what_was_refused_for_the_token_before_is_posted_again_without_asking() {
     rig.assert_calm();
 }
 
-/// Janus refuses at once; a gateway may also take a request first, and refuse it by the poll.
+/// Janus refuses immediately. A gateway may also acknowledge a request first, and refuse it by the
+/// poll.
 #[test]
-fn a_refusal_that_comes_by_the_poll_is_one_as_well() {
+fn handles_a_refusal_that_arrives_by_the_poll() {
     let (mut rig, handle) = Rig::open();
     let refusals = |transactions: &[Value]| {
         let error = json!({ "code": 403, "reason": "Unauthorized" });
@@ -391,17 +393,17 @@ fn a_refusal_that_comes_by_the_poll_is_one_as_well() {
 }
 
 #[test]
-fn a_token_may_expire_again_and_again() {
+fn replaces_tokens_that_expire_repeatedly() {
     let (mut rig, handle) = Rig::open();
     for token in ["a", "b", "c"] {
         rig.send(handle, token);
         rig.refuse("message");
-        // Where that goes on and on, the page is asked with pauses.
+        // Frequent requests to the page have pauses.
         rig.run_for(SECOND);
         rig.give(token);
         rig.acknowledge();
         rig.refuse("poll");
-        assert_eq!(rig.asked.len(), 0, "it was the token of before");
+        assert_eq!(rig.asked.len(), 0, "the poll was refused for the previous token");
         rig.answer("poll", |_| HttpResponse::Answered { status: 200, body: "[]".into() });
         rig.run_for(SECOND);
     }
@@ -409,7 +411,7 @@ fn a_token_may_expire_again_and_again() {
 }
 
 #[test]
-fn an_http_403_that_is_not_janus_asks_for_nothing() {
+fn requests_no_token_after_an_http_403_of_a_proxy() {
     let (mut rig, _) = Rig::open();
     let body = "<html>Forbidden by the proxy</html>".to_owned();
     rig.answer("poll", |_| HttpResponse::Answered { status: 403, body });
@@ -421,7 +423,7 @@ fn an_http_403_that_is_not_janus_asks_for_nothing() {
 }
 
 #[test]
-fn an_http_403_with_the_words_of_janus_is_a_refusal() {
+fn treats_an_http_403_with_the_json_of_janus_as_a_refusal() {
     let (mut rig, handle) = Rig::open();
     rig.send(handle, "first");
     rig.answer("message", |request| {
@@ -437,7 +439,7 @@ fn an_http_403_with_the_words_of_janus_is_a_refusal() {
 }
 
 #[test]
-fn a_fixed_token_is_refused_once_and_for_all() {
+fn loses_the_session_if_a_fixed_token_is_refused() {
     let mut config = GatewayConfig::new(vec![ServerUrl::new("https://a.test/janus")]);
     config.token = Token::Fixed(Secret::new("fixed"));
     let mut rig = Rig::with(config);
@@ -449,9 +451,9 @@ fn a_fixed_token_is_refused_once_and_for_all() {
     assert_eq!(rig.lost.map(|error| error.code()), Some(Code::Unauthorized));
 }
 
-/// Between the page and the gateway, anything may take its time.
+/// Any delay is possible between the page and the gateway.
 #[test]
-fn a_token_that_was_never_used_may_expire_as_well() {
+fn replaces_an_unused_token_that_expired() {
     let (mut rig, handle) = Rig::open();
     rig.refuse("poll");
     rig.give("unused");
@@ -464,10 +466,10 @@ fn a_token_that_was_never_used_may_expire_as_well() {
     assert_eq!((&rig.lost, rig.answers.len()), (&None, 0));
 }
 
-// What does not help.
+// Tokens that do not help.
 
 #[test]
-fn a_fresh_token_that_is_refused_fails_the_request() {
+fn fails_a_request_whose_fresh_token_is_refused() {
     let (mut rig, handle) = Rig::open();
     rig.send(handle, "first");
     rig.refuse("message");
@@ -476,7 +478,7 @@ fn a_fresh_token_that_is_refused_fails_the_request() {
     let [Err(error)] = &rig.answers[..] else { panic!("{:?}", rig.answers) };
     assert_eq!((error.code(), error.gateway_code()), (Code::Unauthorized, Some(403)));
     assert_eq!((rig.asked.len(), &rig.lost), (0, &None));
-    // The poll decides about the session.
+    // The poll and the keepalive decide about the session.
     rig.refuse("poll");
     rig.refuse("poll");
     rig.refuse("keepalive");
@@ -485,12 +487,12 @@ fn a_fresh_token_that_is_refused_fails_the_request() {
 }
 
 #[test]
-fn a_request_that_is_always_refused_is_no_reason_to_ask_for_ever() {
+fn stops_requesting_tokens_for_a_request_that_is_always_refused() {
     let (mut rig, handle) = Rig::open();
     rig.send(handle, "first");
     rig.refuse("message");
     rig.give("new");
-    // All else is taken.
+    // Other requests are accepted.
     rig.tell(|session, now| session.look(now));
     rig.answer("keepalive", |request| answered(request, json!({ "janus": "ack" })));
     rig.refuse("message");
@@ -500,7 +502,7 @@ fn a_request_that_is_always_refused_is_no_reason_to_ask_for_ever() {
 }
 
 #[test]
-fn a_function_that_throws_ends_the_session_with_its_words() {
+fn loses_the_session_with_the_exception_of_the_token_function() {
     let (mut rig, handle) = Rig::open();
     rig.send(handle, "first");
     rig.refuse("message");
@@ -513,7 +515,7 @@ fn a_function_that_throws_ends_the_session_with_its_words() {
 }
 
 #[test]
-fn a_function_that_never_answers_ends_the_session_in_time() {
+fn loses_the_session_if_the_token_function_never_answers() {
     let (mut rig, handle) = Rig::open();
     rig.send(handle, "first");
     rig.acknowledge();
@@ -530,7 +532,7 @@ fn a_function_that_never_answers_ends_the_session_in_time() {
 }
 
 #[test]
-fn what_waits_for_a_slow_function_has_the_rest_of_its_time_afterwards() {
+fn pauses_deadlines_while_the_token_function_runs() {
     let (mut rig, handle) = Rig::open();
     rig.send(handle, "taken");
     rig.acknowledge();
@@ -545,17 +547,18 @@ fn what_waits_for_a_slow_function_has_the_rest_of_its_time_afterwards() {
         let answers = rig.answers.iter();
         answers.map(|answer| answer.as_ref().unwrap_err().code()).collect::<Vec<_>>()
     };
-    // Of ten seconds, the one had used five; the other was made when the function was called.
+    // The first request had used five of its ten seconds. The second one was sent when the function
+    // was called.
     assert_eq!(late(&mut rig, 4), []);
     assert_eq!(late(&mut rig, 1), [Code::GatewayTimeout]);
     assert_eq!(late(&mut rig, 4), [Code::GatewayTimeout]);
     assert_eq!(late(&mut rig, 1), [Code::GatewayTimeout, Code::GatewayTimeout]);
 }
 
-// The end, meanwhile.
+// Closing while a token is requested.
 
 #[test]
-fn a_session_is_ended_with_the_fresh_token_where_that_comes_in_time() {
+fn closes_the_session_with_a_fresh_token_that_comes_in_time() {
     let (mut rig, _) = Rig::open();
     rig.refuse("poll");
     rig.tell(|session, now| session.close(now));
@@ -569,7 +572,7 @@ fn a_session_is_ended_with_the_fresh_token_where_that_comes_in_time() {
 }
 
 #[test]
-fn the_end_of_a_session_waits_for_no_token_for_long() {
+fn limits_the_wait_for_a_token_when_closing() {
     let (mut rig, _) = Rig::open();
     rig.refuse("poll");
     rig.tell(|session, now| session.close(now));
@@ -581,7 +584,7 @@ fn the_end_of_a_session_waits_for_no_token_for_long() {
 }
 
 #[test]
-fn the_end_of_a_session_that_is_refused_asks_and_ends_at_once_where_the_page_throws() {
+fn closes_immediately_if_the_token_function_throws() {
     let (mut rig, _) = Rig::open();
     rig.tell(|session, now| session.close(now));
     rig.refuse("destroy");
@@ -592,7 +595,7 @@ fn the_end_of_a_session_that_is_refused_asks_and_ends_at_once_where_the_page_thr
 }
 
 #[test]
-fn a_page_that_is_left_meanwhile_says_so() {
+fn sends_a_beacon_if_the_page_is_left_while_a_token_is_requested() {
     let (mut rig, _) = Rig::open();
     rig.refuse("poll");
     rig.tell(|session, now| session.leave(&videortc::signaling::Error::PageLeft, now));
@@ -601,7 +604,7 @@ fn a_page_that_is_left_meanwhile_says_so() {
     assert_eq!(rig.session.poll_timeout(), None);
     rig.give("too late");
     assert_eq!(rig.requests.len(), 0);
-    // The token of before is known to be refused.
+    // The old token was refused, so a new one is requested.
     rig.tell(|session, now| session.open(now));
     assert_eq!((rig.asked.len(), rig.requests.len()), (1, 0));
 }
@@ -609,7 +612,7 @@ fn a_page_that_is_left_meanwhile_says_so() {
 // Secrets.
 
 #[test]
-fn tokens_of_before_stay_secret() {
+fn hides_earlier_tokens() {
     let (mut rig, handle) = Rig::open();
     for token in ["tok \"1\"", "tok \"2\"", "tok \"3\""] {
         rig.send(handle, "x");
@@ -630,9 +633,9 @@ fn tokens_of_before_stay_secret() {
     assert!(rig.said.contains("502") && !rig.said.contains("old"), "{}", rig.said);
 }
 
-// Two pages in a call.
+// Two pages.
 
-fn talking() -> World {
+fn in_call() -> World {
     let mut world = World::with_tokens(&["Tom", "Jack"], Timing::like_janus(), 1);
     world.call(0, "Jack");
     world.run_for(SECOND);
@@ -647,15 +650,15 @@ fn talking() -> World {
 }
 
 #[test]
-fn a_call_outlives_its_tokens() {
-    let mut world = talking();
+fn keeps_a_call_when_tokens_expire() {
+    let mut world = in_call();
     for _ in 0..3 {
         world.revoke_token();
         world.run_for(Duration::from_secs(90));
     }
     for page in 0..2 {
-        assert_eq!(world.told(page), [""; 0], "nobody notices");
-        assert_eq!(world.pages[page].token_requests, 3, "one for each token");
+        assert_eq!(world.told(page), [""; 0], "the pages notice nothing");
+        assert_eq!(world.pages[page].token_requests, 3, "one request for each token");
     }
     world.revoke_token();
     let hang_up = world.hang_up(0);
@@ -666,13 +669,13 @@ fn a_call_outlives_its_tokens() {
 }
 
 #[test]
-fn a_call_rings_though_both_tokens_have_expired() {
+fn rings_although_both_tokens_have_expired() {
     let mut world = World::with_tokens(&["Tom", "Jack"], Timing::like_janus(), 1);
     world.revoke_token();
     let call = world.call(0, "Jack");
     world.run_for(SECOND);
     assert_eq!(world.outcome(0, call), "done");
-    // The poll that was open when the token expired still brings it.
+    // The poll that was open when the token expired still delivers the event.
     assert_eq!(world.told(1), ["incoming Tom"]);
     let accept = world.accept(1);
     world.run_for(SECOND);
@@ -681,7 +684,7 @@ fn a_call_rings_though_both_tokens_have_expired() {
 }
 
 #[test]
-fn a_lost_session_is_made_anew_with_a_fresh_token() {
+fn restores_a_lost_session_with_a_fresh_token() {
     let mut world = World::with_tokens(&["Tom", "Jack"], Timing::like_janus(), 1);
     world.revoke_token();
     world.restart_gateway();
@@ -696,15 +699,15 @@ fn a_lost_session_is_made_anew_with_a_fresh_token() {
 }
 
 #[test]
-fn a_page_that_is_signed_out_is_told_why_its_call_ends() {
-    let mut world = talking();
+fn reports_why_the_call_of_a_signed_out_page_ends() {
+    let mut world = in_call();
     world.pages[0].has_no_token = true;
     world.revoke_token();
     world.run_for(Duration::from_secs(40));
     let told = world.told(0);
     assert_eq!(told, ["error UNAUTHORIZED", "hang-up Jack: Session lost"]);
     assert!(world.pages[0].is_ended);
-    // Who signs in again connects again.
+    // After signing in again, the page can connect.
     world.pages[0].has_no_token = false;
     let connect = world.command(0, |client, command, now| client.connect(command, now));
     world.run_for(SECOND);
@@ -713,8 +716,8 @@ fn a_page_that_is_signed_out_is_told_why_its_call_ends() {
 }
 
 #[test]
-fn a_page_can_disconnect_while_its_function_takes_for_ever() {
-    let mut world = talking();
+fn disconnects_while_the_token_function_never_answers() {
+    let mut world = in_call();
     world.revoke_token();
     world.pages[0].never_gives_token = true;
     let hang_up = world.hang_up(0);
@@ -726,9 +729,9 @@ fn a_page_can_disconnect_while_its_function_takes_for_ever() {
     assert_eq!((world.pages[0].connections.len(), world.pages[0].devices), (0, false));
 }
 
-/// What must not show is taken out of words, and not out of what they say.
+/// Secrets are removed from texts for people, not from the messages that are parsed.
 #[test]
-fn a_secret_that_is_a_word_of_janus_confuses_nothing() {
+fn reads_answers_although_the_secret_is_a_word_of_janus() {
     for secret in ["janus", "error", "403", "code", "a", "\""] {
         let mut config = GatewayConfig::new(vec![ServerUrl::new("https://a.test/janus")]);
         config.token = Token::Fixed(Secret::new(secret));

@@ -136,7 +136,7 @@ fn gateway_restart_ends_the_call_once() {
 fn replaces_a_wedged_handle() {
     for (page, name) in [(TOM, "Tom"), (JACK, "Jack")] {
         let mut world = World::in_call();
-        world.jam(name);
+        world.wedge(name);
         world.hang_up(TOM);
         world.run_for(SECOND * 3);
         let again = ["reconnecting GATEWAY_ERROR", &format!("registered {name}"), "reconnected"];
@@ -149,7 +149,7 @@ fn replaces_a_wedged_handle() {
 /// Tom hangs up, which wedges the gateway's handle, and redials immediately.
 fn redialled_from_a_stuck_handle() -> (World, Command) {
     let mut world = World::in_call();
-    world.jam("Tom");
+    world.wedge("Tom");
     world.hang_up(TOM);
     let again = world.call(TOM, "Jack");
     (world, again)
@@ -169,7 +169,7 @@ fn redial_waits_for_the_replacement_of_a_wedged_handle() {
 fn redial_reaches_a_peer_with_a_wedged_handle() {
     for pause in (0..2500).step_by(5) {
         let mut world = World::in_call();
-        world.jam("Jack");
+        world.wedge("Jack");
         world.hang_up(TOM);
         world.run_for(Duration::from_millis(pause));
         let again = world.call(TOM, "Jack");
@@ -182,7 +182,7 @@ fn redial_reaches_a_peer_with_a_wedged_handle() {
 fn redial_waits_for_a_new_handle_after_an_unreachable_gateway() {
     for outage in (1000..6000).step_by(100) {
         let mut world = World::in_call();
-        world.jam("Tom");
+        world.wedge("Tom");
         world.pages[TOM].loss = Loss::NextPoll;
         world.hang_up(TOM);
         world.run_for(Duration::from_millis(5));
@@ -202,7 +202,7 @@ fn redial_waits_for_a_new_handle_after_an_unreachable_gateway() {
 fn wedged_handle_that_cannot_detach_does_not_hold_the_name() {
     for outage in [5, 10, 11, 15, 30] {
         let mut world = World::in_call();
-        world.jam("Tom");
+        world.wedge("Tom");
         world.hang_up(TOM);
         world.run_for(Duration::from_millis(1995));
         world.pages[TOM].is_offline = true;
@@ -217,7 +217,7 @@ fn wedged_handle_that_cannot_detach_does_not_hold_the_name() {
 #[test]
 fn replaces_a_wedged_handle_once_the_gateway_is_reachable() {
     let mut world = World::in_call();
-    world.jam("Tom");
+    world.wedge("Tom");
     world.pages[TOM].loss = Loss::NextPoll;
     world.hang_up(TOM);
     world.run_for(Duration::from_millis(5));
@@ -507,7 +507,7 @@ fn restarts_ice_after_a_network_change_before_the_browser_fails() {
 #[test]
 fn with_a_foreign_peer_restarts_ice_only_after_failure() {
     let mut world = World::with(&["Tom", "Jack"]);
-    world.pages[JACK].is_stranger = true;
+    world.pages[JACK].is_foreign = true;
     world.call(TOM, "Jack");
     world.run_for(SECOND);
     world.accept(JACK);
@@ -526,7 +526,7 @@ fn with_a_foreign_peer_restarts_ice_only_after_failure() {
 #[test]
 fn foreign_peer_without_media_causes_no_ice_restart() {
     let mut world = World::with(&["Tom", "Jack"]);
-    world.pages[TOM].is_stranger = true;
+    world.pages[TOM].is_foreign = true;
     world.call(TOM, "Jack");
     world.run_for(SECOND);
     world.accept(JACK);

@@ -39,7 +39,7 @@ enum Step {
     RefuseDevices(usize, bool),
     Lose(usize, Loss),
     DropMessages(bool),
-    Jam(usize),
+    Wedge(usize),
     RevokeToken,
     Close(usize),
     Disconnect(usize),
@@ -71,7 +71,7 @@ fn step() -> impl Strategy<Value = Step> {
             Just(Loss::None),
         ]).prop_map(|(page, loss)| Step::Lose(page, loss)),
         1 => any::<bool>().prop_map(Step::DropMessages),
-        1 => page.clone().prop_map(Step::Jam),
+        1 => page.clone().prop_map(Step::Wedge),
         1 => Just(Step::RevokeToken),
         1 => page.clone().prop_map(Step::Close),
         1 => page.prop_map(Step::Disconnect),
@@ -149,7 +149,7 @@ fn check(steps: Vec<Step>, timing: Timing, seed: u64) {
             Step::Accept(page) if !gone[page] => drop(world.accept(page)),
             Step::HangUp(page) if !gone[page] => drop(world.hang_up(page)),
             Step::CutMedia(page) => world.cut_media(page),
-            Step::WallIn(page, is) => world.pages[page].is_walled_in = is,
+            Step::WallIn(page, is) => world.pages[page].is_firewalled = is,
             Step::GoOffline(page, is) => world.pages[page].is_offline = is,
             Step::TellOnline(page) => world.online(page),
             Step::CutConnections(page, back) => {
@@ -161,7 +161,7 @@ fn check(steps: Vec<Step>, timing: Timing, seed: u64) {
             Step::RefuseDevices(page, refuse) => world.pages[page].refuses_devices = refuse,
             Step::Lose(page, loss) => world.pages[page].loss = loss,
             Step::DropMessages(is) => world.drops_messages = is,
-            Step::Jam(page) => world.jam(NAMES[page]),
+            Step::Wedge(page) => world.wedge(NAMES[page]),
             Step::RevokeToken => {
                 world.revoke_token();
                 revoked.push(world.now);
@@ -230,7 +230,7 @@ fn check(steps: Vec<Step>, timing: Timing, seed: u64) {
 fn check_use(world: &mut World, ledgers: &mut [Ledger; 3], attempts: &mut [usize; 3]) {
     for page in 0..3 {
         world.pages[page].is_offline = false;
-        world.pages[page].is_walled_in = false;
+        world.pages[page].is_firewalled = false;
         world.pages[page].refuses_devices = false;
         world.pages[page].loss = Loss::None;
     }

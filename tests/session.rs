@@ -1,5 +1,4 @@
-//! The session against a scripted gateway: connecting, deadlines, secrets, and answers that no gateway
-//! should give.
+//! The session against a scripted gateway: connecting, deadlines, secrets and invalid answers.
 
 #![cfg(not(target_family = "wasm"))]
 // A test may panic: that is how it fails.
@@ -26,7 +25,7 @@ use videortc::time::Time;
 use videortc::usecase::video_call;
 use videortc::usecase::video_call::Settings;
 
-/// A session, and what it asked for.
+/// A session and its outputs.
 struct Rig {
     session: Session<video_call::Request>,
     now: Time,
@@ -44,7 +43,7 @@ struct Rig {
 }
 
 impl Rig {
-    /// A session with a handle that asks for the list of users, and that request.
+    /// A session whose handle has requested the list of users, and that request.
     fn listing() -> (Self, HttpRequest) {
         let mut rig = Rig::open();
         rig.session.attach("janus.plugin.videocall", None, rig.now).unwrap();
@@ -121,7 +120,7 @@ impl Rig {
         self.drain();
     }
 
-    /// Lets time pass, as far as the session has something to do.
+    /// Advances the time through all deadlines of the session.
     fn run_for(&mut self, duration: Duration) {
         let end = self.now + duration;
         while let Some(due) = self.session.poll_timeout().filter(|due| *due <= end) {
@@ -145,18 +144,18 @@ fn body(request: &HttpRequest) -> serde_json::Value {
     serde_json::from_str(request.body.as_deref().unwrap()).unwrap()
 }
 
-/// Where a request goes to, without its arguments.
+/// The URL of a request, without the query.
 fn path(request: &HttpRequest) -> &str {
     request.url.split('?').next().unwrap()
 }
 
-/// An argument of a request's address.
+/// A parameter of a request's query.
 fn argument<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
     let query = request.url.split_once('?')?.1;
     query.split('&').find_map(|argument| argument.strip_prefix(name)?.strip_prefix('='))
 }
 
-/// Grants the id that was asked for, as Janus does.
+/// Grants the requested session id, as Janus does.
 fn created(request: &HttpRequest) -> HttpResponse {
     let body = body(request);
     let (transaction, id) = (&body["transaction"], &body["id"]);
@@ -164,7 +163,7 @@ fn created(request: &HttpRequest) -> HttpResponse {
 }
 
 #[test]
-fn connecting_takes_one_request_and_opens_a_poll() {
+fn connects_with_one_request_and_starts_a_poll() {
     let mut rig = Rig::with_servers(&["https://a.test/janus"]);
     assert_eq!(rig.requests.len(), 1);
     assert_eq!(path(&rig.requests[0]), "https://a.test/janus");
@@ -179,7 +178,7 @@ fn connecting_takes_one_request_and_opens_a_poll() {
     assert_eq!(rig.requests[0].body, None);
 }
 
-/// Tells a handle's id.
+/// Returns a handle's id.
 fn attached(request: &HttpRequest) -> HttpResponse {
     let body = body(request);
     assert_eq!(body["janus"], "attach");
@@ -187,7 +186,7 @@ fn attached(request: &HttpRequest) -> HttpResponse {
     ok(&format!(r#"{{"janus":"success","transaction":{transaction},"data":{{"id":77}}}}"#))
 }
 
-/// As Janus says it of a session that is not there.
+/// The answer of Janus about an unknown session.
 fn no_such_session(request: &HttpRequest) -> HttpResponse {
     let transaction = body(request)["transaction"].clone();
     ok(&format!(
@@ -195,22 +194,22 @@ fn no_such_session(request: &HttpRequest) -> HttpResponse {
     ))
 }
 
-/// A session that is asked for together with a handle in it.
+/// A session that is requested together with a handle.
 fn eager(servers: &[&str]) -> Rig {
     let mut rig = Rig::with_servers(servers);
     rig.session.attach("janus.plugin.videocall", None, rig.now).unwrap();
     rig.drain();
-    assert_eq!(rig.requests.len(), 1, "it is not to overtake the session");
+    assert_eq!(rig.requests.len(), 1, "the attach must not overtake the session");
     rig.run_for(Duration::from_millis(3));
     rig
 }
 
 #[test]
-fn a_handle_is_asked_for_together_with_the_session() {
+fn requests_a_handle_together_with_the_session() {
     let mut rig = eager(&["https://a.test/janus"]);
     let id = body(&rig.requests[0])["id"].clone();
     assert_eq!(path(&rig.requests[1]), format!("https://a.test/janus/{id}"));
-    // In either order.
+    // The answers may come in either order.
     let attach = rig.requests.remove(1);
     let response = attached(&attach);
     rig.session.handle_http(attach.id, response, rig.now);
@@ -222,7 +221,7 @@ fn a_handle_is_asked_for_together_with_the_session() {
 }
 
 #[test]
-fn a_handle_that_was_asked_for_too_early_is_asked_for_again() {
+fn repeats_a_request_for_a_handle_that_came_too_early() {
     for created_first in [true, false] {
         let mut rig = eager(&["https://a.test/janus"]);
         let attach = rig.requests.remove(1);
@@ -246,10 +245,10 @@ fn a_handle_that_was_asked_for_too_early_is_asked_for_again() {
 }
 
 #[test]
-fn a_handle_is_asked_for_where_the_session_is() {
+fn requests_the_handle_from_the_server_of_the_session() {
     let mut rig = eager(&["https://a.test/janus", "https://b.test/janus"]);
     rig.answer(|_| HttpResponse::Failed("TypeError: Failed to fetch".into()));
-    assert_eq!(rig.aborts, 1, "the first server is not waited for");
+    assert_eq!(rig.aborts, 1, "the attach at the first server is aborted");
     rig.run_for(Duration::from_millis(3));
     rig.requests.remove(0);
     rig.answer(created);
@@ -259,7 +258,7 @@ fn a_handle_is_asked_for_where_the_session_is() {
 }
 
 #[test]
-fn a_handle_is_not_given_up_with_a_server_that_says_nothing() {
+fn keeps_the_request_for_a_handle_if_a_server_is_silent() {
     let mut rig = eager(&["https://a.test/janus", "https://b.test/janus"]);
     rig.run_for(Duration::from_secs(11));
     assert_eq!(rig.answers, []);
@@ -268,7 +267,7 @@ fn a_handle_is_not_given_up_with_a_server_that_says_nothing() {
 }
 
 #[test]
-fn a_handle_is_not_given_up_with_two_servers_that_say_nothing() {
+fn keeps_the_request_for_a_handle_if_two_servers_are_silent() {
     let mut rig = eager(&["https://a.test/janus", "https://b.test/janus", "https://c.test/janus"]);
     rig.run_for(Duration::from_secs(21));
     assert_eq!(rig.answers, []);
@@ -277,7 +276,7 @@ fn a_handle_is_not_given_up_with_two_servers_that_say_nothing() {
 }
 
 #[test]
-fn a_handle_of_a_session_that_is_refused_another_id_is_asked_for_in_that() {
+fn requests_the_handle_again_if_the_gateway_chose_another_session_id() {
     let mut rig = eager(&["https://a.test/janus"]);
     let attach = rig.requests.remove(1);
     rig.answer(|request| {
@@ -290,7 +289,7 @@ fn a_handle_of_a_session_that_is_refused_another_id_is_asked_for_in_that() {
 }
 
 #[test]
-fn where_no_server_answers_there_is_no_handle() {
+fn fails_the_request_for_a_handle_if_no_server_answers() {
     let mut rig = eager(&["https://a.test/janus"]);
     rig.answer(|_| HttpResponse::Failed("TypeError: Failed to fetch".into()));
     assert_eq!(rig.opened.unwrap().unwrap_err().code(), Code::GatewayUnreachable);
@@ -299,7 +298,7 @@ fn where_no_server_answers_there_is_no_handle() {
 }
 
 #[test]
-fn requests_are_written_as_janus_reads_them() {
+fn writes_requests_in_the_format_of_janus() {
     let mut rig = Rig::open();
     rig.requests.clear();
     rig.session.attach("janus.plugin.videocall", None, rig.now).unwrap();
@@ -375,7 +374,7 @@ fn requests_are_written_as_janus_reads_them() {
 }
 
 #[test]
-fn the_next_server_is_asked_when_one_fails() {
+fn tries_the_next_server_if_one_fails() {
     let mut rig = Rig::with_servers(&["https://a.test/janus", "https://b.test/janus"]);
     rig.answer(|_| HttpResponse::Failed("TypeError: Failed to fetch".into()));
     assert_eq!(path(&rig.requests[0]), "https://b.test/janus");
@@ -384,7 +383,7 @@ fn the_next_server_is_asked_when_one_fails() {
 }
 
 #[test]
-fn if_none_answers_one_error_lists_what_each_said() {
+fn lists_the_errors_of_all_servers_if_none_answers() {
     let mut rig = Rig::with_servers(&["https://a.test/janus", "https://b.test/janus"]);
     rig.answer(|_| HttpResponse::Failed("TypeError: Failed to fetch".into()));
     rig.answer(|_| HttpResponse::Answered { status: 502, body: "<html>Bad gateway".into() });
@@ -396,7 +395,7 @@ fn if_none_answers_one_error_lists_what_each_said() {
 }
 
 #[test]
-fn a_strange_answer_to_create_is_a_clear_error() {
+fn reports_an_unexpected_answer_to_create() {
     let cases = [
         (ok("<html>Hello</html>"), Code::GatewayProtocol),
         (ok(r#"{"janus":"succ"#), Code::GatewayProtocol),
@@ -431,7 +430,7 @@ fn a_strange_answer_to_create_is_a_clear_error() {
 }
 
 #[test]
-fn silence_ends_within_the_deadline() {
+fn fails_if_the_gateway_is_silent_until_the_deadline() {
     let mut rig = Rig::with_servers(&["https://a.test/janus"]);
     rig.run_for(Duration::from_millis(9_999));
     assert_eq!(rig.opened, None);
@@ -442,7 +441,7 @@ fn silence_ends_within_the_deadline() {
 }
 
 #[test]
-fn an_id_that_is_taken_is_chosen_again() {
+fn chooses_another_session_id_if_one_is_taken() {
     let mut rig = Rig::with_servers(&["https://a.test/janus"]);
     let first = body(&rig.requests[0])["id"].clone();
     rig.answer(|_| {
@@ -454,7 +453,7 @@ fn an_id_that_is_taken_is_chosen_again() {
 }
 
 #[test]
-fn secrets_go_with_every_request_and_into_no_log() {
+fn sends_secrets_with_every_request_and_never_logs_them() {
     let mut config = config(&["https://a.test/janus"]);
     config.api_secret = Some(Secret::new("s3cret & more"));
     config.token = Token::Fixed(Secret::new("t0ken"));
@@ -473,7 +472,7 @@ fn secrets_go_with_every_request_and_into_no_log() {
 }
 
 #[test]
-fn an_answer_that_echoes_the_request_leaks_no_secret() {
+fn hides_secrets_in_an_answer_that_echoes_the_request() {
     let mut config = config(&["https://a.test/janus"]);
     config.api_secret = Some(Secret::new("s3cret & more"));
     let mut rig = Rig::new(config);
@@ -497,7 +496,7 @@ fn an_answer_that_echoes_the_request_leaks_no_secret() {
 }
 
 #[test]
-fn a_secret_that_json_spells_otherwise_is_hidden_too() {
+fn hides_a_secret_in_its_json_spelling() {
     let secret = "s3cret \"and\" more";
     let mut config = config(&["https://a.test/janus"]);
     config.api_secret = Some(Secret::new(secret));
@@ -516,7 +515,7 @@ fn a_secret_that_json_spells_otherwise_is_hidden_too() {
 }
 
 #[test]
-fn what_nobody_knows_is_named_without_secrets() {
+fn logs_an_unknown_event_without_secrets() {
     let mut config = config(&["https://a.test/janus"]);
     config.token = Token::Fixed(Secret::new("t0ken"));
     let mut rig = Rig::new(config);
@@ -527,7 +526,7 @@ fn what_nobody_knows_is_named_without_secrets() {
 }
 
 #[test]
-fn one_poll_at_a_time_and_always_one() {
+fn keeps_exactly_one_poll_open() {
     let mut rig = Rig::open();
     for _ in 0..5 {
         assert_eq!(rig.requests.len(), 1);
@@ -538,7 +537,7 @@ fn one_poll_at_a_time_and_always_one() {
 }
 
 #[test]
-fn a_gateway_that_answers_nothing_at_once_is_not_asked_in_a_tight_loop() {
+fn pauses_between_polls_that_return_nothing_immediately() {
     let mut rig = Rig::open();
     for _ in 0..20 {
         rig.answer(|_| ok("[]"));
@@ -549,7 +548,7 @@ fn a_gateway_that_answers_nothing_at_once_is_not_asked_in_a_tight_loop() {
 }
 
 #[test]
-fn failing_polls_are_tried_again_and_given_up_in_the_end() {
+fn retries_failing_polls_and_finally_gives_up() {
     let mut rig = Rig::open();
     let mut tries = 0;
     while rig.lost.is_none() {
@@ -557,7 +556,7 @@ fn failing_polls_are_tried_again_and_given_up_in_the_end() {
         tries += 1;
         if rig.lost.is_none() {
             rig.run_for(Duration::from_secs(5));
-            // The poll, and the question if the session is there.
+            // The poll, and the keepalive that probes the session.
             assert_eq!(rig.requests.len(), 2);
             let keepalive = rig.requests.pop().unwrap();
             assert_eq!(body(&keepalive)["janus"], "keepalive");
@@ -578,7 +577,7 @@ fn failing_polls_are_tried_again_and_given_up_in_the_end() {
 }
 
 #[test]
-fn a_poll_that_works_again_starts_the_limit_anew() {
+fn restarts_the_retry_limit_after_a_successful_poll() {
     let mut rig = Rig::open();
     for _ in 0..30 {
         rig.answer(|_| HttpResponse::Answered { status: 500, body: "<html>".into() });
@@ -590,7 +589,7 @@ fn a_poll_that_works_again_starts_the_limit_anew() {
 }
 
 #[test]
-fn a_session_that_the_gateway_forgot_is_lost_at_once() {
+fn loses_a_forgotten_session_immediately() {
     let cases = [
         ok(r#"{"janus":"error","error":{"code":458,"reason":"No such session"}}"#),
         ok(r#"[{"janus":"timeout","session_id":1}]"#),
@@ -604,7 +603,7 @@ fn a_session_that_the_gateway_forgot_is_lost_at_once() {
 }
 
 #[test]
-fn closing_ends_even_when_nobody_answers() {
+fn closes_even_if_the_gateway_is_silent() {
     let mut rig = Rig::open();
     rig.session.close(rig.now);
     rig.drain();
@@ -614,9 +613,9 @@ fn closing_ends_even_when_nobody_answers() {
     assert_eq!(rig.session.poll_timeout(), None);
 }
 
-/// A balancer can hash it, since `create` carries it too.
+/// A load balancer can hash the value, since `create` carries it too.
 #[test]
-fn every_request_of_a_client_carries_the_same_value_and_those_of_another_do_not() {
+fn marks_every_request_of_a_client_with_the_same_value() {
     let clients = ["https://a.test/janus", "https://b.test/janus"].map(|server| {
         let mut rig = eager(&[server]);
         let first = argument(&rig.requests[0], "client").unwrap().to_owned();
@@ -636,7 +635,7 @@ fn every_request_of_a_client_carries_the_same_value_and_those_of_another_do_not(
         assert_eq!(argument(rig.requests.last().unwrap(), "client"), Some(first.as_str()));
         first
     });
-    // These two have the same source of random numbers.
+    // Both clients have the same random numbers.
     assert_eq!(clients[0], clients[1]);
     assert!(clients[0].len() >= 16);
 }
@@ -644,7 +643,7 @@ fn every_request_of_a_client_carries_the_same_value_and_those_of_another_do_not(
 const KEEPALIVE: &str = r#"[{"janus":"keepalive"}]"#;
 
 #[test]
-fn a_poll_that_another_one_robbed_shows_by_its_time() {
+fn detects_a_lost_event_by_the_duration_of_a_poll() {
     for (millis, doubts) in [
         (100, vec![Doubt::Lost]),
         (15_000, vec![Doubt::Lost]),
@@ -662,7 +661,7 @@ fn a_poll_that_another_one_robbed_shows_by_its_time() {
 }
 
 #[test]
-fn a_gateway_whose_polls_are_short_is_not_doubted_for_ever() {
+fn learns_that_the_polls_of_a_gateway_are_short() {
     let mut rig = Rig::open();
     for _ in 0..20 {
         rig.run_for(Duration::from_secs(20));
@@ -672,7 +671,7 @@ fn a_gateway_whose_polls_are_short_is_not_doubted_for_ever() {
 }
 
 #[test]
-fn a_poll_that_is_overdue_has_the_session_looked_for_and_is_not_given_up() {
+fn probes_the_session_if_a_poll_is_overdue_and_keeps_the_poll() {
     let mut rig = Rig::open();
     rig.run_for(Duration::from_secs(40));
     assert_eq!(rig.doubts, [Doubt::Possible]);
@@ -682,13 +681,13 @@ fn a_poll_that_is_overdue_has_the_session_looked_for_and_is_not_given_up() {
     let ack = ok(r#"{"janus":"ack","transaction":"0"}"#);
     rig.session.handle_http(keepalive.id, ack, rig.now);
     rig.run_for(Duration::from_secs(20));
-    assert_eq!(rig.aborts, 0, "repeated on the way, it may take twice the time");
+    assert_eq!(rig.aborts, 0, "a repeated poll may take twice the time");
     rig.run_for(Duration::from_secs(10));
     assert_eq!((rig.aborts, rig.troubles), (1, 1));
 }
 
 #[test]
-fn a_message_whose_answer_does_not_come_is_doubted_before_its_limit() {
+fn doubts_a_missing_answer_before_its_time_limit() {
     let (mut rig, list) = Rig::listing();
     let ack = ok(r#"{"janus":"ack","transaction":"0"}"#);
     rig.session.handle_http(list.id, ack, rig.now);
@@ -704,7 +703,7 @@ fn page(status: u16) -> HttpResponse {
 }
 
 #[test]
-fn a_page_in_place_of_an_answer_is_told_by_its_title() {
+fn quotes_the_title_of_a_web_page_in_place_of_an_answer() {
     for status in [200, 401, 403, 502] {
         let mut rig = Rig::with_servers(&["https://a.test/janus"]);
         rig.answer(|_| page(status));
@@ -717,7 +716,7 @@ fn a_page_in_place_of_an_answer_is_told_by_its_title() {
     }
 }
 
-/// Answers the question whether the session is there.
+/// Answers the keepalive that probes the session.
 fn answer_probe(rig: &mut Rig, response: impl FnOnce(&HttpRequest) -> HttpResponse) {
     let at = rig
         .requests
@@ -741,7 +740,7 @@ fn unauthorized(request: &HttpRequest) -> HttpResponse {
 }
 
 #[test]
-fn a_refused_poll_ends_the_session_when_the_gateway_says_so_too() {
+fn ends_the_session_after_a_refused_poll_only_if_the_gateway_confirms() {
     for (confirmed, refusal) in [
         (true, HttpResponse::Answered { status: 403, body: String::new() }),
         (false, HttpResponse::Answered { status: 403, body: String::new() }),
@@ -766,7 +765,7 @@ fn a_refused_poll_ends_the_session_when_the_gateway_says_so_too() {
 }
 
 #[test]
-fn pages_in_place_of_all_answers_are_no_refusal() {
+fn survives_web_pages_in_place_of_all_answers() {
     let mut rig = Rig::open();
     rig.answer(|_| page(403));
     rig.run_for(Duration::from_millis(300));
@@ -775,9 +774,9 @@ fn pages_in_place_of_all_answers_are_no_refusal() {
     assert_eq!((rig.lost, rig.troubles), (None, 1));
 }
 
-/// Polls alone may be refused, such as those of a page's own origin by `enforce_cors`.
+/// A gateway may refuse polls only, such as those from the page's own origin with `enforce_cors`.
 #[test]
-fn polls_that_are_refused_while_the_session_is_there_are_given_up_in_the_end() {
+fn finally_gives_up_if_only_polls_are_refused() {
     let mut rig = Rig::open();
     let mut end = 0;
     while rig.lost.is_none() {
@@ -791,15 +790,15 @@ fn polls_that_are_refused_while_the_session_is_there_are_given_up_in_the_end() {
         }
         rig.run_for(Duration::from_millis(100));
         end += 1;
-        assert!(end < 1300, "it goes on for ever");
+        assert!(end < 1300, "the session never ends");
     }
-    assert_eq!((rig.troubles, rig.restored), (1, 0), "and does not come and go");
+    assert_eq!((rig.troubles, rig.restored), (1, 0), "trouble is reported once");
     assert_eq!(rig.lost.unwrap().code(), Code::SessionLost);
 }
 
-/// A service worker may answer what was asked before from its cache.
+/// A service worker may answer a repeated URL from its cache.
 #[test]
-fn no_two_polls_have_the_same_address() {
+fn gives_every_poll_its_own_address() {
     let mut rig = Rig::open();
     let mut seen = std::collections::BTreeSet::new();
     for _ in 0..20 {
@@ -810,7 +809,7 @@ fn no_two_polls_have_the_same_address() {
 }
 
 #[test]
-fn polls_that_bring_the_same_again_are_made_with_a_pause() {
+fn pauses_between_polls_that_repeat_the_same_event() {
     let mut rig = Rig::open();
     let mut polls = 0;
     let end = rig.now + Duration::from_secs(60);
@@ -826,7 +825,7 @@ fn polls_that_bring_the_same_again_are_made_with_a_pause() {
 }
 
 #[test]
-fn a_flood_of_events_is_read_in_fewer_polls() {
+fn limits_the_rate_of_polls_in_a_flood_of_events() {
     let mut rig = Rig::open();
     let mut polls = 0;
     let end = rig.now + Duration::from_secs(60);
@@ -842,7 +841,7 @@ fn a_flood_of_events_is_read_in_fewer_polls() {
 }
 
 #[test]
-fn an_answer_that_is_too_long_fails_at_once_what_waits_for_it() {
+fn fails_the_pending_request_if_an_answer_is_too_long() {
     let (mut rig, list) = Rig::listing();
     rig.session.handle_http(list.id, acked(&list), rig.now);
     rig.answer(|_| ok(&" ".repeat(videortc::signaling::LONGEST_BODY + 1)));
@@ -851,12 +850,12 @@ fn an_answer_that_is_too_long_fails_at_once_what_waits_for_it() {
     let message = error.message();
     assert!(message.contains("1048577") && message.contains("this library"), "{message}");
     assert_eq!((rig.doubts, rig.troubles), (vec![Doubt::Lost], 0));
-    assert_eq!(rig.requests.len(), 0, "after a pause");
+    assert_eq!(rig.requests.len(), 0, "the next poll follows after a pause");
 }
 
-/// nginx' `location /janus/` redirects where the slash is missing, and the POST becomes a GET.
+/// nginx with `location /janus/` redirects a URL without the slash, and the POST becomes a GET.
 #[test]
-fn a_slash_at_the_end_of_an_address_is_kept() {
+fn keeps_a_trailing_slash_of_the_address() {
     let mut rig = eager(&["https://a.test/janus/"]);
     assert_eq!(path(&rig.requests[0]), "https://a.test/janus/");
     let id = body(&rig.requests[0])["id"].clone();
@@ -875,7 +874,7 @@ fn a_slash_at_the_end_of_an_address_is_kept() {
 }
 
 #[test]
-fn a_redirect_is_told_with_where_it_led() {
+fn reports_the_target_of_a_redirect() {
     for (status, text) in [(404, ""), (200, "<html>Hello</html>")] {
         let mut rig = Rig::with_servers(&["http://a.test/janus"]);
         rig.answer(|_| HttpResponse::Redirected {
@@ -892,7 +891,7 @@ fn a_redirect_is_told_with_where_it_led() {
 }
 
 #[test]
-fn a_redirect_that_leads_to_janus_is_none_of_our_business() {
+fn accepts_a_redirect_that_leads_to_janus() {
     let mut rig = Rig::with_servers(&["http://a.test/janus"]);
     rig.answer(|request| match created(request) {
         HttpResponse::Answered { status, body } => {

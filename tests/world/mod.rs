@@ -1,7 +1,7 @@
-//! Clients, the embedded gateway's pure core and a model of the browser's media, joined on a virtual
-//! clock. A test says what the users do, lets time pass, and looks at what the pages were told.
+//! Clients, the core of the embedded gateway and a model of the browser's media, on a virtual
+//! clock. A test performs the users' actions, lets time pass, and checks the events of the pages.
 
-// Each test file uses its own part of this.
+// Each test file uses a part of this module.
 #![allow(dead_code, unreachable_pub)]
 
 #[path = "../dice/mod.rs"]
@@ -25,19 +25,19 @@ use videortc::usecase::video_call::{CallConfig, Event, Reply, VideoCall};
 use videortc::usecase::{self, Command, Plugin};
 use videortc_gateway::{Gateway, Get, Options, Poll, PollTicket, Response, Timing};
 
-/// Where every client believes the gateway to be.
+/// The gateway's address.
 pub const BASE: &str = "http://gateway.test/janus";
-/// One way between a client and the gateway.
+/// The latency between a client and the gateway, one way.
 const TRIP: Duration = Duration::from_millis(5);
-/// How long a user takes to grant the devices, and a browser to make a description.
+/// The time until the user has granted the devices and the browser has made a description.
 const DEVICES: Duration = Duration::from_millis(30);
-/// How long a browser waits for a lost path to come back.
+/// The time until the browser gives up a lost path.
 const GIVE_UP: Duration = Duration::from_secs(10);
-/// How long ICE and DTLS take.
+/// The time that ICE and DTLS take.
 const CONNECT: Duration = Duration::from_millis(40);
-/// How long a page takes to get a token.
+/// The time that a page takes to get a token.
 const TOKEN: Duration = Duration::from_millis(30);
-/// One way between two ends' channels, which is shorter than the way of the words over HTTP.
+/// The latency between the data channels of two peers, one way: shorter than the path over HTTP.
 const CHANNEL: Duration = Duration::from_millis(2);
 
 pub const SDP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1\r\n\
@@ -48,81 +48,82 @@ pub const SDP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=grou
     m=video 9 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\na=sendrecv\r\na=rtcp-mux\r\n\
     a=rtpmap:96 VP8/90000\r\n\
     m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=mid:2\r\na=sctp-port:5000\r\n";
-/// Begins the attribute by which descriptions are told apart: in a browser, no two are the same.
+/// The prefix of an attribute that makes each description unique, as in a browser.
 const NUMBER: &str = "a=x-number:";
 
-/// Names a connection in the whole world.
+/// Identifies a connection of any page.
 type End = (usize, UseCaseId, ConnectionId);
 
-/// What happens to the HTTP responses on their way back.
+/// The fault in the delivery of HTTP responses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Loss {
     #[default]
     None,
-    /// The next answer to a POST is lost.
+    /// The next response to a POST is lost.
     NextPost,
-    /// The next answer to a poll is lost, with the events in it.
+    /// The next response to a poll is lost, with its events.
     NextPoll,
-    /// The next answer to a poll holds its events twice.
+    /// The next response to a poll contains its events twice.
     RepeatPoll,
-    /// Answers to polls, with the events in them, vanish, and nobody is told.
+    /// Responses to polls vanish with their events, and the polls stay pending.
     PollsHang,
-    /// The next answer to a poll is a page of a firewall.
+    /// The next response to a poll is a web page of a firewall.
     NextPollForbidden,
-    /// The next answer to a poll is longer than anybody reads.
+    /// The next response to a poll exceeds the size limit.
     NextPollTooLong,
-    /// The gateway has forgotten the offer that is answered next, with the connection before.
+    /// The gateway lost the offer that is answered next, together with the previous connection.
     NextOffer,
 }
 
 /// One page.
 pub struct Page {
     client: Client,
-    /// The action object, once attached.
+    /// The video call object, once attached.
     pub call: Option<UseCaseId>,
-    /// Whether that is at its end.
+    /// Whether that object has ended.
     pub is_ended: bool,
-    /// What the page was told, in order.
+    /// The events that the page received, in order.
     pub events: Vec<Event>,
-    /// How its commands ended.
+    /// The results of its commands.
     pub done: BTreeMap<Command, Result<Outcome, Error>>,
-    /// Commands that were given and have not ended.
+    /// The commands without a result yet.
     pub open: Vec<Command>,
     /// The path of its session.
     session: String,
     /// Its last poll.
     poll: Option<HttpRequest>,
-    /// How many requests were made.
+    /// The number of requests sent.
     pub asked: usize,
     /// Every plugin request sent, in order.
     pub requests: Vec<String>,
-    /// When it last called, and when it last heard that the gateway has closed its media connection.
+    /// When it last sent a call.
     pub called_at: Duration,
+    /// When the gateway last reported that it has closed the page's media connection.
     pub closed_at: Duration,
-    /// Which connections exist.
+    /// The open peer connections.
     pub connections: Vec<ConnectionId>,
-    /// What was given to the connections of the other side's candidates.
+    /// The remote candidates that were added to the connections.
     pub candidates: Vec<Candidate>,
     /// Whether the devices are open.
     pub devices: bool,
-    /// Whether the devices are refused.
+    /// Whether the user denies the devices.
     pub refuses_devices: bool,
-    /// It uses another library: its descriptions do not tell of this one.
-    pub is_stranger: bool,
-    /// Whether ICE never gets through.
-    pub is_walled_in: bool,
+    /// It uses another library: its descriptions do not announce the data protocol.
+    pub is_foreign: bool,
+    /// Whether a firewall blocks ICE.
+    pub is_firewalled: bool,
     pub loss: Loss,
-    /// HTTP responses do not come back at all, and requests do not get there.
+    /// Requests and responses do not arrive.
     pub is_offline: bool,
-    /// The last connection that was told of as connected, and whether the browser gave it up meanwhile.
+    /// The last connection that was reported as connected, and whether its path is broken.
     path: Option<(ConnectionId, bool)>,
-    /// Counts conversations: devices that open too late are closed at once.
-    conversation: u32,
-    /// Whether its function for the token throws.
+    /// Counts the calls: devices that open too late are closed at once.
+    generation: u32,
+    /// Whether its token function throws.
     pub has_no_token: bool,
-    /// Whether that never answers.
+    /// Whether its token function never answers.
     pub never_gives_token: bool,
-    /// How often that was called.
+    /// The number of calls of its token function.
     pub token_requests: usize,
     aborted: Vec<HttpId>,
     last_command: u64,
@@ -133,49 +134,50 @@ enum Work {
     Respond(usize, HttpId, HttpResponse),
     Describe(usize, UseCaseId, ConnectionId, (JsepKind, u32)),
     Connect(usize, UseCaseId, ConnectionId),
-    /// The browser gives a lost path up.
+    /// The browser gives up a lost path.
     GiveUp(usize, UseCaseId, ConnectionId),
     /// A data channel's message arrives.
-    Hear(End, Vec<u8>),
-    /// The other end of the data channels went away.
-    Shut(End),
-    /// The gateway learns that the connection of the page with this session was closed.
-    Goodbye(String),
-    /// The page's function gives a token, or throws.
+    Receive(End, Vec<u8>),
+    /// The peer's data channels closed.
+    ChannelsClose(End),
+    /// The DTLS alert of a page arrives at the gateway; the page by its session.
+    DtlsAlert(String),
+    /// The page's function returns a token or throws.
     Token(usize, TokenRequest),
-    /// A body that a page sent when it was left.
+    /// The beacon of a page that was left: path and body.
     Beacon(String, String),
 }
 
-/// The world.
+/// All pages and the gateway.
 pub struct World {
     pub gateway: Gateway,
-    /// The number of the token that is valid, where the gateway wants one.
+    /// The number of the valid token, if the gateway requires one.
     token: Option<u64>,
     pub pages: Vec<Page>,
     pub now: Duration,
     work: BTreeMap<(Duration, u64), Work>,
     polls: Vec<(usize, HttpId, PollTicket, Duration)>,
     sequence: u64,
-    /// Whose each description is, by its number.
+    /// The connection that made each description, by its number.
     described: BTreeMap<String, End>,
-    /// Whose description each connection took last.
+    /// The peer of each connection: the maker of its last remote description.
     joined: BTreeMap<End, End>,
     /// The connections whose channels are open.
     open: BTreeSet<End>,
-    /// Nothing comes through the channels: all that is told is told by the gateway.
+    /// The data channels lose all messages.
     pub drops_messages: bool,
-    /// Candidates stay at the gateway, as at Janus, which is an end of the media connection itself.
+    /// The gateway does not relay candidates. Janus does not either, since it terminates the media
+    /// connections.
     pub keeps_candidates: bool,
 }
 
 impl World {
-    /// A world with pages that are connected, attached and registered under these names.
+    /// A world with pages that are registered under these names.
     pub fn with(names: &[&str]) -> Self {
         Self::with_timing(names, Timing::like_janus(), 1)
     }
 
-    /// Tom, the first page, calls Jack, the second, and it rings there.
+    /// Tom (page 0) calls Jack (page 1), whose side is ringing.
     pub fn ringing() -> Self {
         let mut world = Self::with(&["Tom", "Jack"]);
         world.call(0, "Jack");
@@ -185,7 +187,7 @@ impl World {
         world
     }
 
-    /// Tom and Jack in a call.
+    /// Tom (page 0) and Jack (page 1) are in a call.
     pub fn in_call() -> Self {
         let mut world = Self::ringing();
         world.accept(1);
@@ -199,7 +201,7 @@ impl World {
         Self::empty(timing, seed).with_pages(names)
     }
 
-    /// A world whose gateway wants a token, which expires by [`World::revoke_token`].
+    /// A world whose gateway requires a token, which expires by [`World::revoke_token`].
     pub fn with_tokens(names: &[&str], timing: Timing, seed: u64) -> Self {
         let mut world = Self::empty(timing, seed);
         world.token = Some(0);
@@ -222,7 +224,7 @@ impl World {
         self
     }
 
-    /// The token of before is valid no more; another is.
+    /// The current token expires, and another one becomes valid.
     pub fn revoke_token(&mut self) {
         if let Some(token) = &mut self.token {
             *token += 1;
@@ -247,7 +249,7 @@ impl World {
         }
     }
 
-    /// A world whose gateway forgets sessions after that.
+    /// A world whose gateway has this session timeout.
     pub fn with_session_timeout(session_timeout: Duration) -> Self {
         let mut world = Self::empty(Timing::like_janus(), 1);
         let options =
@@ -281,7 +283,7 @@ impl World {
         }
     }
 
-    // What the users do.
+    // Actions of the users.
 
     pub fn command(
         &mut self,
@@ -331,7 +333,7 @@ impl World {
         self.command(page, |client, command, now| client.disconnect(command, now))
     }
 
-    /// Nothing comes through a page's media connection: a negotiation mends it, unless the page is walled in.
+    /// Breaks the media path of a page. A negotiation restores it, unless the page is firewalled.
     pub fn cut_media(&mut self, page: usize) {
         let this = &mut self.pages[page];
         let (Some(id), Some((connection, _))) = (this.call, this.path) else { return };
@@ -344,8 +346,8 @@ impl World {
         }
     }
 
-    /// All connections of a page are cut. The browser repeats the poll by itself on a new one, as Chromium does
-    /// where the old one had served before; the gateway does not notice, and keeps the old poll.
+    /// Cuts all HTTP connections of a page. The browser repeats the poll on a new one, as Chromium
+    /// does if the old one was used before. The gateway does not notice, and keeps the old poll.
     pub fn cut_connections(&mut self, page: usize, back: Duration) {
         let open = self.polls.iter().position(|(of, ..)| *of == page);
         if let (Some(at), Some(poll)) = (open, self.pages[page].poll.clone()) {
@@ -354,46 +356,46 @@ impl World {
         }
     }
 
-    /// The page is seen again.
+    /// The page becomes visible again.
     pub fn visible(&mut self, page: usize) {
         let now = self.time();
         self.pages[page].client.handle_visible(now);
         self.drain(page);
     }
 
-    /// The gateway dies and is there again.
+    /// The gateway restarts, without its sessions.
     pub fn restart_gateway(&mut self) {
         self.gateway.restart(self.now);
         self.answer_polls();
     }
 
-    /// The gateway never closes the next media connection of a user.
-    pub fn jam(&mut self, name: &str) {
-        self.gateway.jam(name);
+    /// Wedges the handle of a user: the gateway never closes its next media connection.
+    pub fn wedge(&mut self, name: &str) {
+        self.gateway.wedge(name);
     }
 
-    /// The browser tells that the network is there.
+    /// The browser fires `online`.
     pub fn online(&mut self, page: usize) {
         let now = self.time();
         self.pages[page].client.handle_online(now);
         self.drain(page);
     }
 
-    /// A page is left, into the back/forward cache.
+    /// The page is left, into the back/forward cache.
     pub fn hide(&mut self, page: usize) {
         let now = self.time();
         self.pages[page].client.handle_hide(now);
         self.drain(page);
     }
 
-    /// It comes back from there.
+    /// The page comes back from the back/forward cache.
     pub fn show(&mut self, page: usize) {
         let now = self.time();
         self.pages[page].client.handle_show(now);
         self.drain(page);
     }
 
-    /// The other side says by itself that it has hung up, whether it has or not.
+    /// The page receives a BYE, whether or not the peer has hung up.
     pub fn say_bye(&mut self, page: usize, reason: &str) {
         let (Some(id), Some((connection, _))) = (self.pages[page].call, self.pages[page].path)
         else {
@@ -405,7 +407,7 @@ impl World {
         });
     }
 
-    /// The peer connection of a page's only connection is lost for good.
+    /// The page's last peer connection fails.
     pub fn fail_media(&mut self, page: usize) {
         if let (Some(id), Some(connection)) =
             (self.pages[page].call, self.pages[page].connections.last().copied())
@@ -416,9 +418,9 @@ impl World {
         }
     }
 
-    // What they see.
+    // Results.
 
-    /// How a command ended, in short: `"done"`, an error's code, or `"open"`.
+    /// The result of a command: `"done"`, an error code, or `"open"`.
     pub fn outcome(&self, page: usize, command: Command) -> &str {
         match self.pages[page].done.get(&command) {
             Some(Ok(_)) => "done",
@@ -436,12 +438,12 @@ impl World {
         }
     }
 
-    /// What a page was told since last asked, in short.
+    /// The events of a page since the last call, by [`short`].
     pub fn told(&mut self, page: usize) -> Vec<String> {
         std::mem::take(&mut self.pages[page].events).iter().map(short).collect()
     }
 
-    // The passing of time.
+    // Time.
 
     pub fn time(&self) -> Time {
         Time::from_millis(u64::try_from(self.now.as_millis()).unwrap())
@@ -509,10 +511,10 @@ impl World {
                 this.client.handle_token(request, result, now);
                 self.drain(page);
             }
-            Work::Describe(page, id, connection, (kind, conversation)) => {
+            Work::Describe(page, id, connection, (kind, generation)) => {
                 let sequence = self.sequence;
                 let this = &mut self.pages[page];
-                if !this.connections.contains(&connection) || this.conversation != conversation {
+                if !this.connections.contains(&connection) || this.generation != generation {
                     return;
                 }
                 let result = match this.refuses_devices {
@@ -535,7 +537,7 @@ impl World {
                     });
                 }
             }
-            Work::Goodbye(session) => {
+            Work::DtlsAlert(session) => {
                 if let Some(name) = self.gateway.user(&session).map(str::to_owned) {
                     self.gateway.hear_goodbye(&name, self.now);
                     self.answer_polls();
@@ -554,7 +556,7 @@ impl World {
             }
             Work::Connect(page, id, connection) => {
                 let this = &mut self.pages[page];
-                if this.connections.contains(&connection) && !this.is_walled_in {
+                if this.connections.contains(&connection) && !this.is_firewalled {
                     this.path = Some((connection, false));
                     self.tell(page, id, |call, now| {
                         call.handle_peer(
@@ -579,7 +581,7 @@ impl World {
                     }
                 }
             }
-            Work::Shut((page, id, connection)) => {
+            Work::ChannelsClose((page, id, connection)) => {
                 if self.open.remove(&(page, id, connection))
                     && self.pages[page].connections.contains(&connection)
                 {
@@ -588,10 +590,10 @@ impl World {
                     });
                 }
             }
-            Work::Hear(end, message) => {
+            Work::Receive(end, message) => {
                 let (page, id, connection) = end;
-                // What comes before the channels are open is dropped, as by the gateway.
-                if self.open.contains(&end) && self.pages[page].hears(connection) {
+                // Messages before the channels are open are dropped, as by the gateway.
+                if self.open.contains(&end) && self.pages[page].receives(connection) {
                     self.tell(page, id, |call, now| {
                         call.handle_channel(connection, ChannelEvent::Binary(message), now)
                     });
@@ -715,7 +717,7 @@ impl World {
         self.drain(page);
     }
 
-    /// Does what a client wants, as the driver in the browser does.
+    /// Executes the client's outputs, as the browser's driver does.
     fn drain(&mut self, page: usize) {
         while let Some(output) = self.pages[page].client.poll_output() {
             match output {
@@ -739,19 +741,19 @@ impl World {
                 Output::Release(_) => {
                     let this = &mut self.pages[page];
                     this.devices = false;
-                    this.conversation += 1;
+                    this.generation += 1;
                 }
                 Output::Send(id, connection, ChannelMessage::Binary(_, message)) => {
                     let is_open = self.open.contains(&(page, id, connection));
-                    assert!(is_open, "nothing is sent on a channel that is not open");
+                    assert!(is_open, "messages are sent on open channels only");
                     let other = self.joined.get(&(page, id, connection)).copied();
-                    if let Some(other) =
-                        other.filter(|_| !self.drops_messages && self.pages[page].hears(connection))
+                    if let Some(other) = other
+                        .filter(|_| !self.drops_messages && self.pages[page].receives(connection))
                     {
-                        self.schedule(CHANNEL, Work::Hear(other, message));
+                        self.schedule(CHANNEL, Work::Receive(other, message));
                     }
                 }
-                // What else there is of data, `transfer.rs` tries.
+                // `transfer.rs` tests the transfers.
                 Output::Send(..) | Output::Transfer(..) => {}
                 Output::Event(_, usecase::Event::VideoCall(event)) => {
                     self.pages[page].events.push(event);
@@ -762,7 +764,7 @@ impl World {
                     let at = this.open.iter().position(|open| *open == command);
                     assert!(
                         at.is_some(),
-                        "command {command:?} ended twice, or was never given: {result:?}"
+                        "command {command:?} ended twice, or was never sent: {result:?}"
                     );
                     this.open.remove(at.unwrap());
                     this.done.insert(command, result);
@@ -789,7 +791,7 @@ impl World {
     fn send(&mut self, page: usize, mut request: HttpRequest) {
         let this = &mut self.pages[page];
         this.asked += 1;
-        if let Some(body) = request.body.as_mut().filter(|_| this.is_stranger) {
+        if let Some(body) = request.body.as_mut().filter(|_| this.is_foreign) {
             *body = body.replace("a=x-videortc-data:1\\r\\n", "");
         }
         if request.body.is_none() {
@@ -829,13 +831,13 @@ impl World {
             self.joined.insert((page, id, connection), self.described[other]);
         }
         let this = &mut self.pages[page];
-        let conversation = this.conversation;
+        let generation = this.generation;
         match command {
             PeerCommand::Offer => {
                 this.connections.push(connection);
                 self.schedule(
                     DEVICES,
-                    Work::Describe(page, id, connection, (JsepKind::Offer, conversation)),
+                    Work::Describe(page, id, connection, (JsepKind::Offer, generation)),
                 );
             }
             PeerCommand::Answer(offer) => {
@@ -843,7 +845,7 @@ impl World {
                 this.connections.push(connection);
                 self.schedule(
                     DEVICES,
-                    Work::Describe(page, id, connection, (JsepKind::Answer, conversation)),
+                    Work::Describe(page, id, connection, (JsepKind::Answer, generation)),
                 );
                 self.schedule(DEVICES + CONNECT, Work::Connect(page, id, connection));
             }
@@ -854,43 +856,44 @@ impl World {
             PeerCommand::AddCandidates(candidates) => {
                 assert!(
                     this.connections.contains(&connection),
-                    "candidates go to a connection that exists"
+                    "candidates go to an existing connection"
                 );
                 this.candidates.extend(candidates);
             }
             PeerCommand::Measure => {}
             PeerCommand::Close => {
                 let at = this.connections.iter().position(|open| *open == connection);
-                assert!(at.is_some(), "connection {connection:?} is closed once");
-                let goodbye = this.hears(connection).then(|| Work::Goodbye(this.session.clone()));
+                assert!(at.is_some(), "connection {connection:?} was closed twice");
+                let alert =
+                    this.receives(connection).then(|| Work::DtlsAlert(this.session.clone()));
                 this.connections.remove(at.unwrap());
-                if let Some(goodbye) = goodbye {
-                    self.schedule(CHANNEL, goodbye);
+                if let Some(alert) = alert {
+                    self.schedule(CHANNEL, alert);
                 }
                 self.open.remove(&(page, id, connection));
                 if let Some(other) = self.joined.get(&(page, id, connection)).copied() {
-                    self.schedule(CHANNEL, Work::Shut(other));
+                    self.schedule(CHANNEL, Work::ChannelsClose(other));
                 }
             }
             PeerCommand::Restart => {
                 assert!(
                     this.connections.contains(&connection),
-                    "a connection that exists is restarted"
+                    "only an existing connection is restarted"
                 );
                 self.schedule(
                     TRIP,
-                    Work::Describe(page, id, connection, (JsepKind::Offer, conversation)),
+                    Work::Describe(page, id, connection, (JsepKind::Offer, generation)),
                 );
             }
             PeerCommand::AnswerAgain(offer) => {
                 assert!(offer.starts_with(SDP));
                 assert!(
                     this.connections.contains(&connection),
-                    "a connection that exists is negotiated anew"
+                    "only an existing connection is renegotiated"
                 );
                 self.schedule(
                     TRIP,
-                    Work::Describe(page, id, connection, (JsepKind::Answer, conversation)),
+                    Work::Describe(page, id, connection, (JsepKind::Answer, generation)),
                 );
             }
         }
@@ -916,15 +919,15 @@ impl Page {
             candidates: Vec::new(),
             devices: false,
             refuses_devices: false,
-            is_stranger: false,
-            is_walled_in: false,
+            is_foreign: false,
+            is_firewalled: false,
             loss: Loss::None,
             is_offline: false,
             has_no_token: false,
             never_gives_token: false,
             token_requests: 0,
             path: None,
-            conversation: 0,
+            generation: 0,
             aborted: Vec::new(),
             last_command: 0,
         }
@@ -932,8 +935,8 @@ impl Page {
 }
 
 impl Page {
-    /// Whether something comes through this connection.
-    fn hears(&self, connection: ConnectionId) -> bool {
+    /// Whether this connection receives anything.
+    fn receives(&self, connection: ConnectionId) -> bool {
         self.connections.contains(&connection) && self.path == Some((connection, false))
     }
 }
@@ -942,7 +945,7 @@ fn lost() -> HttpResponse {
     HttpResponse::Failed("TypeError: Failed to fetch".into())
 }
 
-/// An event in short: `calling Jack`, `hang-up Jack: Call declined`.
+/// A short text for an event: `calling Jack`, `hang-up Jack: Call declined`.
 pub fn short(event: &Event) -> String {
     match event {
         Event::Registered { name, is_registered: true } => format!("registered {name}"),

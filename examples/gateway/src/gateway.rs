@@ -178,7 +178,7 @@ impl Gateway {
 
     /// The next end of this user's accepted call never comes: a rare bug of Janus shortly after the
     /// accept. Until its handle is detached, the user can neither call nor be called.
-    pub fn jam(&mut self, user: &str) {
+    pub fn wedge(&mut self, user: &str) {
         let handle = self.names.get(user).and_then(|handle| self.handles.get_mut(handle));
         if let Some(handle) = handle {
             handle.connection.stuck = true;
