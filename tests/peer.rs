@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 
 use proptest::prelude::*;
 use videortc::peer::{
-    Connection, ConnectionId, ConnectionState, Error, Output, PeerCommand, PeerEvent, Stats, Step,
+    Connection, ConnectionId, ConnectionState, Error, Output, PeerCommand, PeerEvent, Step,
 };
 use videortc::signaling::{Candidate, Jsep, JsepKind};
 use videortc::time::Time;
@@ -661,7 +661,7 @@ fn remote_media_is_reported_once() {
 fn counters_are_reported_when_they_are_asked_for() {
     let mut end = End::established_offerer();
     end.act(|connection, _| connection.measure());
-    end.event(PeerEvent::Stats(Box::new(Stats::default())));
+    end.event(PeerEvent::Stats(Box::default()));
     assert_eq!(end.told(), ["measure", "stats"]);
 }
 
