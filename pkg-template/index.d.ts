@@ -401,20 +401,26 @@ export interface VideoCallOptions {
 export interface EchoTestEvents {
   /** The local devices are open. */
   onReadyLocalStream?(stream: MediaStream): void;
-  /** The first packet of the own audio or video came back. */
+  /** The first packet of your own audio or video came back. */
   onRemoteStreamReady?(stream: MediaStream): void;
   /** The link is losing packets. */
   onSlowLink?(info: SlowLinkInfo): void;
-  /** The running test ended without `stop()`. `start()` may be called again. */
+  /**
+   * The running test ended without `stop()`, and `start()` may be called again; or the object ended,
+   * and `start()` rejects with `CLOSED`.
+   */
   onError?(error: VideoRTCError): void;
 }
 
 /** Options of `echoTest()`. Unknown keys cause a warning. */
 export interface EchoTestOptions {
-  /** The audio and video that are sent, and their devices. Without both, data alone is tested. */
+  /**
+   * The audio and video that are sent, and their devices. Without both, data alone is tested;
+   * `dataEnabled` has no effect.
+   */
   stream?: StreamOptions | null;
   /**
-   * How long the own media may take to come back once the devices are open, and a lost connection
+   * How long your own media may take to come back once the devices are open, and a lost connection
    * to recover, in milliseconds, 1000 to 3600000. Default 30000.
    */
   connectTimeout?: number | null;
@@ -427,7 +433,7 @@ export interface EchoTestOptions {
 
 /** The result of an echo test. Times are in milliseconds; unknown values are absent. */
 export interface EchoReport {
-  /** How long the own media came back. */
+  /** From the first packet that came back to `stop()`, with the outages in it. */
   duration: number;
   /** The candidates that ICE selected; absent without a connection. */
   network?: {
@@ -475,7 +481,7 @@ export interface EchoDirectionReport {
   bitrate: number;
   /** RTP packets. */
   packets: number;
-  /** The share of packets that did not arrive, from 0 to 1. */
+  /** The share of packets that did not arrive, from 0 to 1. An outage is not in it. */
   loss?: number;
   /** The last interarrival jitter (RFC 3550, section 6.4.1). */
   jitter?: number;
@@ -484,7 +490,7 @@ export interface EchoDirectionReport {
 /** An echo test object: one test at a time. It is frozen, and its methods are bound. */
 export interface EchoTest {
   /**
-   * Opens the devices and sends to the gateway. Resolves when the first packet of the own media is
+   * Opens the devices and sends to the gateway. Resolves when the first packet of your own media is
    * back; without media, the first data.
    */
   start(): Promise<void>;

@@ -376,7 +376,7 @@ fn echo(error: &echo_test::Error) -> Code {
         Error::Media(error) => media(error),
         Error::Refused { .. } => Code::GatewayError,
         Error::UnexpectedAnswer { .. } | Error::MissingAnswer => Code::GatewayProtocol,
-        Error::NoEcho => Code::MediaFailed,
+        Error::NoMedia | Error::NoData | Error::PathLost => Code::MediaFailed,
         Error::ByGateway { .. } | Error::Stopped => Code::CallEnded,
         Error::Closed(_) => Code::Closed,
         Error::Misuse(Misuse::Running) => Code::AlreadyInCall,

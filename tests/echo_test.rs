@@ -413,6 +413,19 @@ fn no_echo_within_connect_timeout_rejects_with_its_sentence() {
 }
 
 #[test]
+fn data_that_never_comes_back_rejects_with_its_sentence() {
+    let mut lab = Lab::with(EchoConfig { sends_media: false, ..EchoConfig::default() });
+    lab.has_channel = false;
+    let start = lab.start();
+    lab.run_for(40 * SECOND);
+    assert_eq!(lab.outcome(start), "MEDIA_FAILED");
+    let error = lab.error(start);
+    assert!(error.contains("the connection is up, but no data came back in time"), "{error}");
+    lab.has_channel = true;
+    lab.assert_can_test();
+}
+
+#[test]
 fn ice_that_never_comes_up_rejects() {
     let mut lab = Lab::new();
     lab.is_walled_in = true;
@@ -524,6 +537,22 @@ fn another_handle_follows_if_the_core_never_hangs_up() {
     assert_eq!(lab.outcome(start), "done");
     assert_ne!(lab.offers[0], lab.offers[1]);
     assert_eq!(lab.handles(), 1, "the old one is detached");
+}
+
+#[test]
+fn a_start_waits_10_s_for_a_gateway_that_is_gone() {
+    let mut lab = Lab::echoing();
+    lab.is_offline = true;
+    lab.stop();
+    lab.run_for(10);
+    let start = lab.start();
+    lab.run_for(10 * SECOND - 1);
+    assert_eq!(lab.outcome(start), "open");
+    lab.run_for(1);
+    assert_eq!(lab.outcome(start), "NOT_CONNECTED");
+    lab.is_offline = false;
+    lab.run_for(30 * SECOND);
+    lab.assert_can_test();
 }
 
 #[test]

@@ -23,7 +23,7 @@ use videortc::peer::{self, Step};
 use videortc::signaling::{self, CoreCode, HttpResponse, InvalidAnswer, Io};
 use videortc::time::Time;
 use videortc::usecase::video_call::{self, End, Misuse, PluginCode};
-use videortc::usecase::{Closed, Command};
+use videortc::usecase::{Closed, Command, echo_test};
 
 fn words<'a>(text: &'a str, begin: &str, end: &str) -> BTreeSet<&'a str> {
     let is_word = |word: &&str| word.chars().all(|c| c.is_ascii_uppercase() || c == '_');
@@ -146,6 +146,20 @@ fn all() -> Vec<Error> {
         data::Error::ChannelClosed,
         data::Error::CallEnded { reason: "Hung up".into() },
     ];
+    let echo = [
+        echo_test::Error::Refused { code: 414, reason: cause() },
+        echo_test::Error::UnexpectedAnswer { result: "done".into() },
+        echo_test::Error::MissingAnswer,
+        echo_test::Error::NoMedia,
+        echo_test::Error::NoData,
+        echo_test::Error::PathLost,
+        echo_test::Error::ByGateway { reason: cause() },
+        echo_test::Error::Stopped,
+        Closed::ByPage.into(),
+        echo_test::Misuse::Running.into(),
+        echo_test::Misuse::NotRunning.into(),
+        echo_test::Misuse::Restoring.into(),
+    ];
     let exceptions = ["NotAllowedError", "NotFoundError", "OverconstrainedError", "AbortError", ""];
     let devices = exceptions.map(|name| peer::Error::from_exception(name, cause()));
     let steps = [Step::Open, Step::Offer, Step::ApplyRemote, Step::Other];
@@ -170,6 +184,7 @@ fn all() -> Vec<Error> {
         .map(Error::from)
         .chain(calls.into_iter().map(Error::from))
         .chain(transfers.into_iter().map(Error::from))
+        .chain(echo.into_iter().map(Error::from))
         .chain(devices.into_iter().chain(failed).chain(media).map(Error::from))
         .chain(page)
         .collect()

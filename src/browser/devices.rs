@@ -1,6 +1,6 @@
 //! Cameras and microphones (W3C Media Capture and Streams): opening, muting, releasing, listing.
 
-use js_sys::Array;
+use js_sys::{Array, Promise};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
@@ -69,7 +69,8 @@ pub(crate) fn open(
     };
     async move {
         let opened = match asked? {
-            Some(opening) => JsFuture::from(opening).await.map(JsCast::unchecked_into),
+            // A page's own `getUserMedia` may return anything.
+            Some(opening) => JsFuture::from(Promise::resolve(&opening)).await.and_then(stream),
             None => MediaStream::new(),
         };
         opened.map(LocalStream::new).map_err(|thrown| refused(&thrown))
@@ -169,4 +170,12 @@ fn media_devices() -> Result<MediaDevices, Error> {
 
 fn refused(thrown: &JsValue) -> Error {
     Error::from_exception(&thrown::name(thrown), thrown::words(thrown))
+}
+
+/// A stream, also one of an iframe, whose class is another.
+fn stream(opened: JsValue) -> Result<MediaStream, JsValue> {
+    match opened.is_object() {
+        true => Ok(opened.unchecked_into()),
+        false => Err("getUserMedia() gave no stream".into()),
+    }
 }

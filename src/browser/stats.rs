@@ -3,23 +3,21 @@
 
 use std::time::Duration;
 
-use js_sys::{Map, Reflect};
+use js_sys::{Promise, Reflect};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::RtcPeerConnection;
 
+use super::throwing::{Connection, StatsReport, throwing};
 use crate::peer::{CandidatePair, MediaStats, Stats, StreamStats};
+
+/// The maximum of objects that are read. A browser gives some dozens.
+const MAX_ENTRIES: usize = 4096;
 
 /// Reads the counters of a connection. Those that the browser lacks are absent.
 pub(crate) async fn read(connection: &RtcPeerConnection) -> Stats {
-    let report = JsFuture::from(connection.get_stats()).await;
-    let mut entries = Vec::new();
-    if let Ok(report) = report {
-        // `RTCStatsReport` is not a `Map`, but has the methods of a read-only one (Web IDL,
-        // "maplike").
-        let report: &Map = report.unchecked_ref();
-        report.for_each(&mut |entry, _| entries.push(Entry(entry)));
-    }
+    // Without a report, everything is absent.
+    let entries = entries(connection).await.unwrap_or_default();
     let mut stats = Stats { pair: pair(&entries), ..Stats::default() };
     for entry in &entries {
         let media = match entry.text("kind").as_deref() {
@@ -30,6 +28,18 @@ pub(crate) async fn read(connection: &RtcPeerConnection) -> Stats {
         entry.add_to(media);
     }
     stats
+}
+
+async fn entries(connection: &RtcPeerConnection) -> Result<Vec<Entry>, JsValue> {
+    let asked = throwing::<Connection>(connection).get_stats()?;
+    let report = JsFuture::from(Promise::resolve(&asked)).await?;
+    let mut entries = Vec::new();
+    throwing::<StatsReport>(&report).for_each(&mut |entry| {
+        if entries.len() < MAX_ENTRIES {
+            entries.push(Entry(entry));
+        }
+    })?;
+    Ok(entries)
 }
 
 /// One statistics object.

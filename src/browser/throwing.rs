@@ -36,6 +36,16 @@ extern "C" {
         configuration: &RtcConfiguration,
     ) -> Result<(), JsValue>;
 
+    #[wasm_bindgen(method, catch, js_name = getStats)]
+    pub(crate) fn get_stats(this: &Connection) -> Result<JsValue, JsValue>;
+
+    /// `RTCStatsReport` (W3C WebRTC, section 8.2). It is not a `Map`, but has the methods of a
+    /// read-only one (Web IDL, "maplike").
+    pub(crate) type StatsReport;
+    #[wasm_bindgen(method, catch, js_name = forEach)]
+    pub(crate) fn for_each(this: &StatsReport, act: &mut dyn FnMut(JsValue))
+    -> Result<(), JsValue>;
+
     /// `Response` (WHATWG Fetch), or the result of a page's own `fetch`.
     pub(crate) type Answer;
     #[wasm_bindgen(method, getter, catch)]

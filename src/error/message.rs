@@ -169,13 +169,19 @@ pub(super) fn echo(error: &echo_test::Error) -> String {
             format!("the echo test plugin gave an answer that does not fit: {result}")
         }
         Error::MissingAnswer => "the echo test plugin gave no answer to the offer".into(),
-        Error::NoEcho => "the connection is up, but no media came back in time: check the \
+        Error::NoData => "the connection is up, but no data came back in time".into(),
+        Error::PathLost => {
+            "the media connection was lost, and did not come back within connectTimeout".into()
+        }
+        Error::NoMedia => "the connection is up, but no media came back in time: check the \
              firewall, and that the camera and the microphone give something"
             .into(),
         Error::ByGateway { reason } => format!("the gateway ended the echo test: {reason}"),
         Error::Stopped => "the echo test was stopped before the media was back".into(),
         Error::Closed(closed) => closed_object(*closed, "echo test", "usecases.echoTest()"),
-        Error::Misuse(Misuse::Running) => "an echo test is running already: stop() it first".into(),
+        Error::Misuse(Misuse::Running) => {
+            "an echo test is running or starting already: stop() it first".into()
+        }
         Error::Misuse(Misuse::NotRunning) => "no echo test is running: start() one first".into(),
         Error::Misuse(Misuse::Restoring) => {
             "the connection to the gateway is being restored: try again in a moment".into()

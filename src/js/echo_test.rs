@@ -138,5 +138,6 @@ fn put_millis(object: &Object, key: &str, duration: Option<Duration>) {
 }
 
 fn millis(duration: Duration) -> JsValue {
-    (duration.as_secs_f64() * 1000.0).into()
+    // In whole microseconds: no digits that only the conversion makes.
+    (duration.as_micros() as f64 / 1000.0).into()
 }

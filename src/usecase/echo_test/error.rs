@@ -31,8 +31,14 @@ pub enum Error {
     #[error("no answer to the offer")]
     MissingAnswer,
     /// The connection is up, but one's own media did not come back in time.
-    #[error("no echo")]
-    NoEcho,
+    #[error("no media came back")]
+    NoMedia,
+    /// The connection is up, and no data came back in time.
+    #[error("no data came back")]
+    NoData,
+    /// The media path was lost, and did not come back in time.
+    #[error("the media path is lost")]
+    PathLost,
     /// The gateway ended the test.
     #[error("by the gateway: {reason}")]
     ByGateway {

@@ -23,6 +23,8 @@ use crate::usecase::{
 
 /// The time limit for the user to grant the devices.
 const DEVICES: Duration = Duration::from_secs(120);
+/// How long `start()` waits for the gateway to be done with the test before.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// The interval of the probes on the data channel.
 const PROBE: Duration = Duration::from_millis(250);
 /// The time limit for the browser to read its counters, and for the gateway to close a connection.
@@ -139,7 +141,7 @@ impl EchoTest {
             State::Running(_) | State::Closing { next: Some(_) } => Misuse::Running.into(),
             State::Closing { next } => {
                 *next = Some(command);
-                return;
+                return self.timers.set(Timer::Start, now + PATIENCE);
             }
             State::Idle if !self.has_handle => Misuse::Restoring.into(),
             State::Idle => return self.begin(command, now),
@@ -171,6 +173,7 @@ impl EchoTest {
             }
             State::Closing { next } => match next.take() {
                 Some(start) => {
+                    self.timers.stop(Timer::Start);
                     self.fail_command(start, Error::Stopped);
                     return self.succeed(command, Report::default());
                 }
@@ -350,6 +353,7 @@ impl EchoTest {
             State::Running(run) => &run.stage,
             State::Closing { next } => {
                 if let Some(command) = next.take() {
+                    self.timers.stop(Timer::Start);
                     self.fail_command(command, error.clone());
                 }
                 return;
@@ -589,7 +593,7 @@ impl Plugin for EchoTest {
             match timer {
                 Timer::Start => self.handle_late_start(now),
                 Timer::Probe => self.probe(now),
-                Timer::Path => self.end(&peer::Error::NotConnected.into(), now),
+                Timer::Path => self.end(&Error::PathLost, now),
                 Timer::Measure => self.finish(Stats::default(), now),
                 Timer::Close if self.is_open() => self.reattach(),
                 Timer::Close => {}
@@ -613,10 +617,15 @@ impl Plugin for EchoTest {
 impl EchoTest {
     /// The devices, the connection or the echo are late.
     fn handle_late_start(&mut self, now: Time) {
-        let Some(run) = self.run() else { return };
+        let sends_media = self.config.sends_media;
+        let Some(run) = self.run() else {
+            // The gateway is not done with the test before, or there is no handle yet.
+            return self.end(&Misuse::Restoring.into(), now);
+        };
         let error = match (run.offer, run.connection.path()) {
             (Offer::None, _) => peer::Error::PermissionTimeout.into(),
-            (_, MediaPath::Up) => Error::NoEcho,
+            (_, MediaPath::Up) if sends_media => Error::NoMedia,
+            (_, MediaPath::Up) => Error::NoData,
             _ => peer::Error::NotConnected.into(),
         };
         self.end(&error, now);

@@ -117,6 +117,43 @@ async fn refuses_what_cannot_be_done_now() -> Result {
     rig.finish().await
 }
 
+/// A page may replace what the browser gives: no figures are no reason to break down.
+#[tokio::test(flavor = "multi_thread")]
+async fn reports_without_figures_if_the_browser_gives_none() -> Result {
+    if !has_echo()? {
+        return Ok(());
+    }
+    let rig = Rig::start().await?;
+    let page = attach(&rig, &json!({})).await?;
+    for counters in [
+        "() => { throw new Error('no counters') }",
+        "() => Promise.reject(new Error('no counters'))",
+        "() => undefined",
+        "() => ({})",
+        "async () => ({ forEach() { throw new Error('no counters') } })",
+        "async () => new Map([['a', null], ['b', 7], ['c', { kind: 'audio', type: 'inbound-rtp', bytesReceived: NaN, jitter: -1 }]])",
+    ] {
+        page.run(format!("RTCPeerConnection.prototype.getStats = {counters}")).await?;
+        page.run("await test.start()").await?;
+        let report = page.run("return await test.stop()").await?;
+        ensure!(report["network"].is_null(), "{counters}: {report}");
+        ensure!(report.pointer("/video/sent").is_none(), "{counters}: {report}");
+        page.run("await harness.released()").await?;
+    }
+    rig.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn starts_again_at_once() -> Result {
+    if !has_echo()? {
+        return Ok(());
+    }
+    let rig = Rig::start().await?;
+    let page = attach(&rig, &json!({})).await?;
+    page.run("for (let i = 0; i < 10; i += 1) { await test.start(); await test.stop(); }").await?;
+    rig.finish().await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn goes_on_after_the_gateway_was_restarted() -> Result {
     if !has_echo()? {
