@@ -62,7 +62,7 @@ pub(crate) struct CallSetup {
     pub(crate) elements: Elements,
 }
 
-/// What an echo test is made with.
+/// The options of an echo test, checked.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct EchoSetup {
     pub(crate) config: EchoConfig,
@@ -70,7 +70,7 @@ pub(crate) struct EchoSetup {
     pub(crate) elements: Elements,
 }
 
-/// What a call sends, and from which devices.
+/// The media that a call or test sends, and their devices.
 #[derive(Clone, Debug)]
 pub struct StreamOptions {
     /// Open and send a microphone. Default true.

@@ -1,4 +1,4 @@
-//! What passes between a use case and the browser's data channels.
+//! The messages and events between a use case and the browser's data channels.
 
 use super::ChannelKind;
 

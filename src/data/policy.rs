@@ -6,7 +6,7 @@ use super::{LONGEST_TEXT, Meta};
 /// The longest type and file name, in bytes of UTF-8.
 pub(super) const LONGEST_NAME: usize = 255;
 
-/// What the page takes from the other side on the data channel.
+/// Which messages and files are accepted from the peer.
 #[derive(Clone, Debug)]
 pub struct Policy {
     /// Whether there is a data channel at all. Default true.

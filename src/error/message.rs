@@ -61,7 +61,7 @@ fn unauthorized() -> String {
     "the gateway refused this client: check apiSecret and token".into()
 }
 
-/// Of a page, that it is one: whose it is, its title tells.
+/// Describes the response of another server. The title in a quoted web page tells which one.
 fn other_server(body: &str) -> String {
     match body {
         "" => "an empty body; check the address and its path".into(),

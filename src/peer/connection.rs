@@ -135,8 +135,8 @@ pub struct Connection {
     role: Role,
     phase: Phase,
     negotiation: Negotiation,
-    /// Descriptions that the browser still makes, in the order of their commands, before the one
-    /// that is wanted now.
+    /// The number of superseded descriptions that the browser still makes. It reports them before
+    /// the current one, in the order of their commands.
     superseded: u32,
     /// The number of descriptions on their way to the other end. Candidates wait for them.
     uncarried: u32,
@@ -240,7 +240,7 @@ impl Connection {
         self.has_remote_media
     }
 
-    /// Whether the other end takes part.
+    /// Whether the first negotiation is complete.
     pub fn is_established(&self) -> bool {
         self.phase != Phase::First
     }
@@ -369,7 +369,7 @@ impl Connection {
     // Reports of the browser.
 
     fn handle_description(&mut self, kind: JsepKind, result: Result<String, Error>, now: Time) {
-        // An offer that was rolled back while it was made, or an answer to an earlier offer.
+        // An offer that was rolled back meanwhile, or the answer to an earlier offer.
         if let Some(superseded) = self.superseded.checked_sub(1) {
             self.superseded = superseded;
             return;

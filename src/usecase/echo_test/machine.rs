@@ -76,7 +76,7 @@ struct Run {
     stage: Stage,
     offer: Offer,
     probes: Probes,
-    /// The counters at the beginning of the echo, once the browser gave them.
+    /// The counters at the beginning of the echo, once the browser has reported them.
     first: Option<Stats>,
 }
 
@@ -280,7 +280,7 @@ impl EchoTest {
         match described {
             Ok(answer) => {
                 run.offer = Offer::Answered;
-                // So were those that this one superseded.
+                // The answer also covers the offers that this one superseded.
                 while run.connection.is_describing() {
                     run.connection.handle_carried();
                 }
@@ -289,7 +289,7 @@ impl EchoTest {
                 self.drain(now);
             }
             Err(error) => {
-                // A refused first offer leaves nothing at the gateway.
+                // The gateway keeps nothing of a refused first offer.
                 if matches!(error, Error::Refused { .. }) && !run.connection.is_established() {
                     run.offer = Offer::None;
                 }
@@ -325,7 +325,7 @@ impl EchoTest {
         let Some(run) = self.run() else { return };
         match run.stage {
             Stage::Starting(_) => {}
-            // They may come after stop(): the browser answers in order.
+            // The browser answers in order, so the first counters may come after `stop()`.
             _ if run.first.is_none() => run.first = Some(stats),
             Stage::Echoing { .. } => {}
             Stage::Stopping { .. } => self.finish(stats, now),
@@ -381,13 +381,13 @@ impl EchoTest {
         }
         self.outputs.push_back(Output::Peer(run.connection.id(), PeerCommand::Close));
         self.outputs.push_back(Output::Release);
-        // Without an offer, the gateway has nothing to close.
+        // If the gateway has no offer, it has nothing to close.
         if !self.has_handle || run.offer == Offer::None {
             return;
         }
         self.state = State::Closing { next: None };
         match run.offer {
-            // The gateway makes a new connection of it, if it comes after the hangup.
+            // The gateway would open a new connection for an offer that arrives after the hang-up.
             Offer::Sent(_) if self.is_open() => self.reattach(),
             _ => self.timers.set(Timer::Close, now + LIMIT),
         }
@@ -403,8 +403,7 @@ impl EchoTest {
         }
     }
 
-    /// The gateway does not close its end, or nobody knows when: only another handle takes another
-    /// offer.
+    /// Attaches another handle, since the gateway does not close its end, or may do so at any time.
     fn reattach(&mut self) {
         self.has_handle = false;
         self.outputs.push_back(Output::Reattach);
@@ -480,7 +479,7 @@ impl Plugin for EchoTest {
     }
 
     fn handle_session_end(&mut self, end: &SessionEnd, now: Time) {
-        // Whoever ends the session or the handle reports it: only commands are told here.
+        // Closed first, so that no event fires: the client or the notice reports this end.
         let life = std::mem::replace(&mut self.life, Life::Closed);
         self.lose_handle(&end.clone().into(), now);
         if let Life::Detaching(commands) = life {
@@ -525,7 +524,7 @@ impl Plugin for EchoTest {
                 }
             }
             Notice::Hangup(reason) => {
-                // A start() that waits for this goes on.
+                // Without a test, this is the hang-up that a waiting `start()` needs.
                 if self.run().is_some() {
                     self.end(&Error::ByGateway { reason }, now);
                 }
@@ -539,7 +538,7 @@ impl Plugin for EchoTest {
                 }
                 self.handle_detached(now);
             }
-            // It is about a test that has ended.
+            // A report about a test that has ended.
             Notice::SlowLink { .. } if self.run().is_none() => {}
             Notice::SlowLink { media, uplink, lost } => {
                 // The gateway's uplink is our downlink.

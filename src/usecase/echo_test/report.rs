@@ -98,7 +98,7 @@ impl Direction {
             (lost as f64 / all.max(1) as f64).min(1.0)
         });
         let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        // In no time, nothing is known.
+        // The bit rate of a test without duration is 0.
         let bitrate = bits.saturating_mul(1000).checked_div(millis).unwrap_or_default();
         Self { bitrate, packets, loss, jitter: last.jitter }
     }
