@@ -137,3 +137,27 @@ fn missing_features_are_not_declared() {
         assert!(!is_there(name), "{name} is there");
     }
 }
+
+/// The paths that a pattern such as `src/{time,timer}.rs` or `src/js/*` stands for.
+fn paths(pattern: &str) -> Vec<String> {
+    let pattern = pattern.trim_end_matches('*');
+    match pattern.split_once('{').zip(pattern.split_once('}')) {
+        Some(((before, rest), (_, after))) => {
+            let inside = rest.split_once('}').unwrap().0;
+            inside.split(',').map(|name| format!("{before}{name}{after}")).collect()
+        }
+        None => vec![pattern.to_owned()],
+    }
+}
+
+#[test]
+fn files_that_the_architecture_names_exist() {
+    let document = read("ARCHITECTURE.md");
+    let quoted = document.split('`').skip(1).step_by(2);
+    let named: Vec<_> = quoted.filter(|text| text.starts_with("src/")).flat_map(paths).collect();
+    assert!(named.len() > 40, "no files are found");
+    for path in named {
+        let file = format!("{}/{path}", env!("CARGO_MANIFEST_DIR"));
+        assert!(std::path::Path::new(&file).exists(), "{path} does not exist");
+    }
+}

@@ -939,7 +939,7 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-/// What holds always, the lab asserts itself: each command ends once, commands of the core are for open
+/// The lab asserts the invariants: each command ends once, commands of the core are for open
 /// connections, a handle that has a connection gets no other, and nothing comes after the end.
 fn play(acts: Vec<Act>, sends_media: bool) {
     let mut lab = Lab::with(EchoConfig { sends_media, ..EchoConfig::default() });

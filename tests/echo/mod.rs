@@ -75,7 +75,7 @@ pub(crate) enum Devices {
     Unanswered,
 }
 
-/// What becomes of data at the gateway.
+/// How the gateway treats data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Echo {
     Unchanged,
@@ -294,7 +294,7 @@ impl Lab {
         }
     }
 
-    /// What the page was told since last asked, in short.
+    /// The events of the page since the last call, in short.
     pub(crate) fn told(&mut self) -> Vec<String> {
         std::mem::take(&mut self.events_told).iter().map(short).collect()
     }
