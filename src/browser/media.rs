@@ -94,29 +94,25 @@ impl Media {
 
     /// Executes a command of the core about a peer connection.
     pub(crate) fn handle(self: &Rc<Self>, id: ConnectionId, command: PeerCommand) {
-        let kind = command.describes();
-        match command {
-            PeerCommand::Offer => return self.begin(id, JsepKind::Offer, None),
-            PeerCommand::Answer(offer) => return self.begin(id, JsepKind::Answer, Some(offer)),
-            PeerCommand::Close => {
-                let peer = self.peers.borrow_mut().remove(&id);
-                if let Some(peer) = peer {
-                    peer.close();
-                }
-                return;
+        match (command, self.peer(id)) {
+            (PeerCommand::Offer, _) => self.begin(id, JsepKind::Offer, None),
+            (PeerCommand::Answer(offer), _) => self.begin(id, JsepKind::Answer, Some(offer)),
+            // It is closed already.
+            (_, None) => {}
+            (PeerCommand::AcceptAnswer(answer), Some(peer)) => peer.accept(answer),
+            (PeerCommand::AddCandidates(candidates), Some(peer)) => peer.add(candidates),
+            (PeerCommand::Restart, Some(peer)) => {
+                self.describe(id, JsepKind::Offer, peer.restart());
             }
-            _ => {}
-        }
-        let Some(peer) = self.peer(id) else { return };
-        match (command, kind) {
-            (PeerCommand::AcceptAnswer(answer), _) => peer.accept(answer),
-            (PeerCommand::AddCandidates(candidates), _) => peer.add(candidates),
-            (PeerCommand::Measure, _) => self.measure(id, peer),
-            (PeerCommand::Restart, Some(kind)) => self.describe(id, kind, peer.restart()),
-            (PeerCommand::AnswerAgain(offer), Some(kind)) => {
-                self.describe(id, kind, peer.renegotiate(offer));
+            (PeerCommand::AnswerAgain(offer), Some(peer)) => {
+                self.describe(id, JsepKind::Answer, peer.renegotiate(offer));
             }
-            _ => {}
+            (PeerCommand::Measure, Some(peer)) => self.measure(id, peer),
+            (PeerCommand::Close, Some(peer)) => {
+                // `peer` keeps it alive, so that nothing is dropped during the borrow.
+                self.peers.borrow_mut().remove(&id);
+                peer.close();
+            }
         }
     }
 
